@@ -1,0 +1,156 @@
+//! Who is calling: the bearer token, its key, the key's owner and company.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::directory::api_key::SecretHash;
+use crate::directory::{Actor, CompanyId, CompanyStatus, KeyId, Permission, Token, UserId};
+use crate::scim::ScimError;
+use crate::store::Store;
+
+/// How long an answer is believed without asking the store again.
+const CACHED_FOR: SignedDuration = SignedDuration::from_secs(60);
+/// Most answers that are remembered.
+const MAX_CACHED: usize = 1024;
+
+/// Someone who may manage a company's users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caller {
+    /// The company; nothing outside of it is in reach.
+    pub company: CompanyId,
+    /// The key they sent.
+    pub key: KeyId,
+    /// The user the key is linked to.
+    pub owner: UserId,
+}
+
+impl Caller {
+    /// The caller in the audit trail.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor::Key {
+            id: self.key,
+            owner: self.owner,
+        }
+    }
+}
+
+/// Why a well-formed token is not enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    /// No such key, wrong secret, expired, revoked, or its owner is gone or deactivated.
+    Unauthorized,
+    /// The owner may not manage users.
+    NotPermitted,
+    /// The company is suspended.
+    Suspended,
+}
+
+impl From<Refusal> for ScimError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Unauthorized => Self::unauthorized(),
+            Refusal::NotPermitted => Self::forbidden(
+                "The API key's owner may not manage users; give them the permission 'users:manage'.",
+            ),
+            Refusal::Suspended => {
+                Self::forbidden("The company is suspended; ask the operator of this instance.")
+            }
+        }
+    }
+}
+
+type Verdict = Result<Caller, Refusal>;
+
+/// Verdicts of the last minute, good and bad, of this process.
+#[derive(Default)]
+pub struct AuthenticationCache {
+    verdicts: Mutex<HashMap<(KeyId, SecretHash), (Verdict, Timestamp)>>,
+}
+
+impl AuthenticationCache {
+    fn get(&self, id: (KeyId, SecretHash), now: Timestamp) -> Option<Verdict> {
+        let verdicts = self.verdicts.lock().ok()?;
+        let (verdict, until) = verdicts.get(&id)?;
+        (now < *until).then_some(*verdict)
+    }
+
+    fn put(&self, id: (KeyId, SecretHash), verdict: Verdict, until: Timestamp, now: Timestamp) {
+        let Ok(mut verdicts) = self.verdicts.lock() else {
+            return;
+        };
+        if verdicts.len() >= MAX_CACHED {
+            verdicts.retain(|_, (_, until)| now < *until);
+        }
+        if verdicts.len() >= MAX_CACHED {
+            verdicts.retain(|_, (verdict, _)| verdict.is_ok());
+        }
+        if verdicts.len() < MAX_CACHED {
+            verdicts.insert(id, (verdict, until));
+        }
+    }
+}
+
+/// Finds out who sent a request.
+///
+/// # Errors
+/// 401, 403, or 503 if the store does not answer.
+pub async fn authenticate(
+    headers: &HeaderMap,
+    store: &Store,
+    cache: &AuthenticationCache,
+    now: Timestamp,
+) -> Result<Caller, ScimError> {
+    let token = bearer_token(headers)
+        .and_then(Token::parse)
+        .ok_or_else(ScimError::unauthorized)?;
+    let id = (token.key_id(), token.secret_hash());
+    if let Some(verdict) = cache.get(id, now) {
+        return Ok(verdict?);
+    }
+    let (verdict, until) = judge(&token, store, now).await?;
+    cache.put(id, verdict, until, now);
+    Ok(verdict?)
+}
+
+fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
+}
+
+/// Asks the store, and says until when its answer is believed.
+async fn judge(
+    token: &Token,
+    store: &Store,
+    now: Timestamp,
+) -> Result<(Verdict, Timestamp), ScimError> {
+    let until = now.saturating_add(CACHED_FOR).unwrap_or(now);
+    let key = store.find_key(token.key_id()).await?;
+    let Some(key) = key.filter(|key| key.accepts(token, now)) else {
+        return Ok((Err(Refusal::Unauthorized), until));
+    };
+    let until = key.expires.map_or(until, |expires| until.min(expires));
+    let (owner, company) = store.owner_and_company(key.company, key.owner).await?;
+    let verdict = match (owner, company) {
+        (Some(owner), Some(company)) if owner.is_active() => {
+            if company.status == CompanyStatus::Suspended {
+                Err(Refusal::Suspended)
+            } else if owner.permissions.contains(&Permission::UsersManage) {
+                Ok(Caller {
+                    company: key.company,
+                    key: key.id,
+                    owner: key.owner,
+                })
+            } else {
+                Err(Refusal::NotPermitted)
+            }
+        }
+        _ => Err(Refusal::Unauthorized),
+    };
+    Ok((verdict, until))
+}

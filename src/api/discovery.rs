@@ -1,0 +1,58 @@
+//! `/ServiceProviderConfig`, `/ResourceTypes` and `/Schemas` (RFC 7644 §4). They cost no read.
+
+use http::StatusCode;
+use serde_json::{Map, Value};
+
+use super::Exchange;
+use super::message::Response;
+use crate::scim::{ScimError, discovery};
+
+/// `GET /ServiceProviderConfig`
+pub(super) fn service_provider_config(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
+    refuse_filter(exchange)?;
+    Ok(found(discovery::service_provider_config(
+        &exchange.base_url,
+    )))
+}
+
+/// `GET /ResourceTypes`
+pub(super) fn list_resource_types(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
+    refuse_filter(exchange)?;
+    Ok(Response::whole_list(discovery::resource_types(
+        &exchange.base_url,
+    )))
+}
+
+/// `GET /ResourceTypes/{id}`
+pub(super) fn get_resource_type(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
+    discovery::find_resource_type(&exchange.id, &exchange.base_url)
+        .map(found)
+        .ok_or_else(|| ScimError::not_found("There is no such resource type; see /ResourceTypes."))
+}
+
+/// `GET /Schemas`
+pub(super) fn list_schemas(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
+    refuse_filter(exchange)?;
+    Ok(Response::whole_list(discovery::schemas(&exchange.base_url)))
+}
+
+/// `GET /Schemas/{id}`
+pub(super) fn get_schema(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
+    discovery::find_schema(&exchange.id, &exchange.base_url)
+        .map(found)
+        .ok_or_else(|| ScimError::not_found("There is no such schema; see /Schemas."))
+}
+
+fn found(resource: Map<String, Value>) -> Response {
+    Response::json(StatusCode::OK, &Value::Object(resource))
+}
+
+/// RFC 7644 §4: a filter here is answered with 403, lest a client takes the answer for filtered.
+fn refuse_filter(exchange: &Exchange<'_>) -> Result<(), ScimError> {
+    match exchange.query()?.filter() {
+        Some(_) => Err(ScimError::forbidden(
+            "This endpoint cannot be filtered; leave 'filter' out.",
+        )),
+        None => Ok(()),
+    }
+}

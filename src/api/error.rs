@@ -1,0 +1,41 @@
+//! How the errors of the inner rooms look to a client.
+
+use crate::directory::DirectoryError;
+use crate::scim::ScimError;
+use crate::store::{MAX_SCANNED_USERS, StoreError};
+
+/// Seconds a client is asked to wait when the store is busy.
+const RETRY_AFTER_SECONDS: u32 = 5;
+
+/// A store error as a SCIM error.
+#[must_use]
+pub(super) fn store_error(error: StoreError) -> ScimError {
+    match error {
+        StoreError::UserNameTaken => ScimError::uniqueness(
+            "Another user of this company bears this 'userName'; choose another, or rename that user.",
+        ),
+        StoreError::TooMany => ScimError::too_many(format!(
+            "This needs a look at more than {MAX_SCANNED_USERS} users; filter by 'id', 'userName', 'externalId' or 'emails.value' with 'eq'."
+        )),
+        StoreError::Busy(source) => {
+            let unavailable = ScimError::unavailable(RETRY_AFTER_SECONDS);
+            match source {
+                Some(source) => unavailable.caused_by(source),
+                None => unavailable,
+            }
+        }
+        error @ (StoreError::Corrupt(_) | StoreError::Refused { .. }) => ScimError::internal(error),
+    }
+}
+
+impl From<StoreError> for ScimError {
+    fn from(error: StoreError) -> Self {
+        store_error(error)
+    }
+}
+
+impl From<DirectoryError> for ScimError {
+    fn from(error: DirectoryError) -> Self {
+        Self::invalid_value(format!("{error}."))
+    }
+}

@@ -1,0 +1,29 @@
+//! Groups are not supported. Reading finds none, because an error there can fail Entra's test
+//! connection; writing is refused with what to change in Entra.
+
+use http::StatusCode;
+
+use super::Exchange;
+use super::message::Response;
+use crate::scim::{ScimError, list};
+
+/// `GET /Groups`: an empty list, whatever the filter.
+pub(super) fn list_groups(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
+    let page = exchange.query()?.page()?;
+    Ok(Response::json(
+        StatusCode::OK,
+        &list::list_response(0, page.start_index, Vec::new()),
+    ))
+}
+
+/// `GET /Groups/{id}`
+pub(super) fn get_group() -> Result<Response, ScimError> {
+    Err(ScimError::not_found("There are no groups here."))
+}
+
+/// Every other method on groups.
+pub(super) fn refuse_groups() -> Result<Response, ScimError> {
+    Err(ScimError::not_implemented(
+        "Groups are not supported. In Entra, open Provisioning, Mappings, 'Provision Microsoft Entra ID Groups' and set Enabled to No.",
+    ))
+}

@@ -1,0 +1,164 @@
+//! Requests and answers, whatever carries them: a Lambda event or a socket.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use serde_json::{Map, Value};
+
+use crate::scim::{ScimError, list};
+
+/// The media type of all answers (RFC 7644 §3.1).
+pub const MEDIA_TYPE: &str = "application/scim+json";
+/// Largest request body, in bytes.
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
+
+/// A request, as it came.
+#[derive(Clone)]
+pub struct Request {
+    /// Identifies the request in logs and the audit trail.
+    pub id: String,
+    /// The method.
+    pub method: Method,
+    /// The path with [`crate::config::BASE_PATH`], still percent-encoded.
+    pub path: String,
+    /// What follows the `?`, still percent-encoded; quotes and spaces may be raw.
+    pub query: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// Scheme and host the client addressed.
+    pub origin: String,
+}
+
+impl Request {
+    /// The text of a header; `None` if it is absent, empty or not text.
+    #[must_use]
+    pub fn header(&self, name: HeaderName) -> Option<&str> {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::trim)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// The body as a JSON object. A missing Content-Type is accepted, an explicitly wrong one is not.
+    ///
+    /// # Errors
+    /// 413, 415 or 400 `invalidSyntax`.
+    pub fn json_object(&self) -> Result<Map<String, Value>, ScimError> {
+        if self.body.len() > MAX_BODY_BYTES {
+            return Err(ScimError::payload_too_large(MAX_BODY_BYTES));
+        }
+        if let Some(content_type) = self.header(CONTENT_TYPE) {
+            let media_type = content_type.split(';').next().unwrap_or_default().trim();
+            let is_json = [MEDIA_TYPE, "application/json"]
+                .iter()
+                .any(|accepted| accepted.eq_ignore_ascii_case(media_type));
+            if !is_json {
+                return Err(ScimError::unsupported_media_type());
+            }
+        }
+        match serde_json::from_slice(&self.body) {
+            Ok(Value::Object(members)) => Ok(members),
+            Ok(_) => Err(ScimError::invalid_syntax(
+                "The request body must be a JSON object.",
+            )),
+            Err(error) => Err(ScimError::invalid_syntax(format!(
+                "The request body is not valid JSON (line {}, column {}).",
+                error.line(),
+                error.column()
+            ))),
+        }
+    }
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, if there is one.
+    pub body: Option<Bytes>,
+}
+
+impl Response {
+    /// An answer without body.
+    #[must_use]
+    pub fn empty(status: StatusCode) -> Self {
+        Self {
+            status,
+            headers: HeaderMap::new(),
+            body: None,
+        }
+    }
+
+    /// An answer with a JSON body.
+    #[must_use]
+    pub fn json(status: StatusCode, body: &Value) -> Self {
+        let mut response = Self::empty(status);
+        response
+            .headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        response.body = Some(Bytes::from(body.to_string()));
+        response
+    }
+
+    /// A resource with its `Location` and `ETag`.
+    #[must_use]
+    pub fn resource(
+        status: StatusCode,
+        resource: Map<String, Value>,
+        location: &str,
+        etag: &str,
+    ) -> Self {
+        Self::json(status, &Value::Object(resource))
+            .with(LOCATION, location)
+            .with(ETAG, etag)
+    }
+
+    /// The client has this version already (RFC 7644 §3.14).
+    #[must_use]
+    pub fn not_modified(etag: &str) -> Self {
+        Self::empty(StatusCode::NOT_MODIFIED).with(ETAG, etag)
+    }
+
+    /// A ListResponse of everything there is, for discovery endpoints, which are not paged.
+    #[must_use]
+    pub fn whole_list(resources: Vec<Map<String, Value>>) -> Self {
+        Self::json(
+            StatusCode::OK,
+            &list::list_response(resources.len(), 1, resources),
+        )
+    }
+
+    /// A SCIM error (RFC 7644 §3.12).
+    #[must_use]
+    pub fn error(error: &ScimError) -> Self {
+        let status =
+            StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = Self::json(status, &error.to_json());
+        if status == StatusCode::UNAUTHORIZED {
+            response = response.with(WWW_AUTHENTICATE, "Bearer");
+        }
+        if let Some(seconds) = error.retry_after {
+            response = response.with(RETRY_AFTER, &seconds.to_string());
+        }
+        response
+    }
+
+    /// The same answer with the methods that a path takes.
+    #[must_use]
+    pub fn allowing(self, methods: &str) -> Self {
+        self.with(ALLOW, methods)
+    }
+
+    fn with(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+}

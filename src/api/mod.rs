@@ -1,0 +1,241 @@
+//! The routes, and what is the same for all of them: normalise, activate, authenticate, decode,
+//! act, encode.
+
+pub mod authentication;
+mod discovery;
+mod error;
+mod groups;
+pub mod message;
+mod query;
+pub mod route;
+mod users;
+
+use std::sync::Arc;
+
+use http::Method;
+use jiff::Timestamp;
+
+use crate::config::{ACTIVATION_VARIABLE, BASE_PATH, Clock, Config};
+use crate::directory::Operation;
+use crate::scim::ScimError;
+use crate::store::{Store, UserChange};
+use authentication::{AuthenticationCache, Caller, authenticate};
+use message::{Request, Response};
+use query::Query;
+use route::{Endpoint, Match};
+
+/// The service: everything a request needs, shared by all requests of a process.
+pub struct Service {
+    store: Store,
+    config: Config,
+    clock: Arc<dyn Clock>,
+    authentication: AuthenticationCache,
+}
+
+/// One request on its way, before anyone is known to have sent it.
+pub struct Exchange<'r> {
+    request: &'r Request,
+    /// What stands in the path for `{id}`.
+    id: String,
+    /// URL of the service, with the base path and without trailing slash.
+    base_url: String,
+    now: Timestamp,
+    store: &'r Store,
+}
+
+impl<'r> Exchange<'r> {
+    fn query(&self) -> Result<Query<'r>, ScimError> {
+        Query::parse(&self.request.query)
+    }
+
+    fn change_by(&self, caller: Caller, operation: Operation) -> UserChange {
+        UserChange {
+            company: caller.company,
+            actor: caller.actor(),
+            operation,
+            request_id: self.request.id.clone(),
+            now: self.now,
+        }
+    }
+}
+
+impl Service {
+    /// A service on a store.
+    #[must_use]
+    pub fn new(store: Store, config: Config, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            store,
+            config,
+            clock,
+            authentication: AuthenticationCache::default(),
+        }
+    }
+
+    /// Answers a request. Every failure is an answer too, and one line of the log.
+    pub async fn handle(&self, request: &Request) -> Response {
+        let started = std::time::Instant::now();
+        let matched = route::find(&request.method, &request.path);
+        let path = match &matched {
+            Match::Route { route, .. } => route.path,
+            Match::OtherMethods(_) => "other method",
+            Match::Nothing => "unknown path",
+        };
+        let result = self.answer(request, matched).await;
+        let milliseconds = started.elapsed().as_millis();
+        let (request_id, method) = (&request.id, request.method.as_str());
+        let mut response = match result {
+            Ok(response) => {
+                let status = response.status.as_u16();
+                tracing::info!(request_id, method, path, status, milliseconds, "answered");
+                response
+            }
+            Err(refused) => {
+                log_refusal(&refused.error, request, path, milliseconds);
+                let response = Response::error(&refused.error);
+                match refused.allow {
+                    Some(methods) => response.allowing(&methods),
+                    None => response,
+                }
+            }
+        };
+        if request.method == Method::HEAD {
+            response.body = None;
+        }
+        response
+    }
+
+    async fn answer(&self, request: &Request, matched: Match) -> Result<Response, Refused> {
+        self.require_activation()?;
+        let now = self.clock.now();
+        let is_public =
+            matches!(&matched, Match::Route { route, .. } if route.endpoint.is_public());
+        let caller = if is_public {
+            None
+        } else {
+            let caller =
+                authenticate(&request.headers, &self.store, &self.authentication, now).await?;
+            Some(caller)
+        };
+        let (route, id) = match matched {
+            Match::Route { route, id } => (route, id),
+            Match::OtherMethods(methods) => {
+                return Err(Refused {
+                    error: ScimError::method_not_allowed(format!("This path takes {methods}.")),
+                    allow: Some(methods),
+                });
+            }
+            Match::Nothing => {
+                return Err(ScimError::not_found(format!(
+                    "There is nothing here; users are at {BASE_PATH}/Users."
+                ))
+                .into());
+            }
+        };
+        let origin = self.config.public_url.as_ref().unwrap_or(&request.origin);
+        let exchange = Exchange {
+            request,
+            id,
+            base_url: format!("{origin}{BASE_PATH}"),
+            now,
+            store: &self.store,
+        };
+        Ok(dispatch(route.endpoint, &exchange, caller).await?)
+    }
+
+    fn require_activation(&self) -> Result<(), ScimError> {
+        if self.config.is_activated {
+            Ok(())
+        } else {
+            Err(ScimError::forbidden(format!(
+                "SCIM is not activated on this instance; its operator sets {ACTIVATION_VARIABLE}=True."
+            )))
+        }
+    }
+}
+
+async fn dispatch(
+    endpoint: Endpoint,
+    exchange: &Exchange<'_>,
+    caller: Option<Caller>,
+) -> Result<Response, ScimError> {
+    let caller = || caller.ok_or_else(ScimError::unauthorized);
+    match endpoint {
+        Endpoint::ListUsers => users::list(exchange, caller()?).await,
+        Endpoint::CreateUser => users::create(exchange, caller()?).await,
+        Endpoint::GetUser => users::get(exchange, caller()?).await,
+        Endpoint::ReplaceUser => users::replace(exchange, caller()?).await,
+        Endpoint::PatchUser => users::patch(exchange, caller()?).await,
+        Endpoint::DeleteUser => users::delete(exchange, caller()?).await,
+        Endpoint::ListGroups => groups::list_groups(exchange),
+        Endpoint::GetGroup => groups::get_group(),
+        Endpoint::RefuseGroups => groups::refuse_groups(),
+        Endpoint::ServiceProviderConfig => discovery::service_provider_config(exchange),
+        Endpoint::ListResourceTypes => discovery::list_resource_types(exchange),
+        Endpoint::GetResourceType => discovery::get_resource_type(exchange),
+        Endpoint::ListSchemas => discovery::list_schemas(exchange),
+        Endpoint::GetSchema => discovery::get_schema(exchange),
+    }
+}
+
+/// An error, and the methods that would have been right.
+struct Refused {
+    error: ScimError,
+    allow: Option<String>,
+}
+
+impl From<ScimError> for Refused {
+    fn from(error: ScimError) -> Self {
+        Self { error, allow: None }
+    }
+}
+
+/// The detail is left out: it may quote the request.
+fn log_refusal(error: &ScimError, request: &Request, path: &str, milliseconds: u128) {
+    let (request_id, method) = (&request.id, request.method.as_str());
+    let status = error.status;
+    let scim_type = error.scim_type.map(|scim_type| scim_type.as_str());
+    let Some(source) = &error.source else {
+        tracing::info!(
+            request_id,
+            method,
+            path,
+            status,
+            scim_type,
+            milliseconds,
+            "refused"
+        );
+        return;
+    };
+    let cause = causes(source.as_ref());
+    if status == 503 {
+        tracing::warn!(
+            request_id,
+            method,
+            path,
+            status,
+            milliseconds,
+            cause,
+            "store busy"
+        );
+    } else {
+        tracing::error!(
+            request_id,
+            method,
+            path,
+            status,
+            milliseconds,
+            cause,
+            "failed"
+        );
+    }
+}
+
+fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,185 @@
+//! The routes: which method on which path reaches which endpoint.
+
+use http::Method;
+use percent_encoding::percent_decode_str;
+
+use crate::config::BASE_PATH;
+
+/// What a request can ask for; one function, and one Lambda handler at most, serves each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `GET /Users`
+    ListUsers,
+    /// `POST /Users`
+    CreateUser,
+    /// `GET /Users/{id}`
+    GetUser,
+    /// `PUT /Users/{id}`
+    ReplaceUser,
+    /// `PATCH /Users/{id}`
+    PatchUser,
+    /// `DELETE /Users/{id}`
+    DeleteUser,
+    /// `GET /Groups`
+    ListGroups,
+    /// `GET /Groups/{id}`
+    GetGroup,
+    /// Every other method on groups
+    RefuseGroups,
+    /// `GET /ServiceProviderConfig`
+    ServiceProviderConfig,
+    /// `GET /ResourceTypes`
+    ListResourceTypes,
+    /// `GET /ResourceTypes/{id}`
+    GetResourceType,
+    /// `GET /Schemas`
+    ListSchemas,
+    /// `GET /Schemas/{id}`
+    GetSchema,
+}
+
+impl Endpoint {
+    /// Discovery is public (RFC 7643 §5): clients read it before they have a key.
+    #[must_use]
+    pub fn is_public(self) -> bool {
+        matches!(
+            self,
+            Self::ServiceProviderConfig
+                | Self::ListResourceTypes
+                | Self::GetResourceType
+                | Self::ListSchemas
+                | Self::GetSchema
+        )
+    }
+}
+
+/// A method on a path below the base path.
+#[derive(Debug)]
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The path; `{id}` stands for one segment.
+    pub path: &'static str,
+    /// What serves it.
+    pub endpoint: Endpoint,
+}
+
+/// All routes of the service.
+pub static ROUTES: &[Route] = &[
+    route(Method::GET, "/Users", Endpoint::ListUsers),
+    route(Method::POST, "/Users", Endpoint::CreateUser),
+    route(Method::GET, "/Users/{id}", Endpoint::GetUser),
+    route(Method::PUT, "/Users/{id}", Endpoint::ReplaceUser),
+    route(Method::PATCH, "/Users/{id}", Endpoint::PatchUser),
+    route(Method::DELETE, "/Users/{id}", Endpoint::DeleteUser),
+    route(Method::GET, "/Groups", Endpoint::ListGroups),
+    route(Method::POST, "/Groups", Endpoint::RefuseGroups),
+    route(Method::PATCH, "/Groups", Endpoint::RefuseGroups),
+    route(Method::GET, "/Groups/{id}", Endpoint::GetGroup),
+    route(Method::PUT, "/Groups/{id}", Endpoint::RefuseGroups),
+    route(Method::PATCH, "/Groups/{id}", Endpoint::RefuseGroups),
+    route(Method::DELETE, "/Groups/{id}", Endpoint::RefuseGroups),
+    route(
+        Method::GET,
+        "/ServiceProviderConfig",
+        Endpoint::ServiceProviderConfig,
+    ),
+    route(Method::GET, "/ResourceTypes", Endpoint::ListResourceTypes),
+    route(
+        Method::GET,
+        "/ResourceTypes/{id}",
+        Endpoint::GetResourceType,
+    ),
+    route(Method::GET, "/Schemas", Endpoint::ListSchemas),
+    route(Method::GET, "/Schemas/{id}", Endpoint::GetSchema),
+];
+
+const fn route(method: Method, path: &'static str, endpoint: Endpoint) -> Route {
+    Route {
+        method,
+        path,
+        endpoint,
+    }
+}
+
+/// Where a request leads.
+#[derive(Debug)]
+pub enum Match {
+    /// To a route.
+    Route {
+        /// The route.
+        route: &'static Route,
+        /// What stands in the path for `{id}`, decoded; empty if the route has none.
+        id: String,
+    },
+    /// To a path that takes other methods, listed for `Allow`.
+    OtherMethods(String),
+    /// Nowhere.
+    Nothing,
+}
+
+/// Finds the route for a method and a raw path. Doubled and trailing slashes are harmless: a
+/// tenant URL that ends in `/` makes Entra send `//Users`. HEAD is answered as GET.
+#[must_use]
+pub fn find(method: &Method, path: &str) -> Match {
+    let Some(segments) = segments(path) else {
+        return Match::Nothing;
+    };
+    let method = if method == Method::HEAD {
+        &Method::GET
+    } else {
+        method
+    };
+    let candidates: Vec<(&'static Route, String)> = ROUTES
+        .iter()
+        .filter_map(|route| id_in(&segments, route).map(|id| (route, id)))
+        .collect();
+    if candidates.is_empty() {
+        return Match::Nothing;
+    }
+    let methods: Vec<&str> = candidates
+        .iter()
+        .map(|(route, _)| route.method.as_str())
+        .collect();
+    let methods = methods.join(", ");
+    candidates
+        .into_iter()
+        .find(|(route, _)| route.method == method)
+        .map_or(Match::OtherMethods(methods), |(route, id)| Match::Route {
+            route,
+            id,
+        })
+}
+
+/// The decoded segments below the base path; `None` if the path is elsewhere.
+fn segments(path: &str) -> Option<Vec<String>> {
+    let decode = |segment: &str| {
+        percent_decode_str(segment)
+            .decode_utf8()
+            .map(|segment| segment.into_owned())
+            .ok()
+    };
+    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+    for expected in BASE_PATH.split('/').filter(|segment| !segment.is_empty()) {
+        if segments.next() != Some(expected) {
+            return None;
+        }
+    }
+    segments.map(decode).collect()
+}
+
+fn id_in(segments: &[String], route: &Route) -> Option<String> {
+    let template: Vec<&str> = route.path.split('/').skip(1).collect();
+    if template.len() != segments.len() {
+        return None;
+    }
+    let mut id = String::new();
+    for (expected, segment) in template.into_iter().zip(segments) {
+        if expected == "{id}" {
+            id.clone_from(segment);
+        } else if expected != segment {
+            return None;
+        }
+    }
+    Some(id)
+}

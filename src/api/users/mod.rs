@@ -1,0 +1,166 @@
+//! `/Users`: one function per route.
+
+mod list;
+
+use http::StatusCode;
+use http::header::{IF_MATCH, IF_NONE_MATCH};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::Exchange;
+use super::authentication::Caller;
+use super::message::Response;
+use crate::directory::{DirectoryError, Operation, User, UserId};
+use crate::scim::patch::PatchOp;
+use crate::scim::projection::Projection;
+use crate::scim::resource::{Document, location, render};
+use crate::scim::schema::USER;
+use crate::scim::{ScimError, dialect, etag};
+use crate::store::Next;
+
+pub(super) use list::list;
+
+/// `POST /Users` (RFC 7644 §3.3).
+pub(super) async fn create(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {
+    let projection = exchange.query()?.projection(&USER)?;
+    let document = document(exchange)?;
+    let user = User::new(UserId::new(Uuid::now_v7()), document, exchange.now)?;
+    let change = exchange.change_by(caller, Operation::Create);
+    exchange.store.create_user(&change, &user).await?;
+    Ok(found(exchange, StatusCode::CREATED, &user, &projection))
+}
+
+/// `GET /Users/{id}` (RFC 7644 §3.4.1).
+pub(super) async fn get(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {
+    let projection = exchange.query()?.projection(&USER)?;
+    let user = exchange
+        .store
+        .user(caller.company, user_id(exchange)?)
+        .await?
+        .ok_or_else(no_such_user)?;
+    let is_known = exchange
+        .request
+        .header(IF_NONE_MATCH)
+        .is_some_and(|header| etag::names_version(header, user.version));
+    if is_known {
+        return Ok(Response::not_modified(&etag::of_version(user.version)));
+    }
+    Ok(found(exchange, StatusCode::OK, &user, &projection))
+}
+
+/// `PUT /Users/{id}` (RFC 7644 §3.5.1).
+pub(super) async fn replace(
+    exchange: &Exchange<'_>,
+    caller: Caller,
+) -> Result<Response, ScimError> {
+    let projection = exchange.query()?.projection(&USER)?;
+    let id = user_id(exchange)?;
+    let document = document(exchange)?;
+    let change = exchange.change_by(caller, Operation::Replace);
+    let user = exchange
+        .store
+        .change_user(&change, id, |user| {
+            check_if_match(exchange, user)?;
+            let replaced = user.replaced_by(document.clone(), exchange.now)?;
+            Ok::<_, ScimError>(Next::Update(replaced))
+        })
+        .await?
+        .ok_or_else(no_such_user)?;
+    Ok(found(exchange, StatusCode::OK, &user, &projection))
+}
+
+/// `PATCH /Users/{id}` (RFC 7644 §3.5.2).
+pub(super) async fn patch(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {
+    let projection = exchange.query()?.projection(&USER)?;
+    let id = user_id(exchange)?;
+    let patch = PatchOp::parse(exchange.request.json_object()?, &USER)?;
+    let change = exchange.change_by(caller, Operation::Patch);
+    let user = exchange
+        .store
+        .change_user(&change, id, |user| {
+            check_if_match(exchange, user)?;
+            let document = patch.apply(&exchange.id, &user.document, &USER)?;
+            let patched = user.with_document(document, exchange.now)?;
+            Ok::<_, ScimError>(Next::Update(patched))
+        })
+        .await?
+        .ok_or_else(no_such_user)?;
+    Ok(found(exchange, StatusCode::OK, &user, &projection))
+}
+
+/// `DELETE /Users/{id}` (RFC 7644 §3.6): the user is anonymised.
+pub(super) async fn delete(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {
+    let id = user_id(exchange)?;
+    let change = exchange.change_by(caller, Operation::Anonymise);
+    exchange
+        .store
+        .change_user(&change, id, |user| {
+            check_if_match(exchange, user)?;
+            Ok::<_, ScimError>(Next::Anonymise)
+        })
+        .await?
+        .ok_or_else(no_such_user)?;
+    Ok(Response::empty(StatusCode::NO_CONTENT))
+}
+
+/// The body of a POST or PUT, validated.
+fn document(exchange: &Exchange<'_>) -> Result<Document, ScimError> {
+    let mut input = exchange.request.json_object()?;
+    dialect::resource(&mut input, &USER);
+    refuse_empty_active(&input)?;
+    Document::from_input(input, &USER)
+}
+
+/// Null means unassigned, and an unassigned `active` would come out as active: what someone meant
+/// as a deactivation must not activate.
+fn refuse_empty_active(input: &Map<String, Value>) -> Result<(), ScimError> {
+    let is_empty = input
+        .iter()
+        .any(|(name, value)| name.eq_ignore_ascii_case("active") && value.is_null());
+    if is_empty {
+        return Err(DirectoryError::ActiveMissing.into());
+    }
+    Ok(())
+}
+
+fn user_id(exchange: &Exchange<'_>) -> Result<UserId, ScimError> {
+    UserId::parse(&exchange.id).ok_or_else(no_such_user)
+}
+
+fn no_such_user() -> ScimError {
+    ScimError::not_found("There is no user with this id in this company.")
+}
+
+fn check_if_match(exchange: &Exchange<'_>, user: &User) -> Result<(), ScimError> {
+    match exchange.request.header(IF_MATCH) {
+        Some(header) if !etag::names_version(header, user.version) => {
+            Err(ScimError::precondition_failed())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A user as clients see them, complete.
+fn rendered(exchange: &Exchange<'_>, user: &User) -> Map<String, Value> {
+    render(
+        &USER,
+        &user.id.to_string(),
+        &user.document,
+        &user.meta(),
+        &exchange.base_url,
+    )
+}
+
+fn found(
+    exchange: &Exchange<'_>,
+    status: StatusCode,
+    user: &User,
+    projection: &Projection,
+) -> Response {
+    Response::resource(
+        status,
+        projection.apply(rendered(exchange, user)),
+        &location(&exchange.base_url, &USER, &user.id.to_string()),
+        &etag::of_version(user.version),
+    )
+}

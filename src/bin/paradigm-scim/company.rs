@@ -1,0 +1,75 @@
+//! `company create|list`
+
+use clap::{Args, Subcommand};
+use paradigm_scim::directory::{Company as DirectoryCompany, CompanyId};
+use paradigm_scim::store::Store;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::Failure;
+use crate::open::{StoreArguments, now};
+use crate::output::Format;
+
+#[derive(Subcommand)]
+pub(crate) enum Company {
+    /// Create a company
+    Create(Create),
+    /// List the companies
+    List(List),
+}
+
+#[derive(Args)]
+pub(crate) struct Create {
+    /// Name of the company
+    name: String,
+    #[command(flatten)]
+    store: StoreArguments,
+    #[command(flatten)]
+    format: Format,
+}
+
+#[derive(Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    store: StoreArguments,
+    #[command(flatten)]
+    format: Format,
+}
+
+impl Company {
+    pub(crate) async fn run(&self) -> Result<(), Failure> {
+        match self {
+            Self::Create(arguments) => {
+                let store = arguments.store.open().await?;
+                let company = create(&store, &arguments.name).await?;
+                arguments.format.record(&shown(&company))
+            }
+            Self::List(arguments) => {
+                let store = arguments.store.open().await?;
+                let companies: Vec<Value> = store.companies().await?.iter().map(shown).collect();
+                arguments
+                    .format
+                    .records(&["id", "name", "status", "created"], &companies)
+            }
+        }
+    }
+}
+
+/// Makes a company.
+pub(crate) async fn create(store: &Store, name: &str) -> Result<DirectoryCompany, Failure> {
+    let mut cursor_secret = [0; 32];
+    getrandom::fill(&mut cursor_secret)?;
+    let id = CompanyId::new(Uuid::now_v7());
+    let company = DirectoryCompany::new(id, name, cursor_secret, now())?;
+    store.create_company(&company).await?;
+    Ok(company)
+}
+
+fn shown(company: &DirectoryCompany) -> Value {
+    json!({
+        "id": company.id.to_string(),
+        "name": company.name,
+        "status": company.status.as_str(),
+        "created": company.created.to_string(),
+    })
+}

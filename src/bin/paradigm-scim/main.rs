@@ -1,0 +1,60 @@
+//! The local program: the same service as the Lambda handlers, on an embedded DynamoDB or any
+//! other endpoint, and the commands that manage companies, users and API keys in it.
+
+mod company;
+mod demo;
+mod key;
+mod open;
+mod output;
+mod serve;
+mod user;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Anything that ends the program with a message.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo scim",
+    version,
+    about = "SCIM 2.0 service provider of Paradigm, on this machine"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the SCIM routes over HTTP
+    Serve(serve::Serve),
+    /// Create and list companies
+    #[command(subcommand)]
+    Company(company::Company),
+    /// Create, list, show and restore users, and give or take permissions
+    #[command(subcommand)]
+    User(user::User),
+    /// Create, list and revoke API keys
+    #[command(subcommand)]
+    Key(key::Key),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Serve(serve) => serve.run().await,
+        Command::Company(company) => company.run().await,
+        Command::User(user) => user.run().await,
+        Command::Key(key) => key.run().await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::complain(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Which store the commands work on.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use jiff::Timestamp;
+use paradigm_scim::config::{Clock as _, DEFAULT_TABLE, SystemClock, TABLE_VARIABLE};
+use paradigm_scim::directory::{Actor, Company, CompanyId, Operation, UserId};
+use paradigm_scim::store::{Store, UserChange};
+use uuid::Uuid;
+
+use crate::Failure;
+
+const FILE_NAME: &str = "paradigm-scim.sqlite";
+
+/// Where the store is.
+#[derive(Args)]
+pub(crate) struct StoreArguments {
+    /// Folder of the embedded store's file
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = ".scim",
+        conflicts_with = "endpoint_url"
+    )]
+    pub(crate) data_dir: PathBuf,
+    /// Use a DynamoDB endpoint instead of the embedded store; region and credentials are those of
+    /// the AWS environment, profile or SSO session
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint_url: Option<String>,
+    /// Name of the table
+    #[arg(long, value_name = "NAME", env = TABLE_VARIABLE, default_value = DEFAULT_TABLE)]
+    pub(crate) table: String,
+}
+
+impl StoreArguments {
+    /// Opens the store; the embedded one is made if it is not there.
+    pub(crate) async fn open(&self) -> Result<Store, Failure> {
+        match &self.endpoint_url {
+            Some(url) => {
+                let config = Store::config_from_env(Some(url)).await;
+                Ok(Store::new(&config, &self.table))
+            }
+            None => {
+                std::fs::create_dir_all(&self.data_dir).map_err(|error| {
+                    format!(
+                        "the folder {} cannot be made: {error}",
+                        self.data_dir.display()
+                    )
+                })?;
+                Ok(Store::in_file(&self.data_dir.join(FILE_NAME), &self.table).await?)
+            }
+        }
+    }
+}
+
+/// Now, as the service tells it.
+pub(crate) fn now() -> Timestamp {
+    SystemClock.now()
+}
+
+/// An operator's change of a user, for the audit trail.
+pub(crate) fn operator_change(company: CompanyId, operation: Operation) -> UserChange {
+    UserChange {
+        company,
+        actor: Actor::Operator,
+        operation,
+        request_id: Uuid::now_v7().to_string(),
+        now: now(),
+    }
+}
+
+/// Finds a company by id, or by a name that only one bears.
+pub(crate) async fn company(store: &Store, id_or_name: &str) -> Result<Company, Failure> {
+    if let Some(id) = CompanyId::parse(id_or_name) {
+        return store
+            .company(id)
+            .await?
+            .ok_or_else(|| format!("there is no company {id}").into());
+    }
+    let mut named: Vec<Company> = store
+        .companies()
+        .await?
+        .into_iter()
+        .filter(|company| company.name == id_or_name)
+        .collect();
+    match (named.pop(), named.is_empty()) {
+        (Some(company), true) => Ok(company),
+        (Some(_), false) => Err("several companies bear this name; use the id".into()),
+        (None, _) => Err("there is no company of this id or name; see 'company list'".into()),
+    }
+}
+
+/// Finds a user of a company by id or `userName`.
+pub(crate) async fn user_id(
+    store: &Store,
+    company: CompanyId,
+    id_or_name: &str,
+) -> Result<UserId, Failure> {
+    if let Some(id) = UserId::parse(id_or_name) {
+        return Ok(id);
+    }
+    store
+        .user_by_user_name(company, id_or_name)
+        .await?
+        .map(|user| user.id)
+        .ok_or_else(|| "the company has no user of this id or userName".into())
+}

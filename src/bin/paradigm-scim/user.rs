@@ -1,0 +1,218 @@
+//! `user create|list|show|grant|ungrant|restore`
+
+use clap::{Args, Subcommand};
+use paradigm_scim::directory::{
+    CompanyId, Operation, Permission, State, User as DirectoryUser, UserId,
+};
+use paradigm_scim::scim::ScimError;
+use paradigm_scim::scim::resource::Document;
+use paradigm_scim::scim::schema::USER;
+use paradigm_scim::store::{Next, Store, StoreError};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::Failure;
+use crate::open::{self, StoreArguments, now, operator_change};
+use crate::output::Format;
+
+/// Users read at a time for a listing.
+const LIST_STEP: usize = 100;
+
+#[derive(Subcommand)]
+pub(crate) enum User {
+    /// Create a user
+    Create(Create),
+    /// List a company's users
+    List(InCompany),
+    /// Show a user with state, permissions and attributes
+    Show(OneUser),
+    /// Let a user manage the company's users, as the owner of an API key must
+    Grant(OneUser),
+    /// Take that permission away
+    Ungrant(OneUser),
+    /// Activate a user again, under the names a soft delete replaced
+    Restore(OneUser),
+}
+
+#[derive(Args)]
+pub(crate) struct InCompany {
+    /// The company, by id or name
+    #[arg(long, value_name = "COMPANY")]
+    pub(crate) company: String,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+    #[command(flatten)]
+    pub(crate) format: Format,
+}
+
+impl InCompany {
+    /// Opens the store and finds the company.
+    pub(crate) async fn open(&self) -> Result<(Store, CompanyId), Failure> {
+        let store = self.store.open().await?;
+        let company = open::company(&store, &self.company).await?.id;
+        Ok((store, company))
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Create {
+    /// The userName; an email address is best
+    user_name: String,
+    #[command(flatten)]
+    place: InCompany,
+}
+
+#[derive(Args)]
+pub(crate) struct OneUser {
+    /// The user, by id or userName
+    user: String,
+    #[command(flatten)]
+    place: InCompany,
+}
+
+impl User {
+    pub(crate) async fn run(&self) -> Result<(), Failure> {
+        match self {
+            Self::Create(arguments) => {
+                let (store, company) = arguments.place.open().await?;
+                let user = create(&store, company, &arguments.user_name).await?;
+                arguments.place.format.record(&shown(&user))
+            }
+            Self::List(place) => {
+                let (store, company) = place.open().await?;
+                let users = all(&store, company).await?;
+                let users: Vec<Value> = users.iter().map(shown).collect();
+                let columns = ["id", "userName", "state", "permissions", "lastModified"];
+                place.format.records(&columns, &users)
+            }
+            Self::Show(arguments) => {
+                let (store, company) = arguments.place.open().await?;
+                let id = open::user_id(&store, company, &arguments.user).await?;
+                let user = store.user(company, id).await?.ok_or_else(no_such_user)?;
+                let mut record = shown(&user);
+                if let Some(members) = record.as_object_mut() {
+                    let document = user.document.members().clone();
+                    members.insert("attributes".into(), Value::Object(document));
+                }
+                arguments.place.format.record(&record)
+            }
+            Self::Grant(arguments) => {
+                arguments
+                    .change(Operation::Grant, |user| {
+                        Ok(user.granted(Permission::UsersManage))
+                    })
+                    .await
+            }
+            Self::Ungrant(arguments) => {
+                arguments
+                    .change(Operation::Ungrant, |user| {
+                        Ok(user.ungranted(Permission::UsersManage))
+                    })
+                    .await
+            }
+            Self::Restore(arguments) => {
+                arguments
+                    .change(Operation::Restore, |user| Ok(user.restored(now())?))
+                    .await
+            }
+        }
+    }
+}
+
+impl OneUser {
+    async fn change(
+        &self,
+        operation: Operation,
+        decide: impl Fn(&DirectoryUser) -> Result<DirectoryUser, Failure>,
+    ) -> Result<(), Failure> {
+        let (store, company) = self.place.open().await?;
+        let id = open::user_id(&store, company, &self.user).await?;
+        let user = change(&store, company, id, operation, decide).await?;
+        self.place.format.record(&shown(&user))
+    }
+}
+
+/// Changes a user as an operator.
+pub(crate) async fn change(
+    store: &Store,
+    company: CompanyId,
+    id: UserId,
+    operation: Operation,
+    decide: impl Fn(&DirectoryUser) -> Result<DirectoryUser, Failure>,
+) -> Result<DirectoryUser, Failure> {
+    let result = store
+        .change_user(&operator_change(company, operation), id, |user| {
+            decide(user).map(Next::Update)
+        })
+        .await;
+    match result {
+        Ok(user) => user.ok_or_else(no_such_user),
+        Err(failure) if is_name_taken(&failure) => {
+            Err("another user of the company bears the name; rename that user first".into())
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn is_name_taken(failure: &Failure) -> bool {
+    matches!(
+        failure.downcast_ref::<StoreError>(),
+        Some(StoreError::UserNameTaken)
+    )
+}
+
+/// Makes a user.
+pub(crate) async fn create(
+    store: &Store,
+    company: CompanyId,
+    user_name: &str,
+) -> Result<DirectoryUser, Failure> {
+    let input = Map::from_iter([("userName".to_owned(), user_name.into())]);
+    let document = Document::from_input(input, &USER).map_err(|ScimError { detail, .. }| detail)?;
+    let user = DirectoryUser::new(UserId::new(Uuid::now_v7()), document, now())?;
+    store
+        .create_user(&operator_change(company, Operation::Create), &user)
+        .await?;
+    Ok(user)
+}
+
+async fn all(store: &Store, company: CompanyId) -> Result<Vec<DirectoryUser>, Failure> {
+    let mut users = Vec::new();
+    let mut offset = 0;
+    loop {
+        let ids = store.user_ids(company, offset, LIST_STEP).await?;
+        if ids.is_empty() {
+            return Ok(users);
+        }
+        offset += ids.len();
+        users.extend(store.users(company, &ids).await?);
+    }
+}
+
+fn no_such_user() -> Failure {
+    "the company has no such user".into()
+}
+
+fn shown(user: &DirectoryUser) -> Value {
+    let permissions: Vec<&str> = user
+        .permissions
+        .iter()
+        .map(|permission| permission.as_str())
+        .collect();
+    let mut record = json!({
+        "id": user.id.to_string(),
+        "userName": user.document.string("userName"),
+        "state": user.state().as_str(),
+        "permissions": permissions,
+        "keys": user.keys.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "created": user.created.to_string(),
+        "lastModified": user.last_modified.to_string(),
+        "version": user.version,
+    });
+    if user.state() == State::SoftDeleted
+        && let (Some(members), Some(rename)) = (record.as_object_mut(), &user.renames.user_name)
+    {
+        members.insert("restoredAs".into(), rename.original.clone().into());
+    }
+    record
+}

@@ -1,0 +1,73 @@
+//! Configuration from the environment, and the clock.
+
+use jiff::{Timestamp, Unit};
+
+/// Turns the feature on for the instance: `True` or `true`.
+pub const ACTIVATION_VARIABLE: &str = "SCIM_INSTANCE_ACTIVATION";
+/// Name of the DynamoDB table.
+pub const TABLE_VARIABLE: &str = "SCIM_TABLE";
+/// Scheme and host that clients use, such as `https://paradigm.lighton.ai`.
+pub const PUBLIC_URL_VARIABLE: &str = "SCIM_PUBLIC_URL";
+/// The table's name where none is configured.
+pub const DEFAULT_TABLE: &str = "paradigm-scim";
+/// Where all routes are, below the public URL.
+pub const BASE_PATH: &str = "/scim/v2";
+
+/// What an instance is told about itself.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// Whether SCIM is activated.
+    pub is_activated: bool,
+    /// Scheme and host for `meta.location` and `Location`; without it, those of each request.
+    pub public_url: Option<String>,
+}
+
+impl Config {
+    /// Reads the variables by `read`, such as [`std::env::var`].
+    pub fn from_variables(read: impl Fn(&str) -> Option<String>) -> Self {
+        Self {
+            is_activated: read(ACTIVATION_VARIABLE).is_some_and(|value| is_activated(&value)),
+            public_url: read(PUBLIC_URL_VARIABLE)
+                .filter(|url| !url.is_empty())
+                .map(|url| origin_of(&url)),
+        }
+    }
+
+    /// Reads the environment of this process.
+    #[must_use]
+    pub fn from_env() -> Self {
+        Self::from_variables(|name| std::env::var(name).ok())
+    }
+}
+
+/// Anything but these two words leaves SCIM off.
+fn is_activated(value: &str) -> bool {
+    matches!(value, "True" | "true")
+}
+
+/// A public URL without [`BASE_PATH`] and trailing slash, which are easily copied with it.
+#[must_use]
+pub fn origin_of(url: &str) -> String {
+    let url = url.trim_end_matches('/');
+    url.strip_suffix(BASE_PATH)
+        .unwrap_or(url)
+        .trim_end_matches('/')
+        .to_owned()
+}
+
+/// Tells the time; tests hold it still.
+pub trait Clock: Send + Sync {
+    /// Now, to the millisecond.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let now = Timestamp::now();
+        now.round(Unit::Millisecond).unwrap_or(now)
+    }
+}

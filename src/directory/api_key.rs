@@ -1,0 +1,210 @@
+//! API keys: the bearer tokens SCIM clients send.
+//!
+//! A token is `pscim_<key id>_<secret><checksum>`: 16, 64 and 8 lower-case hexadecimal digits, so
+//! secret scanners find it by `pscim_[0-9a-f]{16}_[0-9a-f]{72}`. The checksum tells a typo from a
+//! wrong key without reading the store. Only the SHA-256 of the 256-bit secret is stored; against
+//! random secrets of that size a slow hash would protect nothing.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use zeroize::{Zeroize as _, Zeroizing};
+
+use super::company::checked_name;
+use super::{CompanyId, DirectoryError, KeyId, Permission, User, UserId};
+
+/// Longest name of a key, in characters.
+pub const MAX_KEY_NAME_CHARS: usize = 50;
+
+const PREFIX: &str = "pscim_";
+const SECRET_DIGITS: usize = 64;
+const CHECKSUM_DIGITS: usize = 8;
+
+/// SHA-256 of a secret.
+pub type SecretHash = [u8; 32];
+
+/// A bearer token. Its secret is erased from memory when dropped and never printed.
+pub struct Token {
+    key_id: KeyId,
+    secret: Zeroizing<String>,
+}
+
+impl Token {
+    /// Makes a token from random bytes.
+    #[must_use]
+    pub fn new(key_id: KeyId, mut random: [u8; 32]) -> Self {
+        let secret = Zeroizing::new(hex(&random));
+        random.zeroize();
+        Self { key_id, secret }
+    }
+
+    /// Reads a token; `None` if it cannot be one, or its checksum shows a typo.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (key_id, rest) = text.strip_prefix(PREFIX)?.split_once('_')?;
+        let key_id = KeyId::parse(key_id)?;
+        let (secret, checksum) = rest.split_at_checked(SECRET_DIGITS)?;
+        let is_hex = secret
+            .bytes()
+            .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+        let token = Self {
+            key_id,
+            secret: Zeroizing::new(secret.to_owned()),
+        };
+        (is_hex && checksum == token.checksum()).then_some(token)
+    }
+
+    /// The key it belongs to.
+    #[must_use]
+    pub fn key_id(&self) -> KeyId {
+        self.key_id
+    }
+
+    /// What is stored of the secret.
+    #[must_use]
+    pub fn secret_hash(&self) -> SecretHash {
+        Sha256::digest(self.secret.as_bytes()).into()
+    }
+
+    /// The token as the client sends it: for showing once.
+    #[must_use]
+    pub fn reveal(&self) -> Zeroizing<String> {
+        Zeroizing::new(format!(
+            "{PREFIX}{}_{}{}",
+            self.key_id,
+            *self.secret,
+            self.checksum()
+        ))
+    }
+
+    fn checksum(&self) -> String {
+        let mut digest = Sha256::new();
+        digest.update(self.key_id.to_string());
+        digest.update(self.secret.as_bytes());
+        let mut checksum = hex(&digest.finalize());
+        checksum.truncate(CHECKSUM_DIGITS);
+        checksum
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token")
+            .field("key_id", &self.key_id)
+            .finish_non_exhaustive()
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A stored API key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Its identifier, part of the token.
+    pub id: KeyId,
+    /// SHA-256 of the secret.
+    pub secret_hash: SecretHash,
+    /// What the operator called it; empty once it is revoked.
+    pub name: String,
+    /// The company it acts in.
+    pub company: CompanyId,
+    /// The user it acts for.
+    pub owner: UserId,
+    /// When it was created.
+    pub created: Timestamp,
+    /// When it stops to be honoured, if ever.
+    pub expires: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked: Option<Timestamp>,
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiKey")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ApiKey {
+    /// A new key for a user, with the hash of `token`.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NameLength`]; [`DirectoryError::OwnerNotPermitted`] if the owner is
+    /// deactivated or may not manage users.
+    pub fn new(
+        token: &Token,
+        name: &str,
+        company: CompanyId,
+        owner: &User,
+        expires: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Self, DirectoryError> {
+        if !owner.is_active() || !owner.permissions.contains(&Permission::UsersManage) {
+            return Err(DirectoryError::OwnerNotPermitted);
+        }
+        Ok(Self {
+            id: token.key_id(),
+            secret_hash: token.secret_hash(),
+            name: checked_name(name, MAX_KEY_NAME_CHARS)?,
+            company,
+            owner: owner.id,
+            created: now,
+            expires,
+            revoked: None,
+        })
+    }
+
+    /// Whether this is the token's key and it is honoured now. The comparison takes the same time
+    /// wherever the hashes differ.
+    #[must_use]
+    pub fn accepts(&self, token: &Token, now: Timestamp) -> bool {
+        let same_secret: bool = self.secret_hash.ct_eq(&token.secret_hash()).into();
+        same_secret && self.revoked.is_none() && self.expires.is_none_or(|expires| now < expires)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_survives_its_text_and_every_typo_is_noticed() {
+        let token = Token::new(KeyId::new(0x1234), [7; 32]);
+        let text = token.reveal();
+        assert_eq!(text.len(), 95);
+        let parsed = Token::parse(&text).unwrap();
+        assert_eq!(parsed.secret_hash(), token.secret_hash());
+        for index in 0..text.len() {
+            let mut typo = text.clone().into_bytes();
+            typo[index] = if typo[index] == b'0' { b'1' } else { b'0' };
+            let typo = String::from_utf8(typo).unwrap();
+            assert!(Token::parse(&typo).is_none(), "typo at {index}");
+        }
+        for other in [
+            "",
+            "pscim_",
+            "pscim__",
+            "Bearer x",
+            &text[..94],
+            &format!("{}0", *text),
+        ] {
+            assert!(Token::parse(other).is_none());
+        }
+    }
+
+    #[test]
+    fn debug_output_holds_no_secret() {
+        let token = Token::new(KeyId::new(1), [0xab; 32]);
+        assert!(!format!("{token:?}").contains("abab"));
+    }
+}

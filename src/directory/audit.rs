@@ -1,0 +1,101 @@
+//! What happened to a user: who, what, when; never values.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{KeyId, State, UserId};
+
+/// How long records are kept.
+pub const RETENTION: SignedDuration = SignedDuration::from_hours(365 * 24);
+
+/// Who made a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    /// A SCIM client, by its key and the key's owner.
+    Key {
+        /// The key.
+        id: KeyId,
+        /// Its owner.
+        owner: UserId,
+    },
+    /// An operator at the command line.
+    Operator,
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key { id, owner } => write!(f, "key:{id} owner:{owner}"),
+            Self::Operator => f.write_str("operator"),
+        }
+    }
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// POST
+    Create,
+    /// PUT
+    Replace,
+    /// PATCH
+    Patch,
+    /// DELETE
+    Anonymise,
+    /// Active again by an operator.
+    Restore,
+    /// A permission was given.
+    Grant,
+    /// A permission was taken.
+    Ungrant,
+    /// An API key was linked to the user.
+    CreateKey,
+    /// One of the user's API keys was revoked.
+    RevokeKey,
+}
+
+impl Operation {
+    /// The operation as stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Replace => "replace",
+            Self::Patch => "patch",
+            Self::Anonymise => "anonymise",
+            Self::Restore => "restore",
+            Self::Grant => "grant",
+            Self::Ungrant => "ungrant",
+            Self::CreateKey => "createKey",
+            Self::RevokeKey => "revokeKey",
+        }
+    }
+}
+
+/// One line of the audit trail, written in the same transaction as the change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRecord {
+    /// When.
+    pub at: Timestamp,
+    /// The request that did it.
+    pub request_id: String,
+    /// Who.
+    pub actor: Actor,
+    /// What.
+    pub operation: Operation,
+    /// Names of the attributes that changed.
+    pub attributes: Vec<String>,
+    /// The user's state before; `None` for a new user.
+    pub before: Option<State>,
+    /// The user's state after.
+    pub after: State,
+}
+
+impl AuditRecord {
+    /// When the record may be dropped.
+    #[must_use]
+    pub fn expires(&self) -> Timestamp {
+        self.at.saturating_add(RETENTION).unwrap_or(self.at)
+    }
+}

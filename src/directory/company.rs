@@ -1,0 +1,80 @@
+//! Companies: everything belongs to exactly one.
+
+use jiff::Timestamp;
+
+use super::{CompanyId, DirectoryError};
+
+/// Longest name of a company, in characters.
+pub const MAX_COMPANY_NAME_CHARS: usize = 100;
+
+/// Whether a company's keys are honoured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CompanyStatus {
+    /// They are.
+    Active,
+    /// Every request is refused with 403.
+    Suspended,
+}
+
+impl CompanyStatus {
+    /// The status as stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+        }
+    }
+
+    /// Reads a stored status.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Active, Self::Suspended]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+    }
+}
+
+/// A customer of Paradigm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Company {
+    /// Its identifier.
+    pub id: CompanyId,
+    /// Its name, for operators; not unique.
+    pub name: String,
+    /// Whether its keys are honoured.
+    pub status: CompanyStatus,
+    /// Seals pagination cursors.
+    pub cursor_secret: [u8; 32],
+    /// When it was created.
+    pub created: Timestamp,
+}
+
+impl Company {
+    /// A new, active company.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NameLength`].
+    pub fn new(
+        id: CompanyId,
+        name: &str,
+        cursor_secret: [u8; 32],
+        now: Timestamp,
+    ) -> Result<Self, DirectoryError> {
+        Ok(Self {
+            id,
+            name: checked_name(name, MAX_COMPANY_NAME_CHARS)?,
+            status: CompanyStatus::Active,
+            cursor_secret,
+            created: now,
+        })
+    }
+}
+
+pub(super) fn checked_name(name: &str, max_chars: usize) -> Result<String, DirectoryError> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > max_chars {
+        return Err(DirectoryError::NameLength(max_chars));
+    }
+    Ok(name.to_owned())
+}

@@ -1,0 +1,214 @@
+//! Users and what may happen to them.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::lifecycle::{Renames, State, deleted_name};
+use super::{ApiKey, DirectoryError, KeyId, Permission, UserId};
+use crate::scim::resource::{Document, Meta};
+
+/// Longest `userName`, in characters; a soft delete's 32 digits before it do not count.
+pub const MAX_USER_NAME_CHARS: usize = 256;
+/// Most emails: old and new look-ups together must fit into one transaction of 100 actions.
+pub const MAX_EMAILS: usize = 20;
+/// Largest set of attributes, in bytes of JSON.
+pub const MAX_DOCUMENT_BYTES: usize = 64 * 1024;
+/// Most API keys of one user that are not revoked.
+pub const MAX_ACTIVE_KEYS: usize = 5;
+
+/// A user of one company. Anonymised users have no such record any more.
+#[derive(Debug, Clone, PartialEq)]
+pub struct User {
+    /// The identifier, for ever.
+    pub id: UserId,
+    /// The SCIM attributes; `userName` and `active` are always there.
+    pub document: Document,
+    /// Names to bring back on restore.
+    pub renames: Renames,
+    /// What the user may do in Paradigm.
+    pub permissions: BTreeSet<Permission>,
+    /// API keys linked to the user and not revoked.
+    pub keys: BTreeSet<KeyId>,
+    /// When the user was created.
+    pub created: Timestamp,
+    /// When an attribute last changed.
+    pub last_modified: Timestamp,
+    /// Counts the writes, from 1.
+    pub version: u64,
+}
+
+impl User {
+    /// A new user, active unless the document says otherwise.
+    ///
+    /// # Errors
+    /// A limit or rule of the directory.
+    pub fn new(id: UserId, mut document: Document, now: Timestamp) -> Result<Self, DirectoryError> {
+        if !document.members().contains_key("active") {
+            document.set_core("active", true.into());
+        }
+        check(&document)?;
+        Ok(Self {
+            id,
+            document,
+            renames: Renames::default(),
+            permissions: BTreeSet::new(),
+            keys: BTreeSet::new(),
+            created: now,
+            last_modified: now,
+            version: 1,
+        })
+    }
+
+    /// Whether the user may sign in.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        is_active(&self.document)
+    }
+
+    /// Where the user stands in their life.
+    #[must_use]
+    pub fn state(&self) -> State {
+        match (self.is_active(), &self.renames.user_name) {
+            (true, _) => State::Active,
+            (false, Some(_)) => State::SoftDeleted,
+            (false, None) => State::Deactivated,
+        }
+    }
+
+    /// `meta` of RFC 7643 §3.1.
+    #[must_use]
+    pub fn meta(&self) -> Meta {
+        Meta {
+            created: self.created,
+            last_modified: self.last_modified,
+            version: self.version,
+        }
+    }
+
+    /// The user with other attributes: PATCH. A soft delete's renames are remembered, and
+    /// activation brings the remembered names back. Equal to `self` if nothing changes.
+    ///
+    /// # Errors
+    /// A limit or rule of the directory.
+    pub fn with_document(
+        &self,
+        mut document: Document,
+        now: Timestamp,
+    ) -> Result<Self, DirectoryError> {
+        check(&document)?;
+        let mut renames = self.renames.after(&self.document, &document);
+        if !self.is_active() && is_active(&document) {
+            renames.restore(&mut document);
+            renames = Renames::default();
+        }
+        if document == self.document && renames == self.renames {
+            return Ok(self.clone());
+        }
+        Ok(Self {
+            document,
+            renames,
+            last_modified: now,
+            version: self.version + 1,
+            ..self.clone()
+        })
+    }
+
+    /// The user with all attributes replaced: PUT. Omitted ones are cleared, except `active`.
+    ///
+    /// # Errors
+    /// A limit or rule of the directory.
+    pub fn replaced_by(
+        &self,
+        mut document: Document,
+        now: Timestamp,
+    ) -> Result<Self, DirectoryError> {
+        if !document.members().contains_key("active") {
+            document.set_core("active", self.is_active().into());
+        }
+        self.with_document(document, now)
+    }
+
+    /// The user active again, under the remembered names.
+    ///
+    /// # Errors
+    /// A limit or rule of the directory.
+    pub fn restored(&self, now: Timestamp) -> Result<Self, DirectoryError> {
+        let mut document = self.document.clone();
+        document.set_core("active", true.into());
+        self.with_document(document, now)
+    }
+
+    /// The user with one permission more. Equal to `self` if it was held before.
+    #[must_use]
+    pub fn granted(&self, permission: Permission) -> Self {
+        let mut granted = self.clone();
+        if granted.permissions.insert(permission) {
+            granted.version += 1;
+        }
+        granted
+    }
+
+    /// The user with one permission less. Equal to `self` if it was not held before.
+    #[must_use]
+    pub fn ungranted(&self, permission: Permission) -> Self {
+        let mut ungranted = self.clone();
+        if ungranted.permissions.remove(&permission) {
+            ungranted.version += 1;
+        }
+        ungranted
+    }
+
+    /// The user with one API key more.
+    ///
+    /// # Errors
+    /// [`DirectoryError::TooManyKeys`].
+    pub fn with_key(&self, key: &ApiKey) -> Result<Self, DirectoryError> {
+        if self.keys.len() >= MAX_ACTIVE_KEYS {
+            return Err(DirectoryError::TooManyKeys(MAX_ACTIVE_KEYS));
+        }
+        let mut owner = self.clone();
+        owner.keys.insert(key.id);
+        owner.version += 1;
+        Ok(owner)
+    }
+
+    /// The user with one API key less. Equal to `self` if the key was not linked.
+    #[must_use]
+    pub fn without_key(&self, key: KeyId) -> Self {
+        let mut owner = self.clone();
+        if owner.keys.remove(&key) {
+            owner.version += 1;
+        }
+        owner
+    }
+}
+
+fn is_active(document: &Document) -> bool {
+    document
+        .members()
+        .get("active")
+        .is_some_and(|active| *active == true)
+}
+
+fn check(document: &Document) -> Result<(), DirectoryError> {
+    if !document.members().contains_key("active") {
+        return Err(DirectoryError::ActiveMissing);
+    }
+    let user_name = document.string("userName").unwrap_or_default();
+    if user_name.trim().is_empty() {
+        return Err(DirectoryError::UserNameBlank);
+    }
+    let counted = deleted_name(user_name).unwrap_or(user_name);
+    if counted.chars().count() > MAX_USER_NAME_CHARS {
+        return Err(DirectoryError::UserNameTooLong);
+    }
+    if document.elements("emails").len() > MAX_EMAILS {
+        return Err(DirectoryError::TooManyEmails);
+    }
+    let size = serde_json::to_vec(document.members()).map_or(usize::MAX, |json| json.len());
+    if size > MAX_DOCUMENT_BYTES {
+        return Err(DirectoryError::DocumentTooLarge);
+    }
+    Ok(())
+}

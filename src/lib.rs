@@ -1,0 +1,17 @@
+//! The SCIM 2.0 service provider of LightOn's Paradigm.
+//!
+//! Dependencies point one way: `bin -> api -> {directory, store} -> scim`. ARCHITECTURE.md is the
+//! way in.
+
+/// One function per route, and what is the same for all of them (RFC 7644 §3, §4).
+pub mod api;
+/// Configuration from the environment, and the clock.
+pub mod config;
+/// Paradigm's own rules: companies, the lifecycle of users, permissions, API keys, audit.
+pub mod directory;
+/// The protocol, pure: schemas (RFC 7643), filters, PATCH, lists, errors (RFC 7644).
+pub mod scim;
+/// The directory in one DynamoDB table.
+pub mod store;
+/// Logs.
+pub mod telemetry;

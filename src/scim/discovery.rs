@@ -1,0 +1,107 @@
+//! What the service provider says about itself (RFC 7643 §5-§7, RFC 7644 §4).
+
+use serde_json::{Map, Value, json};
+
+use super::list::MAX_COUNT;
+use super::schema::{ResourceType, Schema, USER};
+
+const SERVICE_PROVIDER_CONFIG_URN: &str =
+    "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
+const RESOURCE_TYPE_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
+const SCHEMA_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
+
+/// `/ServiceProviderConfig` (RFC 7643 §5). authentik needs `bulk.maxOperations` even though bulk is
+/// not supported.
+#[must_use]
+pub fn service_provider_config(base_url: &str) -> Map<String, Value> {
+    object(json!({
+        "schemas": [SERVICE_PROVIDER_CONFIG_URN],
+        "patch": {"supported": true},
+        "bulk": {"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+        "filter": {"supported": true, "maxResults": MAX_COUNT},
+        "changePassword": {"supported": false},
+        "sort": {"supported": true},
+        "etag": {"supported": true},
+        "authenticationSchemes": [{
+            "type": "oauthbearertoken",
+            "name": "API key",
+            "description": "A Paradigm API key, sent as 'Authorization: Bearer <key>'.",
+            "specUri": "https://www.rfc-editor.org/info/rfc6750",
+            "primary": true,
+        }],
+        "meta": {
+            "resourceType": "ServiceProviderConfig",
+            "location": format!("{base_url}/ServiceProviderConfig"),
+        },
+    }))
+}
+
+/// All resource types (RFC 7643 §6).
+#[must_use]
+pub fn resource_types(base_url: &str) -> Vec<Map<String, Value>> {
+    vec![resource_type(&USER, base_url)]
+}
+
+/// The resource type of that name.
+#[must_use]
+pub fn find_resource_type(name: &str, base_url: &str) -> Option<Map<String, Value>> {
+    (name == USER.name).then(|| resource_type(&USER, base_url))
+}
+
+fn resource_type(resource_type: &ResourceType, base_url: &str) -> Map<String, Value> {
+    let extensions: Vec<Value> = resource_type
+        .extensions
+        .iter()
+        .map(|extension| json!({"schema": extension.id, "required": false}))
+        .collect();
+    object(json!({
+        "schemas": [RESOURCE_TYPE_URN],
+        "id": resource_type.name,
+        "name": resource_type.name,
+        "endpoint": resource_type.endpoint,
+        "description": resource_type.description,
+        "schema": resource_type.schema.id,
+        "schemaExtensions": extensions,
+        "meta": {
+            "resourceType": "ResourceType",
+            "location": format!("{base_url}/ResourceTypes/{}", resource_type.name),
+        },
+    }))
+}
+
+/// All schemas (RFC 7643 §7).
+#[must_use]
+pub fn schemas(base_url: &str) -> Vec<Map<String, Value>> {
+    USER.schemas()
+        .map(|found| schema(found, base_url))
+        .collect()
+}
+
+/// The schema with that URN.
+#[must_use]
+pub fn find_schema(urn: &str, base_url: &str) -> Option<Map<String, Value>> {
+    USER.schemas()
+        .find(|found| found.id.eq_ignore_ascii_case(urn))
+        .map(|found| schema(found, base_url))
+}
+
+fn schema(schema: &Schema, base_url: &str) -> Map<String, Value> {
+    object(json!({
+        "schemas": [SCHEMA_URN],
+        "id": schema.id,
+        "name": schema.name,
+        "description": schema.description,
+        "attributes": schema.attributes,
+        "meta": {
+            "resourceType": "Schema",
+            "location": format!("{base_url}/Schemas/{}", schema.id),
+        },
+    }))
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}

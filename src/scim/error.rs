@@ -1,0 +1,247 @@
+//! [`ScimError`]: the one error that leaves the house (RFC 7644 §3.12).
+
+use std::error::Error;
+use std::fmt;
+
+use serde_json::{Value, json};
+
+/// URN of the SCIM error message (RFC 7644 §3.12).
+pub const ERROR_URN: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
+
+/// The `scimType` keywords of RFC 7644 table 9 that this server sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScimType {
+    /// The filter's syntax is wrong, or it names or compares what it cannot.
+    InvalidFilter,
+    /// The filter would have to look at more users than one request may.
+    TooMany,
+    /// A unique value is taken.
+    Uniqueness,
+    /// A read-only or required attribute would be changed.
+    Mutability,
+    /// The body is not JSON, or not the message the operation takes.
+    InvalidSyntax,
+    /// A PATCH path is malformed.
+    InvalidPath,
+    /// A PATCH path leads to no value.
+    NoTarget,
+    /// A value is missing or has the wrong type.
+    InvalidValue,
+}
+
+impl ScimType {
+    /// The keyword as RFC 7644 table 9 spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidFilter => "invalidFilter",
+            Self::TooMany => "tooMany",
+            Self::Uniqueness => "uniqueness",
+            Self::Mutability => "mutability",
+            Self::InvalidSyntax => "invalidSyntax",
+            Self::InvalidPath => "invalidPath",
+            Self::NoTarget => "noTarget",
+            Self::InvalidValue => "invalidValue",
+        }
+    }
+}
+
+/// What a client is told when a request fails.
+///
+/// `detail` is for the client and says what to do. `source` is only ever logged, so a caller
+/// must not put anything personal into it.
+#[derive(Debug)]
+pub struct ScimError {
+    /// The HTTP status code.
+    pub status: u16,
+    /// The keyword of RFC 7644 table 9, where one fits.
+    pub scim_type: Option<ScimType>,
+    /// A sentence for the client.
+    pub detail: String,
+    /// Seconds after which trying again makes sense (`Retry-After`).
+    pub retry_after: Option<u32>,
+    /// The cause, for the log.
+    pub source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl ScimError {
+    fn new(status: u16, scim_type: Option<ScimType>, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            scim_type,
+            detail: detail.into(),
+            retry_after: None,
+            source: None,
+        }
+    }
+
+    /// 400 `invalidFilter`.
+    pub fn invalid_filter(detail: impl Into<String>) -> Self {
+        Self::new(400, Some(ScimType::InvalidFilter), detail)
+    }
+
+    /// 400 `tooMany`.
+    pub fn too_many(detail: impl Into<String>) -> Self {
+        Self::new(400, Some(ScimType::TooMany), detail)
+    }
+
+    /// 409 `uniqueness`.
+    pub fn uniqueness(detail: impl Into<String>) -> Self {
+        Self::new(409, Some(ScimType::Uniqueness), detail)
+    }
+
+    /// 400 `mutability`.
+    pub fn mutability(detail: impl Into<String>) -> Self {
+        Self::new(400, Some(ScimType::Mutability), detail)
+    }
+
+    /// 400 `invalidSyntax`.
+    pub fn invalid_syntax(detail: impl Into<String>) -> Self {
+        Self::new(400, Some(ScimType::InvalidSyntax), detail)
+    }
+
+    /// 400 `invalidPath`.
+    pub fn invalid_path(detail: impl Into<String>) -> Self {
+        Self::new(400, Some(ScimType::InvalidPath), detail)
+    }
+
+    /// 400 `noTarget`.
+    pub fn no_target(detail: impl Into<String>) -> Self {
+        Self::new(400, Some(ScimType::NoTarget), detail)
+    }
+
+    /// 400 `invalidValue`.
+    pub fn invalid_value(detail: impl Into<String>) -> Self {
+        Self::new(400, Some(ScimType::InvalidValue), detail)
+    }
+
+    /// 401: no acceptable bearer token. One sentence for every reason, so that nobody learns which.
+    #[must_use]
+    pub fn unauthorized() -> Self {
+        Self::new(
+            401,
+            None,
+            "Send a valid API key as 'Authorization: Bearer <key>'; this one is missing, wrong, expired or revoked.",
+        )
+    }
+
+    /// 403.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(403, None, detail)
+    }
+
+    /// 404.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(404, None, detail)
+    }
+
+    /// 405.
+    pub fn method_not_allowed(detail: impl Into<String>) -> Self {
+        Self::new(405, None, detail)
+    }
+
+    /// 412.
+    #[must_use]
+    pub fn precondition_failed() -> Self {
+        Self::new(
+            412,
+            None,
+            "The resource has changed since the version named in If-Match; GET it and send the change again.",
+        )
+    }
+
+    /// 413.
+    #[must_use]
+    pub fn payload_too_large(limit: usize) -> Self {
+        Self::new(
+            413,
+            None,
+            format!("The request body may have at most {limit} bytes."),
+        )
+    }
+
+    /// 415.
+    #[must_use]
+    pub fn unsupported_media_type() -> Self {
+        Self::new(
+            415,
+            None,
+            "Send the body as 'Content-Type: application/scim+json' or 'application/json'.",
+        )
+    }
+
+    /// 501.
+    pub fn not_implemented(detail: impl Into<String>) -> Self {
+        Self::new(501, None, detail)
+    }
+
+    /// 503 with `Retry-After`: the store is busy or does not answer.
+    #[must_use]
+    pub fn unavailable(retry_after: u32) -> Self {
+        let mut error = Self::new(
+            503,
+            None,
+            format!("The directory is busy; nothing was changed. Try again in {retry_after} s."),
+        );
+        error.retry_after = Some(retry_after);
+        error
+    }
+
+    /// 500: a defect of this server. The cause goes to the log only.
+    pub fn internal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let mut error = Self::new(
+            500,
+            None,
+            "The server failed to handle this request; the operator's log has the cause.",
+        );
+        error.source = Some(source.into());
+        error
+    }
+
+    /// The same error with a cause for the log.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The same error with `prefix` before its detail, to say which part of a request failed.
+    #[must_use]
+    pub fn within(mut self, prefix: &str) -> Self {
+        self.detail = format!("{prefix}: {}", self.detail);
+        self
+    }
+
+    /// The message body of RFC 7644 §3.12; `status` is a string there.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut body = json!({
+            "schemas": [ERROR_URN],
+            "status": self.status.to_string(),
+        });
+        if let Some(object) = body.as_object_mut() {
+            if let Some(scim_type) = self.scim_type {
+                object.insert("scimType".into(), scim_type.as_str().into());
+            }
+            object.insert("detail".into(), self.detail.clone().into());
+        }
+        body
+    }
+}
+
+impl fmt::Display for ScimError {
+    /// Status and keyword only: the detail may quote what the client sent.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "status {}", self.status)?;
+        match self.scim_type {
+            Some(scim_type) => write!(f, " {}", scim_type.as_str()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error for ScimError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

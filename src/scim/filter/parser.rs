@@ -1,0 +1,329 @@
+//! The grammar of RFC 7644 §3.4.2.2 (figure 1), by recursive descent: `or` binds weakest, then
+//! `and`, then `not`.
+
+use serde_json::Value;
+
+use super::lexer::{Token, tokens};
+use super::{Filter, FilterError, MAX_FILTER_DEPTH, MAX_FILTER_LENGTH, Operator, Scope};
+use crate::scim::compare;
+use crate::scim::dialect;
+use crate::scim::path::{self, AttributePath, Name, PathError};
+use crate::scim::schema::{Attribute, Type};
+
+/// Parses a filter and resolves its names in `scope`.
+///
+/// # Errors
+/// [`FilterError`], with the position where the grammar is left.
+pub fn parse(text: &str, scope: Scope) -> Result<Filter, FilterError> {
+    if text.len() > MAX_FILTER_LENGTH {
+        return Err(FilterError::TooLong);
+    }
+    let mut parser = Parser {
+        tokens: tokens(text)?,
+        next: 0,
+        end: text.len(),
+        depth: 0,
+    };
+    let filter = parser.disjunction(scope)?;
+    if parser.peek().is_some() {
+        return Err(parser.syntax("'and', 'or' or the end was expected"));
+    }
+    Ok(filter)
+}
+
+struct Parser<'t> {
+    tokens: Vec<(Token<'t>, usize)>,
+    next: usize,
+    end: usize,
+    depth: usize,
+}
+
+impl<'t> Parser<'t> {
+    fn peek(&self) -> Option<&Token<'t>> {
+        self.tokens.get(self.next).map(|(token, _)| token)
+    }
+
+    /// Position of the next token, counted from 1.
+    fn position(&self) -> usize {
+        self.tokens
+            .get(self.next)
+            .map_or(self.end, |&(_, offset)| offset)
+            + 1
+    }
+
+    fn syntax(&self, message: &'static str) -> FilterError {
+        FilterError::Syntax {
+            message,
+            position: self.position(),
+        }
+    }
+
+    fn expect(&mut self, token: &Token<'_>, message: &'static str) -> Result<(), FilterError> {
+        if self.peek() == Some(token) {
+            self.next += 1;
+            Ok(())
+        } else {
+            Err(self.syntax(message))
+        }
+    }
+
+    fn take_keyword(&mut self, keyword: &str) -> bool {
+        let found =
+            matches!(self.peek(), Some(Token::Word(word)) if word.eq_ignore_ascii_case(keyword));
+        if found {
+            self.next += 1;
+        }
+        found
+    }
+
+    /// Runs a nested part one level deeper.
+    fn nested<T>(
+        &mut self,
+        part: impl FnOnce(&mut Self) -> Result<T, FilterError>,
+    ) -> Result<T, FilterError> {
+        if self.depth == MAX_FILTER_DEPTH {
+            return Err(FilterError::TooDeep);
+        }
+        self.depth += 1;
+        let result = part(self);
+        self.depth -= 1;
+        result
+    }
+
+    fn disjunction(&mut self, scope: Scope) -> Result<Filter, FilterError> {
+        let first = self.conjunction(scope)?;
+        let mut parts = vec![first];
+        while self.take_keyword("or") {
+            parts.push(self.conjunction(scope)?);
+        }
+        Ok(one_or(parts, Filter::Or))
+    }
+
+    fn conjunction(&mut self, scope: Scope) -> Result<Filter, FilterError> {
+        let first = self.term(scope)?;
+        let mut parts = vec![first];
+        while self.take_keyword("and") {
+            parts.push(self.term(scope)?);
+        }
+        Ok(one_or(parts, Filter::And))
+    }
+
+    fn term(&mut self, scope: Scope) -> Result<Filter, FilterError> {
+        let followed_by_open = matches!(self.tokens.get(self.next + 1), Some((Token::Open, _)));
+        match self.peek() {
+            Some(Token::Open) => self.group(scope),
+            Some(Token::Word(word)) if word.eq_ignore_ascii_case("not") && followed_by_open => {
+                self.next += 1;
+                let negated = self.group(scope)?;
+                Ok(Filter::Not(Box::new(negated)))
+            }
+            Some(Token::Word(_)) => self.expression(scope),
+            _ => Err(self.syntax("an attribute, 'not' or '(' was expected")),
+        }
+    }
+
+    fn group(&mut self, scope: Scope) -> Result<Filter, FilterError> {
+        self.expect(&Token::Open, "'(' was expected")?;
+        let inner = self.nested(|parser| parser.disjunction(scope))?;
+        self.expect(&Token::Close, "')' was expected")?;
+        Ok(inner)
+    }
+
+    /// `attribute pr`, `attribute operator value` or `attribute[filter]`.
+    fn expression(&mut self, scope: Scope) -> Result<Filter, FilterError> {
+        let path = self.attribute(scope)?;
+        if self.peek() == Some(&Token::OpenBracket) {
+            return self.values(scope, path);
+        }
+        if self.take_keyword("pr") {
+            return Ok(Filter::Present(path));
+        }
+        let operator = self.operator()?;
+        self.comparison(path, operator)
+    }
+
+    fn attribute(&mut self, scope: Scope) -> Result<AttributePath, FilterError> {
+        let position = self.position();
+        let Some(&Token::Word(word)) = self.peek() else {
+            return Err(self.syntax("an attribute was expected"));
+        };
+        let path = match scope {
+            Scope::Resource(resource_type) => match path::resolve(word, resource_type) {
+                Ok(Name::Attribute(path)) => path,
+                Err(PathError::UnknownAttribute) => {
+                    return Err(FilterError::UnknownAttribute { position });
+                }
+                Ok(Name::Extension(_)) | Err(_) => {
+                    return Err(self.syntax("an attribute was expected"));
+                }
+            },
+            Scope::Element(attribute) => AttributePath {
+                extension: None,
+                attribute,
+                sub_attribute: Some(
+                    attribute
+                        .sub_attribute(word)
+                        .ok_or(FilterError::UnknownAttribute { position })?,
+                ),
+            },
+        };
+        self.next += 1;
+        Ok(path)
+    }
+
+    fn operator(&mut self) -> Result<Operator, FilterError> {
+        let operator = match self.peek() {
+            Some(Token::Word(word)) => Operator::parse(word),
+            _ => None,
+        };
+        let operator = operator.ok_or_else(|| {
+            self.syntax("an operator (eq, ne, co, sw, ew, gt, ge, lt, le, pr) was expected")
+        })?;
+        self.next += 1;
+        Ok(operator)
+    }
+
+    /// `attribute[filter]`, also with a comparison of a sub-attribute behind the brackets: Entra
+    /// matches users by `emails[type eq "work"].value eq "…"`. It asks for one value that meets
+    /// both, so the comparison joins the filter inside.
+    fn values(&mut self, scope: Scope, path: AttributePath) -> Result<Filter, FilterError> {
+        let nestable = matches!(scope, Scope::Resource(_))
+            && path.sub_attribute.is_none()
+            && path.attribute.kind == Type::Complex;
+        if !nestable {
+            return Err(self.syntax("only a complex attribute takes a filter in brackets"));
+        }
+        self.next += 1;
+        let element = Scope::Element(path.attribute);
+        let mut filter = self.nested(|parser| parser.disjunction(element))?;
+        self.expect(&Token::CloseBracket, "']' was expected")?;
+        if let Some(&Token::Word(word)) = self.peek()
+            && let Some(sub_name) = word.strip_prefix('.')
+        {
+            let sub_attribute =
+                path.attribute
+                    .sub_attribute(sub_name)
+                    .ok_or(FilterError::UnknownAttribute {
+                        position: self.position(),
+                    })?;
+            self.next += 1;
+            let sub_path = AttributePath {
+                sub_attribute: Some(sub_attribute),
+                ..path
+            };
+            let condition = if self.take_keyword("pr") {
+                Filter::Present(sub_path)
+            } else {
+                let operator = self.operator()?;
+                self.comparison(sub_path, operator)?
+            };
+            filter = Filter::And(vec![filter, condition]);
+        }
+        Ok(Filter::Values {
+            path,
+            filter: Box::new(filter),
+        })
+    }
+
+    fn comparison(
+        &mut self,
+        path: AttributePath,
+        operator: Operator,
+    ) -> Result<Filter, FilterError> {
+        let path = value_of_complex(path)?;
+        let attribute = path.leaf();
+        let value = match self.peek() {
+            Some(Token::String(text)) => string_value(attribute, text),
+            Some(&Token::Word(word)) => word_value(attribute, word),
+            _ => return Err(self.syntax("a value was expected")),
+        };
+        check(attribute, operator, &value)?;
+        self.next += 1;
+        Ok(Filter::Compare {
+            path,
+            operator,
+            value,
+        })
+    }
+}
+
+/// Comparing a complex attribute means its `value` sub-attribute (RFC 7643 §2.4).
+fn value_of_complex(path: AttributePath) -> Result<AttributePath, FilterError> {
+    if path.leaf().kind != Type::Complex {
+        return Ok(path);
+    }
+    let value = path
+        .attribute
+        .sub_attribute("value")
+        .ok_or(FilterError::Incomparable {
+            attribute: path.attribute.name,
+            message: "is complex: name one of its sub-attributes",
+        })?;
+    Ok(AttributePath {
+        sub_attribute: Some(value),
+        ..path
+    })
+}
+
+fn string_value(attribute: &Attribute, text: &str) -> Value {
+    match attribute.kind {
+        Type::Boolean => dialect::boolean(text).map_or_else(|| text.into(), Value::Bool),
+        _ => text.into(),
+    }
+}
+
+/// A value without quotes: `true`, `false`, `null`, or text that someone forgot to quote, which
+/// authentik and Microsoft's own examples do.
+fn word_value(attribute: &Attribute, word: &str) -> Value {
+    match word {
+        "null" => Value::Null,
+        _ => string_value(attribute, word),
+    }
+}
+
+/// Whether operator and value make sense for the attribute.
+fn check(
+    attribute: &'static Attribute,
+    operator: Operator,
+    value: &Value,
+) -> Result<(), FilterError> {
+    let incomparable = |message| {
+        Err(FilterError::Incomparable {
+            attribute: attribute.name,
+            message,
+        })
+    };
+    let is_equality = matches!(operator, Operator::Eq | Operator::Ne);
+    if value.is_null() && !is_equality {
+        return incomparable("can be compared with null only by eq and ne");
+    }
+    match attribute.kind {
+        Type::Boolean if !is_equality => incomparable("is a boolean: use eq or ne"),
+        Type::Boolean if value.is_string() => {
+            incomparable("is a boolean: compare with true or false")
+        }
+        Type::Binary if !is_equality => incomparable("is binary: use eq or ne"),
+        Type::DateTime if matches!(operator, Operator::Co | Operator::Sw | Operator::Ew) => {
+            incomparable("is a dateTime: use eq, ne, gt, ge, lt or le")
+        }
+        Type::DateTime
+            if value
+                .as_str()
+                .is_some_and(|text| compare::instant(text).is_none()) =>
+        {
+            incomparable("is a dateTime: compare with one like \"2011-05-13T04:42:34Z\"")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn one_or(mut parts: Vec<Filter>, join: fn(Vec<Filter>) -> Filter) -> Filter {
+    match parts.pop() {
+        Some(only) if parts.is_empty() => only,
+        Some(last) => {
+            parts.push(last);
+            join(parts)
+        }
+        None => join(parts),
+    }
+}

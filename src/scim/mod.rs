@@ -1,0 +1,16 @@
+//! The SCIM protocol, pure: no async, AWS, HTTP, clock or environment.
+
+pub mod compare;
+pub mod dialect;
+pub mod discovery;
+pub mod error;
+pub mod etag;
+pub mod filter;
+pub mod list;
+pub mod patch;
+pub mod path;
+pub mod projection;
+pub mod resource;
+pub mod schema;
+
+pub use error::ScimError;

@@ -1,0 +1,632 @@
+//! PATCH (RFC 7644 §3.5.2): a PatchOp message in, the changed document out. Operations apply one
+//! after another to a copy, so a message applies as a whole or not at all.
+
+use serde_json::{Map, Value};
+
+use super::ScimError;
+use super::compare::fold;
+use super::dialect;
+use super::path::{AttributePath, PatchPath, PathError, ValuePath};
+use super::resource::{Document, check_elements, is_primary, validate, validate_element};
+use super::schema::{Attribute, ResourceType, Schema};
+
+/// Most operations in one message.
+pub const MAX_OPERATIONS: usize = 200;
+
+/// A parsed PatchOp message.
+#[derive(Debug)]
+pub struct PatchOp {
+    steps: Vec<Step>,
+}
+
+/// One change of one attribute; an operation without a path makes several.
+#[derive(Debug)]
+struct Step {
+    /// Index of the operation in the message.
+    operation: usize,
+    change: Change,
+}
+
+#[derive(Debug)]
+enum Change {
+    Add(Target, Value),
+    Replace(Target, Value),
+    Remove(Target),
+    RemoveExtension(&'static Schema),
+    /// `remove` of certain values, listed in `value` instead of a filter, as Entra and JumpCloud
+    /// send it.
+    RemoveListed(AttributePath, Vec<Value>),
+    /// An `id` in an operation without a path; it must be the user's own.
+    AssertId(Value),
+}
+
+#[derive(Debug)]
+enum Target {
+    Attribute(AttributePath),
+    Values(ValuePath),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Op {
+    Add,
+    Replace,
+    Remove,
+}
+
+impl PatchOp {
+    /// Parses a message. `schemas` is not looked at: clients have been seen to send a wrong URN.
+    ///
+    /// # Errors
+    /// `invalidSyntax`, `invalidPath`, `noTarget` or `mutability`, naming the operation.
+    pub fn parse(
+        mut message: Map<String, Value>,
+        resource_type: &'static ResourceType,
+    ) -> Result<Self, ScimError> {
+        dialect::patch_message(&mut message);
+        let Some(Value::Array(operations)) = message.shift_remove("Operations") else {
+            return Err(ScimError::invalid_syntax(
+                "A PATCH body needs an 'Operations' array (RFC 7644 section 3.5.2).",
+            ));
+        };
+        if operations.is_empty() {
+            return Err(ScimError::invalid_syntax(
+                "'Operations' must contain at least one operation.",
+            ));
+        }
+        if operations.len() > MAX_OPERATIONS {
+            return Err(ScimError::invalid_syntax(format!(
+                "'Operations' may contain at most {MAX_OPERATIONS} operations; send several requests."
+            )));
+        }
+        let mut steps = Vec::with_capacity(operations.len());
+        for (index, operation) in operations.into_iter().enumerate() {
+            let changes = parse_operation(operation, resource_type)
+                .map_err(|error| error.within(&format!("Operations[{index}]")))?;
+            steps.extend(changes.into_iter().map(|change| Step {
+                operation: index,
+                change,
+            }));
+        }
+        Ok(Self { steps })
+    }
+
+    /// Applies the message to the resource with this id.
+    ///
+    /// # Errors
+    /// `invalidValue`, `noTarget` or `mutability`, naming the operation. The document is untouched.
+    pub fn apply(
+        &self,
+        id: &str,
+        document: &Document,
+        resource_type: &ResourceType,
+    ) -> Result<Document, ScimError> {
+        let mut patched = document.clone();
+        for step in &self.steps {
+            apply_change(&step.change, id, &mut patched)
+                .map_err(|error| error.within(&format!("Operations[{}]", step.operation)))?;
+        }
+        patched.check_required(resource_type)?;
+        Ok(patched)
+    }
+}
+
+fn parse_operation(
+    operation: Value,
+    resource_type: &'static ResourceType,
+) -> Result<Vec<Change>, ScimError> {
+    let Value::Object(mut operation) = operation else {
+        return Err(ScimError::invalid_syntax("An operation must be an object."));
+    };
+    let op = match operation.get("op").and_then(Value::as_str) {
+        Some("add") => Op::Add,
+        Some("replace") => Op::Replace,
+        Some("remove") => Op::Remove,
+        _ => {
+            return Err(ScimError::invalid_syntax(
+                "'op' must be 'add', 'replace' or 'remove'.",
+            ));
+        }
+    };
+    let value = operation.shift_remove("value");
+    let path = match operation.shift_remove("path") {
+        None => return parse_without_path(op, value, resource_type),
+        Some(Value::String(path)) => path,
+        Some(_) => return Err(ScimError::invalid_path("'path' must be a string.")),
+    };
+    let Some(path) = parse_path(path.trim(), resource_type)? else {
+        return Ok(Vec::new());
+    };
+    match op {
+        Op::Remove => parse_remove(path, value).map(|change| vec![change]),
+        Op::Add | Op::Replace => {
+            let value = value
+                .ok_or_else(|| ScimError::invalid_value("'add' and 'replace' need a 'value'."))?;
+            assignments(op, path, value, resource_type)
+        }
+    }
+}
+
+/// `None` for a well-formed path to an attribute no schema declares: such an operation is skipped,
+/// because refusing it would lose the deactivation that may be sent with it.
+fn parse_path(
+    path: &str,
+    resource_type: &'static ResourceType,
+) -> Result<Option<PatchPath>, ScimError> {
+    let path = match PatchPath::parse(path, resource_type) {
+        Ok(path) => path,
+        Err(PathError::UnknownAttribute) => return Ok(None),
+        Err(error) => {
+            return Err(ScimError::invalid_path(format!(
+                "'path' cannot be used: {error}."
+            )));
+        }
+    };
+    let read_only = match &path {
+        PatchPath::Extension(_) => None,
+        PatchPath::Attribute(path) => [path.attribute, path.leaf()]
+            .into_iter()
+            .find(|attribute| attribute.is_read_only()),
+        PatchPath::Values(values) => std::iter::once(values.path.attribute)
+            .chain(values.sub_attribute)
+            .find(|attribute| attribute.is_read_only()),
+    };
+    match read_only {
+        Some(attribute) => Err(read_only_error(attribute)),
+        None => Ok(Some(path)),
+    }
+}
+
+fn read_only_error(attribute: &Attribute) -> ScimError {
+    ScimError::mutability(format!(
+        "'{}' is read-only; leave it out of the request.",
+        attribute.name
+    ))
+}
+
+/// RFC 7644 §3.5.2.1 and §3.5.2.3: without a path, the value is an object of attributes. Its keys
+/// may be paths of their own, which Entra sends with its flag (`name.givenName`, `URN:attribute`).
+fn parse_without_path(
+    op: Op,
+    value: Option<Value>,
+    resource_type: &'static ResourceType,
+) -> Result<Vec<Change>, ScimError> {
+    if op == Op::Remove {
+        return Err(ScimError::no_target("'remove' needs a 'path'."));
+    }
+    let Some(Value::Object(members)) = value else {
+        return Err(ScimError::invalid_value(
+            "Without a 'path', 'value' must be an object of attributes.",
+        ));
+    };
+    let mut changes = Vec::with_capacity(members.len());
+    for (key, value) in members {
+        let path = match PatchPath::parse(&key, resource_type) {
+            Ok(path) => path,
+            Err(PathError::UnknownAttribute) => continue,
+            Err(error) => {
+                return Err(ScimError::invalid_path(format!(
+                    "The key '{key}' cannot be used: {error}."
+                )));
+            }
+        };
+        match path {
+            PatchPath::Attribute(path) if path.attribute.name == "id" => {
+                changes.push(Change::AssertId(value));
+            }
+            // Okta and Microsoft's client send the resource back with what the server wrote.
+            PatchPath::Attribute(path) if path.attribute.is_read_only() => {}
+            path => changes.extend(assignments(op, path, value, resource_type)?),
+        }
+    }
+    Ok(changes)
+}
+
+fn assignments(
+    op: Op,
+    path: PatchPath,
+    value: Value,
+    resource_type: &'static ResourceType,
+) -> Result<Vec<Change>, ScimError> {
+    let (target, value) = match path {
+        PatchPath::Extension(extension) => {
+            let Value::Object(members) = value else {
+                return Err(ScimError::invalid_value(format!(
+                    "The value of '{}' must be an object.",
+                    extension.id
+                )));
+            };
+            let qualified = members
+                .into_iter()
+                .map(|(name, value)| (format!("{}:{name}", extension.id), value))
+                .collect();
+            return parse_without_path(op, Some(Value::Object(qualified)), resource_type);
+        }
+        PatchPath::Attribute(path) => {
+            let value = dialect::patch_value(path.leaf(), value);
+            (Target::Attribute(path), value)
+        }
+        PatchPath::Values(values) => {
+            let value = match values.sub_attribute {
+                Some(sub_attribute) => dialect::patch_value(sub_attribute, value),
+                None => single_element(values.path.attribute, value)?,
+            };
+            (Target::Values(values), value)
+        }
+    };
+    Ok(vec![match op {
+        Op::Add => Change::Add(target, value),
+        _ => Change::Replace(target, value),
+    }])
+}
+
+/// The new content of the elements that a filter selects: an object, or an array of one.
+fn single_element(attribute: &Attribute, value: Value) -> Result<Value, ScimError> {
+    match dialect::coerce(attribute, value) {
+        Value::Array(mut elements) if elements.len() == 1 => {
+            Ok(elements.pop().unwrap_or(Value::Null))
+        }
+        Value::Null => Ok(Value::Null),
+        _ => Err(ScimError::invalid_value(format!(
+            "The value for selected elements of '{}' must be one object.",
+            attribute.name
+        ))),
+    }
+}
+
+fn parse_remove(path: PatchPath, value: Option<Value>) -> Result<Change, ScimError> {
+    let path = match path {
+        PatchPath::Extension(extension) => return Ok(Change::RemoveExtension(extension)),
+        PatchPath::Values(values) => return Ok(Change::Remove(Target::Values(values))),
+        PatchPath::Attribute(path) => path,
+    };
+    let attribute = path.leaf();
+    if attribute.required {
+        return Err(ScimError::mutability(format!(
+            "'{}' is required and cannot be removed.",
+            attribute.name
+        )));
+    }
+    let listed = match value {
+        Some(value) if attribute.multi_valued => {
+            validate(attribute, dialect::coerce(attribute, value))?
+        }
+        _ => None,
+    };
+    Ok(match listed {
+        Some(Value::Array(listed)) => Change::RemoveListed(path, listed),
+        _ => Change::Remove(Target::Attribute(path)),
+    })
+}
+
+fn apply_change(change: &Change, id: &str, document: &mut Document) -> Result<(), ScimError> {
+    match change {
+        Change::AssertId(value) if value.as_str() == Some(id) => Ok(()),
+        Change::AssertId(_) => Err(ScimError::mutability(
+            "'id' is read-only, and the one sent is not this resource's.",
+        )),
+        Change::Add(Target::Attribute(path), value) => add(document, path, value.clone()),
+        Change::Replace(Target::Attribute(path), value) => replace(document, path, value.clone()),
+        Change::Remove(Target::Attribute(path)) => {
+            remove(document, path);
+            Ok(())
+        }
+        Change::Add(Target::Values(values), value) => {
+            write_values(document, values, value, Write::Merge)
+        }
+        Change::Replace(Target::Values(values), value) => {
+            write_values(document, values, value, Write::Substitute)
+        }
+        Change::Remove(Target::Values(values)) => remove_values(document, values),
+        Change::RemoveListed(path, listed) => {
+            let mut elements = take_elements(document, path);
+            elements.retain(|element| !listed.iter().any(|wanted| is_listed(element, wanted)));
+            put_elements(document, path, elements)
+        }
+        Change::RemoveExtension(extension) => {
+            document.remove_extension(extension);
+            Ok(())
+        }
+    }
+}
+
+/// `add` (§3.5.2.1): a singular value is set, a complex one merged, a multi-valued one extended by
+/// the values it does not have yet.
+fn add(document: &mut Document, path: &AttributePath, value: Value) -> Result<(), ScimError> {
+    if is_sub_attribute_of_elements(path) {
+        return set_in_all_elements(document, path, value);
+    }
+    let Some(value) = validate(path.leaf(), value)? else {
+        remove_unless_required(document, path)?;
+        return Ok(());
+    };
+    match value {
+        Value::Array(added) => {
+            let mut elements = take_elements(document, path);
+            let mut touched = Vec::new();
+            for element in added {
+                touched.push(add_element(&mut elements, element));
+            }
+            keep_one_primary(&mut elements, &touched);
+            put_elements(document, path, elements)
+        }
+        Value::Object(members) => {
+            merge_complex(document, path, members);
+            Ok(())
+        }
+        value => {
+            document.set(path, Some(value));
+            Ok(())
+        }
+    }
+}
+
+/// `replace` (§3.5.2.3): like `add`, but a multi-valued attribute loses its other values. The
+/// sub-attributes a complex value does not mention stay.
+fn replace(document: &mut Document, path: &AttributePath, value: Value) -> Result<(), ScimError> {
+    if is_sub_attribute_of_elements(path) {
+        return set_in_all_elements(document, path, value);
+    }
+    match validate(path.leaf(), value)? {
+        None => remove_unless_required(document, path)?,
+        Some(Value::Object(members)) => merge_complex(document, path, members),
+        Some(value) => document.set(path, Some(value)),
+    }
+    Ok(())
+}
+
+fn remove(document: &mut Document, path: &AttributePath) {
+    match path.sub_attribute {
+        Some(sub_attribute) if path.attribute.multi_valued => {
+            let mut elements = take_elements(document, path);
+            for element in elements.iter_mut().filter_map(Value::as_object_mut) {
+                element.shift_remove(sub_attribute.name);
+            }
+            elements.retain(|element| {
+                element
+                    .as_object()
+                    .is_none_or(|members| !members.is_empty())
+            });
+            set_elements(document, path, elements);
+        }
+        _ => document.set(path, None),
+    }
+}
+
+fn remove_unless_required(document: &mut Document, path: &AttributePath) -> Result<(), ScimError> {
+    if path.leaf().required {
+        return Err(ScimError::invalid_value(format!(
+            "'{}' is required and may not be empty.",
+            path.leaf().name
+        )));
+    }
+    document.set(path, None);
+    Ok(())
+}
+
+fn merge_complex(document: &mut Document, path: &AttributePath, members: Map<String, Value>) {
+    let mut merged = match document.get(path) {
+        Some(Value::Object(present)) => present.clone(),
+        _ => Map::new(),
+    };
+    merged.extend(members);
+    document.set(path, Some(Value::Object(merged)));
+}
+
+/// A path such as `emails.type`, without a filter: it means that sub-attribute of every element.
+fn is_sub_attribute_of_elements(path: &AttributePath) -> bool {
+    path.attribute.multi_valued && path.sub_attribute.is_some()
+}
+
+fn set_in_all_elements(
+    document: &mut Document,
+    path: &AttributePath,
+    value: Value,
+) -> Result<(), ScimError> {
+    let Some(value) = validate(path.leaf(), value)? else {
+        remove(document, path);
+        return Ok(());
+    };
+    let mut elements = take_elements(document, path);
+    if elements.is_empty() {
+        elements.push(Value::Object(Map::new()));
+    }
+    for element in elements.iter_mut().filter_map(Value::as_object_mut) {
+        element.insert(path.leaf().name.to_owned(), value.clone());
+    }
+    put_elements(document, path, elements)
+}
+
+/// What writing a whole element does to the sub-attributes it does not mention.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Write {
+    Merge,
+    Substitute,
+}
+
+/// Indexes of the elements that the filter selects.
+fn selected(values: &ValuePath, elements: &[Value]) -> Vec<usize> {
+    elements
+        .iter()
+        .enumerate()
+        .filter(|(_, element)| values.filter.matches_element(element))
+        .map(|(index, _)| index)
+        .collect()
+}
+
+/// Writes the selected elements, or the sub-attribute in them; makes the element if there is none.
+fn write_values(
+    document: &mut Document,
+    values: &ValuePath,
+    value: &Value,
+    write: Write,
+) -> Result<(), ScimError> {
+    let attribute = values.path.attribute;
+    let validated = match values.sub_attribute {
+        Some(sub_attribute) => validate(sub_attribute, value.clone())?,
+        None => validate_element(attribute, value.clone())?,
+    };
+    let mut elements = take_elements(document, &values.path);
+    let mut selected = selected(values, &elements);
+    let Some(value) = validated else {
+        clear_values(values, &mut elements, &selected);
+        return put_elements(document, &values.path, elements);
+    };
+    if selected.is_empty() {
+        let element =
+            dialect::element_from_filter(&values.filter).ok_or_else(|| no_match(attribute))?;
+        selected.push(elements.len());
+        elements.push(Value::Object(element));
+    }
+    for index in &selected {
+        let Some(Value::Object(members)) = elements.get_mut(*index) else {
+            continue;
+        };
+        match (values.sub_attribute, &value) {
+            (Some(sub_attribute), value) => {
+                members.insert(sub_attribute.name.to_owned(), value.clone());
+            }
+            (None, Value::Object(content)) => {
+                if write == Write::Substitute {
+                    members.clear();
+                }
+                members.extend(content.clone());
+            }
+            (None, _) => {}
+        }
+    }
+    keep_one_primary(&mut elements, &selected);
+    put_elements(document, &values.path, elements)
+}
+
+/// RFC 7644 table 9: a filter that selects nothing is `noTarget`.
+fn remove_values(document: &mut Document, values: &ValuePath) -> Result<(), ScimError> {
+    let mut elements = take_elements(document, &values.path);
+    let selected = selected(values, &elements);
+    if selected.is_empty() {
+        return Err(no_match(values.path.attribute));
+    }
+    clear_values(values, &mut elements, &selected);
+    put_elements(document, &values.path, elements)
+}
+
+/// Takes the selected elements, or the sub-attribute in them, away.
+fn clear_values(values: &ValuePath, elements: &mut Vec<Value>, selected: &[usize]) {
+    let mut index = 0;
+    elements.retain_mut(|element| {
+        let is_selected = selected.contains(&index);
+        index += 1;
+        if !is_selected {
+            return true;
+        }
+        match (values.sub_attribute, element.as_object_mut()) {
+            (Some(sub_attribute), Some(members)) => {
+                members.shift_remove(sub_attribute.name);
+                !members.is_empty()
+            }
+            _ => false,
+        }
+    });
+}
+
+fn no_match(attribute: &Attribute) -> ScimError {
+    ScimError::no_target(format!(
+        "No value of '{}' matches the filter in 'path'.",
+        attribute.name
+    ))
+}
+
+/// Adds an element and returns its index. One with the same `value` and `type` is merged, so that
+/// a repeated request does not repeat the value (RFC 7643 §2.4).
+fn add_element(elements: &mut Vec<Value>, added: Value) -> usize {
+    let same = elements
+        .iter()
+        .position(|element| *element == added || is_same_value(element, &added));
+    match (same, added) {
+        (Some(index), Value::Object(members)) => {
+            if let Some(Value::Object(present)) = elements.get_mut(index) {
+                present.extend(members);
+            }
+            index
+        }
+        (Some(index), _) => index,
+        (None, added) => {
+            elements.push(added);
+            elements.len() - 1
+        }
+    }
+}
+
+fn folded(element: &Value, name: &str) -> Option<String> {
+    element.get(name).and_then(Value::as_str).map(fold)
+}
+
+fn is_same_value(left: &Value, right: &Value) -> bool {
+    let value = folded(left, "value");
+    value.is_some()
+        && value == folded(right, "value")
+        && folded(left, "type") == folded(right, "type")
+}
+
+/// Whether an element is the one a `remove` lists: by `value`, and by `type` where it is given;
+/// a listed object without `value` must agree in all it says.
+fn is_listed(element: &Value, wanted: &Value) -> bool {
+    let Some(members) = wanted.as_object() else {
+        return element == wanted;
+    };
+    if members.contains_key("value") && members.contains_key("type") {
+        return is_same_value(element, wanted);
+    }
+    if let Some(value) = folded(wanted, "value") {
+        return folded(element, "value") == Some(value);
+    }
+    members
+        .iter()
+        .all(|(name, value)| element.get(name) == Some(value))
+}
+
+/// When an operation makes a value primary, the one that was so before no longer is (§3.5.2).
+fn keep_one_primary(elements: &mut [Value], touched: &[usize]) {
+    let newly_primary = touched
+        .iter()
+        .any(|index| elements.get(*index).is_some_and(is_primary));
+    if !newly_primary {
+        return;
+    }
+    for (index, element) in elements.iter_mut().enumerate() {
+        if !touched.contains(&index)
+            && is_primary(element)
+            && let Some(members) = element.as_object_mut()
+        {
+            members.insert("primary".to_owned(), Value::Bool(false));
+        }
+    }
+}
+
+fn whole(path: &AttributePath) -> AttributePath {
+    AttributePath {
+        sub_attribute: None,
+        ..*path
+    }
+}
+
+fn take_elements(document: &Document, path: &AttributePath) -> Vec<Value> {
+    match document.get(&whole(path)) {
+        Some(Value::Array(elements)) => elements.clone(),
+        _ => Vec::new(),
+    }
+}
+
+fn set_elements(document: &mut Document, path: &AttributePath, elements: Vec<Value>) {
+    let value = (!elements.is_empty()).then_some(Value::Array(elements));
+    document.set(&whole(path), value);
+}
+
+fn put_elements(
+    document: &mut Document,
+    path: &AttributePath,
+    elements: Vec<Value>,
+) -> Result<(), ScimError> {
+    check_elements(path.attribute, &elements)?;
+    set_elements(document, path, elements);
+    Ok(())
+}

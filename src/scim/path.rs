@@ -1,0 +1,250 @@
+//! Attribute notation (RFC 7644 §3.10) and PATCH paths (§3.5.2).
+
+use thiserror::Error;
+
+use super::filter::{self, Filter, FilterError, Scope};
+use super::schema::{Attribute, Declared, ResourceType, Schema};
+
+/// Longest PATCH path, in bytes.
+pub const MAX_PATH_LENGTH: usize = 1024;
+
+/// A known attribute, and where it stands in a resource.
+#[derive(Debug, Clone, Copy)]
+pub struct AttributePath {
+    /// The extension whose object holds it; `None` for common and core attributes.
+    pub extension: Option<&'static Schema>,
+    /// The attribute.
+    pub attribute: &'static Attribute,
+    /// The sub-attribute, if the path goes down to one.
+    pub sub_attribute: Option<&'static Attribute>,
+}
+
+impl AttributePath {
+    /// The attribute the path ends at.
+    #[must_use]
+    pub fn leaf(&self) -> &'static Attribute {
+        self.sub_attribute.unwrap_or(self.attribute)
+    }
+}
+
+impl PartialEq for AttributePath {
+    fn eq(&self, other: &Self) -> bool {
+        self.extension.map(|schema| schema.id) == other.extension.map(|schema| schema.id)
+            && self.attribute.is(other.attribute)
+            && self.leaf().is(other.leaf())
+    }
+}
+
+/// Why a path cannot be used.
+#[derive(Debug, Error)]
+pub enum PathError {
+    /// It does not follow the grammar.
+    #[error("the path is malformed: {0}")]
+    Malformed(&'static str),
+    /// It follows the grammar, but names an attribute that no schema declares.
+    #[error("no schema declares the attribute")]
+    UnknownAttribute,
+    /// The filter between its brackets is wrong.
+    #[error("the filter in the path is wrong: {0}")]
+    Filter(FilterError),
+}
+
+/// What an attribute name denotes.
+#[derive(Debug, Clone, Copy)]
+pub enum Name {
+    /// An attribute or sub-attribute.
+    Attribute(AttributePath),
+    /// The URN of an extension: all its attributes together.
+    Extension(&'static Schema),
+}
+
+/// Resolves attribute notation: `[URN ":"] attribute ["." sub-attribute]`, or a bare URN, names in
+/// any case (RFC 7643 §2.1).
+///
+/// # Errors
+/// [`PathError::Malformed`] or [`PathError::UnknownAttribute`].
+pub fn resolve(text: &str, resource_type: &ResourceType) -> Result<Name, PathError> {
+    if text.len() > MAX_PATH_LENGTH {
+        return Err(PathError::Malformed("it is too long"));
+    }
+    let (urn, rest) = split_urn(text, resource_type);
+    if rest.is_empty() {
+        return match urn {
+            Some(urn) => match resource_type.extension(urn) {
+                Some(extension) => Ok(Name::Extension(extension)),
+                None => Err(PathError::UnknownAttribute),
+            },
+            None => Err(PathError::Malformed("it is empty")),
+        };
+    }
+    let (name, sub_name) = match rest.split_once('.') {
+        Some((name, sub_name)) => (name, Some(sub_name)),
+        None => (rest, None),
+    };
+    if !is_attribute_name(name) || !sub_name.is_none_or(is_attribute_name) {
+        return Err(PathError::Malformed(
+            "an attribute name is letters, digits, '-' and '_', at most one '.' between attribute and sub-attribute",
+        ));
+    }
+    let declared = match urn {
+        Some(urn) => resource_type.qualified_attribute(urn, name),
+        None => resource_type.attribute(name),
+    };
+    let Declared {
+        extension,
+        attribute,
+    } = declared.ok_or(PathError::UnknownAttribute)?;
+    let sub_attribute = match sub_name {
+        Some(sub_name) => Some(
+            attribute
+                .sub_attribute(sub_name)
+                .ok_or(PathError::UnknownAttribute)?,
+        ),
+        None => None,
+    };
+    Ok(Name::Attribute(AttributePath {
+        extension,
+        attribute,
+        sub_attribute,
+    }))
+}
+
+/// Splits a leading schema URN off. URNs hold dots and colons themselves, so the known ones are
+/// tried first; of an unknown one, everything to the last colon counts as URN.
+fn split_urn<'t>(text: &'t str, resource_type: &ResourceType) -> (Option<&'t str>, &'t str) {
+    if !text
+        .get(..4)
+        .is_some_and(|start| start.eq_ignore_ascii_case("urn:"))
+    {
+        return (None, text);
+    }
+    for schema in resource_type.schemas() {
+        let Some((urn, rest)) = text.split_at_checked(schema.id.len()) else {
+            continue;
+        };
+        if !urn.eq_ignore_ascii_case(schema.id) {
+            continue;
+        }
+        // Entra has been seen to join URN and attribute with a dot.
+        match rest.strip_prefix([':', '.']) {
+            Some(name) => return (Some(urn), name),
+            None if rest.is_empty() => return (Some(urn), ""),
+            None => {}
+        }
+    }
+    match text.rsplit_once(':') {
+        Some((urn, name)) => (Some(urn), name),
+        None => (None, text),
+    }
+}
+
+/// `ATTRNAME` of RFC 7643 §2.1; `$ref` is the one name with a `$`.
+fn is_attribute_name(name: &str) -> bool {
+    let name = name.strip_prefix('$').unwrap_or(name);
+    name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+}
+
+/// Where a PATCH operation applies.
+#[derive(Debug)]
+pub enum PatchPath {
+    /// An attribute or sub-attribute as a whole.
+    Attribute(AttributePath),
+    /// Some values of a multi-valued attribute, or one sub-attribute of them.
+    Values(ValuePath),
+    /// All attributes of an extension.
+    Extension(&'static Schema),
+}
+
+/// `attribute[filter]` or `attribute[filter].sub-attribute`.
+#[derive(Debug)]
+pub struct ValuePath {
+    /// The multi-valued attribute; without sub-attribute.
+    pub path: AttributePath,
+    /// Which of its values.
+    pub filter: Filter,
+    /// The sub-attribute behind the brackets.
+    pub sub_attribute: Option<&'static Attribute>,
+}
+
+impl PatchPath {
+    /// Parses `PATH = attrPath / valuePath [subAttr]` (RFC 7644 §3.5.2).
+    ///
+    /// # Errors
+    /// [`PathError`]; a well-formed path to an attribute we do not know is told apart.
+    pub fn parse(text: &str, resource_type: &'static ResourceType) -> Result<Self, PathError> {
+        let Some((name, rest)) = text.split_once('[') else {
+            return Ok(match resolve(text, resource_type)? {
+                Name::Attribute(path) => Self::Attribute(path),
+                Name::Extension(extension) => Self::Extension(extension),
+            });
+        };
+        if text.len() > MAX_PATH_LENGTH {
+            return Err(PathError::Malformed("it is too long"));
+        }
+        let end = closing_bracket(rest).ok_or(PathError::Malformed("a ']' is missing"))?;
+        let (filter, behind) = rest.split_at(end);
+        let sub_name = match behind.get(1..).unwrap_or_default() {
+            "" => None,
+            behind => {
+                let name = behind
+                    .strip_prefix('.')
+                    .filter(|name| is_attribute_name(name))
+                    .ok_or(PathError::Malformed(
+                        "only '.' and a sub-attribute may follow ']'",
+                    ))?;
+                Some(name)
+            }
+        };
+        let Name::Attribute(path) = resolve(name, resource_type)? else {
+            return Err(PathError::Malformed("a filter needs an attribute"));
+        };
+        let attribute = path.leaf();
+        if path.sub_attribute.is_some()
+            || !attribute.multi_valued
+            || attribute.sub_attributes.is_empty()
+        {
+            return Err(PathError::Malformed(
+                "only a multi-valued complex attribute takes a filter in brackets",
+            ));
+        }
+        let filter = filter::parse(filter, Scope::Element(attribute)).map_err(|error| {
+            if error.is_unknown_attribute() {
+                PathError::UnknownAttribute
+            } else {
+                PathError::Filter(error)
+            }
+        })?;
+        let sub_attribute = match sub_name {
+            Some(name) => Some(
+                attribute
+                    .sub_attribute(name)
+                    .ok_or(PathError::UnknownAttribute)?,
+            ),
+            None => None,
+        };
+        Ok(Self::Values(ValuePath {
+            path,
+            filter,
+            sub_attribute,
+        }))
+    }
+}
+
+/// Byte offset of the first `]` outside a quoted string.
+fn closing_bracket(text: &str) -> Option<usize> {
+    let mut in_string = false;
+    let mut escaped = false;
+    for (offset, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if in_string => escaped = true,
+            '"' => in_string = !in_string,
+            ']' if !in_string => return Some(offset),
+            _ => {}
+        }
+    }
+    None
+}

@@ -1,0 +1,174 @@
+//! `attributes` and `excludedAttributes` (RFC 7644 §3.4.2.5, §3.9).
+
+use serde_json::{Map, Value};
+
+use super::ScimError;
+use super::path::{AttributePath, Name, resolve};
+use super::schema::{COMMON_ATTRIBUTES, ResourceType, Returned};
+
+/// Which attributes an answer holds.
+#[derive(Debug, Default)]
+pub enum Projection {
+    /// All that are returned by default.
+    #[default]
+    Default,
+    /// Only these, and those always returned.
+    Only(Vec<Name>),
+    /// All but these; those always returned stay.
+    Except(Vec<Name>),
+}
+
+impl Projection {
+    /// Reads the two lists of attribute names. Names no schema declares are ignored.
+    ///
+    /// # Errors
+    /// `invalidValue` if both are given.
+    pub fn parse(
+        attributes: &[String],
+        excluded_attributes: &[String],
+        resource_type: &ResourceType,
+    ) -> Result<Self, ScimError> {
+        let names = |list: &[String]| -> Vec<Name> {
+            list.iter()
+                .filter_map(|name| resolve(name.trim(), resource_type).ok())
+                .collect()
+        };
+        match (attributes.is_empty(), excluded_attributes.is_empty()) {
+            (true, true) => Ok(Self::Default),
+            (false, true) => Ok(Self::Only(names(attributes))),
+            (true, false) => Ok(Self::Except(names(excluded_attributes))),
+            (false, false) => Err(ScimError::invalid_value(
+                "Use either 'attributes' or 'excludedAttributes', not both.",
+            )),
+        }
+    }
+
+    /// The part of a complete resource that was asked for.
+    #[must_use]
+    pub fn apply(&self, mut resource: Map<String, Value>) -> Map<String, Value> {
+        match self {
+            Self::Default => resource,
+            Self::Only(names) => {
+                let mut projected = Map::new();
+                for name in always_returned() {
+                    if let Some(value) = resource.get(name) {
+                        projected.insert(name.to_owned(), value.clone());
+                    }
+                }
+                for name in names {
+                    include(name, &resource, &mut projected);
+                }
+                projected
+            }
+            Self::Except(names) => {
+                for name in names {
+                    exclude(name, &mut resource);
+                }
+                resource
+            }
+        }
+    }
+}
+
+fn always_returned() -> impl Iterator<Item = &'static str> {
+    COMMON_ATTRIBUTES
+        .iter()
+        .filter(|attribute| attribute.returned == Returned::Always)
+        .map(|attribute| attribute.name)
+}
+
+fn include(name: &Name, resource: &Map<String, Value>, projected: &mut Map<String, Value>) {
+    let path = match name {
+        Name::Extension(extension) => {
+            if let Some(value) = resource.get(extension.id) {
+                projected.insert(extension.id.to_owned(), value.clone());
+            }
+            return;
+        }
+        Name::Attribute(path) => path,
+    };
+    let Some(extension) = path.extension else {
+        include_attribute(path, resource, projected);
+        return;
+    };
+    if let Some(source) = resource.get(extension.id).and_then(Value::as_object) {
+        let target = projected
+            .entry(extension.id)
+            .or_insert_with(|| Value::Object(Map::new()));
+        if let Some(target) = target.as_object_mut() {
+            include_attribute(path, source, target);
+        }
+    }
+}
+
+fn include_attribute(
+    path: &AttributePath,
+    source: &Map<String, Value>,
+    target: &mut Map<String, Value>,
+) {
+    let name = path.attribute.name;
+    let Some(value) = source.get(name) else {
+        return;
+    };
+    let Some(sub_attribute) = path.sub_attribute else {
+        target.insert(name.to_owned(), value.clone());
+        return;
+    };
+    match value {
+        Value::Array(elements) => {
+            let empty = || Value::Array(vec![Value::Object(Map::new()); elements.len()]);
+            let kept = target.entry(name).or_insert_with(empty);
+            for (kept, element) in kept.as_array_mut().into_iter().flatten().zip(elements) {
+                copy_member(element, sub_attribute.name, kept);
+            }
+        }
+        value => {
+            let kept = target
+                .entry(name)
+                .or_insert_with(|| Value::Object(Map::new()));
+            copy_member(value, sub_attribute.name, kept);
+        }
+    }
+}
+
+fn copy_member(source: &Value, name: &str, target: &mut Value) {
+    if let (Some(value), Some(target)) = (source.get(name), target.as_object_mut()) {
+        target.insert(name.to_owned(), value.clone());
+    }
+}
+
+fn exclude(name: &Name, resource: &mut Map<String, Value>) {
+    let path = match name {
+        Name::Extension(extension) => {
+            resource.shift_remove(extension.id);
+            return;
+        }
+        Name::Attribute(path) => path,
+    };
+    if path.leaf().returned == Returned::Always {
+        return;
+    }
+    let container = match path.extension {
+        None => Some(resource),
+        Some(extension) => resource
+            .get_mut(extension.id)
+            .and_then(Value::as_object_mut),
+    };
+    let Some(container) = container else {
+        return;
+    };
+    match (path.sub_attribute, container.get_mut(path.attribute.name)) {
+        (None, _) => {
+            container.shift_remove(path.attribute.name);
+        }
+        (Some(sub_attribute), Some(Value::Array(elements))) => {
+            for element in elements.iter_mut().filter_map(Value::as_object_mut) {
+                element.shift_remove(sub_attribute.name);
+            }
+        }
+        (Some(sub_attribute), Some(Value::Object(members))) => {
+            members.shift_remove(sub_attribute.name);
+        }
+        (Some(_), _) => {}
+    }
+}

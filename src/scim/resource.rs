@@ -1,0 +1,448 @@
+//! A resource's attributes, validated against their schema, and the resource as clients see it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::ScimError;
+use super::compare::is_present;
+use super::etag;
+use super::path::{AttributePath, Name, resolve};
+use super::schema::{Attribute, Declared, ResourceType, Schema, Type};
+
+/// Most values of a multi-valued attribute.
+pub const MAX_VALUES: usize = 100;
+
+/// What clients may write of a resource, under canonical names, without unassigned attributes:
+/// null, an empty array and absence are the same (RFC 7643 §2.5), and only absence is kept.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Document(Map<String, Value>);
+
+impl Document {
+    /// Validates the body of a POST or PUT. Attributes no schema declares are dropped, and so are
+    /// read-only ones (RFC 7644 §3.3, §3.5.1).
+    ///
+    /// # Errors
+    /// `invalidValue` for a wrong type or a missing required attribute, `invalidSyntax` for an
+    /// attribute named twice or a body that declares another kind of resource.
+    pub fn from_input(
+        input: Map<String, Value>,
+        resource_type: &'static ResourceType,
+    ) -> Result<Self, ScimError> {
+        check_schemas(input.get("schemas"), resource_type)?;
+        let mut document = Self::default();
+        for (key, value) in input {
+            match resolve(&key, resource_type) {
+                Ok(Name::Attribute(path)) => document.assign(path, value)?,
+                Ok(Name::Extension(extension)) => document.assign_extension(extension, value)?,
+                Err(_) => {}
+            }
+        }
+        document.check_required(resource_type)?;
+        Ok(document)
+    }
+
+    /// Takes a document that was validated before, such as one read from the store.
+    #[must_use]
+    pub fn from_validated(members: Map<String, Value>) -> Self {
+        Self(members)
+    }
+
+    /// The members: core attributes and `externalId` by name, extensions by URN.
+    #[must_use]
+    pub fn members(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
+    fn assign(&mut self, path: AttributePath, value: Value) -> Result<(), ScimError> {
+        if path.attribute.is_read_only() || path.leaf().is_read_only() {
+            return Ok(());
+        }
+        let Some(value) = validate(path.leaf(), value)? else {
+            return Ok(());
+        };
+        if self.get(&path).is_some() {
+            return Err(ScimError::invalid_syntax(format!(
+                "'{}' is given twice; send it once.",
+                path.leaf().name
+            )));
+        }
+        self.set(&path, Some(value));
+        Ok(())
+    }
+
+    fn assign_extension(
+        &mut self,
+        extension: &'static Schema,
+        value: Value,
+    ) -> Result<(), ScimError> {
+        match value {
+            Value::Object(members) => {
+                for (key, value) in members {
+                    if let Some(attribute) = extension.attribute(&key) {
+                        let path = AttributePath {
+                            extension: Some(extension),
+                            attribute,
+                            sub_attribute: None,
+                        };
+                        self.assign(path, value)?;
+                    }
+                }
+                Ok(())
+            }
+            Value::Null => Ok(()),
+            _ => Err(ScimError::invalid_value(format!(
+                "'{}' must be an object.",
+                extension.id
+            ))),
+        }
+    }
+
+    /// The value a path leads to. A sub-attribute is looked up in a singular attribute only.
+    #[must_use]
+    pub fn get(&self, path: &AttributePath) -> Option<&Value> {
+        let container = match path.extension {
+            None => &self.0,
+            Some(extension) => self.0.get(extension.id)?.as_object()?,
+        };
+        let value = container.get(path.attribute.name)?;
+        match path.sub_attribute {
+            None => Some(value),
+            Some(sub_attribute) => value.get(sub_attribute.name),
+        }
+    }
+
+    /// Sets a value, or takes it away. No empty object stays behind.
+    pub fn set(&mut self, path: &AttributePath, value: Option<Value>) {
+        match path.extension {
+            None => set_in(&mut self.0, path, value),
+            Some(extension) => {
+                let mut members = match self.0.get_mut(extension.id) {
+                    Some(Value::Object(members)) => std::mem::take(members),
+                    _ => Map::new(),
+                };
+                set_in(&mut members, path, value);
+                self.set_extension(extension, members);
+            }
+        }
+    }
+
+    fn set_extension(&mut self, extension: &Schema, members: Map<String, Value>) {
+        if members.is_empty() {
+            self.0.shift_remove(extension.id);
+        } else {
+            self.0
+                .insert(extension.id.to_owned(), Value::Object(members));
+        }
+    }
+
+    /// Takes all attributes of an extension away.
+    pub fn remove_extension(&mut self, extension: &Schema) {
+        self.0.shift_remove(extension.id);
+    }
+
+    /// A singular string attribute of the core schema, or `externalId`.
+    #[must_use]
+    pub fn string(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.as_str()
+    }
+
+    /// Sets a singular attribute of the core schema.
+    pub fn set_core(&mut self, name: &'static str, value: Value) {
+        self.0.insert(name.to_owned(), value);
+    }
+
+    /// The elements of a multi-valued attribute of the core schema.
+    #[must_use]
+    pub fn elements(&self, name: &str) -> &[Value] {
+        self.0
+            .get(name)
+            .and_then(Value::as_array)
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// The elements of a multi-valued attribute of the core schema, to change.
+    pub fn elements_mut(&mut self, name: &str) -> impl Iterator<Item = &mut Value> {
+        self.0
+            .get_mut(name)
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+    }
+
+    /// Checks that every required attribute has a value.
+    ///
+    /// # Errors
+    /// `invalidValue` naming the attribute.
+    pub fn check_required(&self, resource_type: &ResourceType) -> Result<(), ScimError> {
+        let missing = resource_type
+            .schema
+            .attributes
+            .iter()
+            .filter(|attribute| attribute.required)
+            .find(|attribute| !self.0.get(attribute.name).is_some_and(is_present));
+        match missing {
+            Some(attribute) => Err(ScimError::invalid_value(format!(
+                "'{}' is required and may not be empty.",
+                attribute.name
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Names of the attributes in which two documents differ; an extension's with its URN.
+    #[must_use]
+    pub fn changed_attributes(&self, other: &Self, resource_type: &ResourceType) -> Vec<String> {
+        let core = resource_type
+            .schema
+            .attributes
+            .iter()
+            .chain(resource_type.attribute("externalId").map(|d| d.attribute))
+            .map(|attribute| Declared {
+                extension: None,
+                attribute,
+            });
+        let extended = resource_type
+            .extensions
+            .iter()
+            .copied()
+            .flat_map(|extension| {
+                extension.attributes.iter().map(move |attribute| Declared {
+                    extension: Some(extension),
+                    attribute,
+                })
+            });
+        core.chain(extended)
+            .filter(|declared| {
+                let path = AttributePath {
+                    extension: declared.extension,
+                    attribute: declared.attribute,
+                    sub_attribute: None,
+                };
+                self.get(&path) != other.get(&path)
+            })
+            .map(|declared| match declared.extension {
+                Some(extension) => format!("{}:{}", extension.id, declared.attribute.name),
+                None => declared.attribute.name.to_owned(),
+            })
+            .collect()
+    }
+}
+
+fn set_in(members: &mut Map<String, Value>, path: &AttributePath, value: Option<Value>) {
+    let name = path.attribute.name;
+    let value = match path.sub_attribute {
+        None => value,
+        Some(sub_attribute) => {
+            let mut object = match members.get_mut(name) {
+                Some(Value::Object(object)) => std::mem::take(object),
+                _ => Map::new(),
+            };
+            match value {
+                Some(value) => object.insert(sub_attribute.name.to_owned(), value),
+                None => object.shift_remove(sub_attribute.name),
+            };
+            (!object.is_empty()).then_some(Value::Object(object))
+        }
+    };
+    match value {
+        Some(value) => members.insert(name.to_owned(), value),
+        None => members.shift_remove(name),
+    };
+}
+
+/// An absent or empty `schemas` is accepted; one that leaves the core schema out means the body is
+/// something else.
+fn check_schemas(schemas: Option<&Value>, resource_type: &ResourceType) -> Result<(), ScimError> {
+    let listed = match schemas {
+        None | Some(Value::Null) => return Ok(()),
+        Some(Value::Array(listed)) if listed.is_empty() => return Ok(()),
+        Some(Value::Array(listed)) => listed,
+        Some(_) => {
+            return Err(ScimError::invalid_value(
+                "'schemas' must be an array of URNs.",
+            ));
+        }
+    };
+    let names_core = listed
+        .iter()
+        .filter_map(Value::as_str)
+        .any(|urn| urn.eq_ignore_ascii_case(resource_type.schema.id));
+    if names_core {
+        Ok(())
+    } else {
+        Err(ScimError::invalid_syntax(format!(
+            "'schemas' must contain '{}'.",
+            resource_type.schema.id
+        )))
+    }
+}
+
+/// Validates a value for an attribute; `None` means unassigned.
+///
+/// # Errors
+/// `invalidValue` naming the attribute and the type it takes.
+pub fn validate(attribute: &Attribute, value: Value) -> Result<Option<Value>, ScimError> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    if !attribute.multi_valued {
+        return validate_element(attribute, value);
+    }
+    let Value::Array(elements) = value else {
+        return Err(wrong_type(attribute, "an array"));
+    };
+    let elements = elements
+        .into_iter()
+        .filter_map(|element| validate_element(attribute, element).transpose())
+        .collect::<Result<Vec<_>, _>>()?;
+    check_elements(attribute, &elements)?;
+    Ok((!elements.is_empty()).then_some(Value::Array(elements)))
+}
+
+/// Checks what concerns all values of a multi-valued attribute together: their number, and that
+/// at most one is primary (RFC 7643 §2.4).
+///
+/// # Errors
+/// `invalidValue` naming the attribute.
+pub fn check_elements(attribute: &Attribute, elements: &[Value]) -> Result<(), ScimError> {
+    if elements.len() > MAX_VALUES {
+        return Err(ScimError::invalid_value(format!(
+            "'{}' may have at most {MAX_VALUES} values.",
+            attribute.name
+        )));
+    }
+    let primaries = elements
+        .iter()
+        .filter(|element| is_primary(element))
+        .count();
+    if primaries > 1 {
+        return Err(ScimError::invalid_value(format!(
+            "At most one value of '{}' may have \"primary\": true.",
+            attribute.name
+        )));
+    }
+    Ok(())
+}
+
+/// Whether an element is marked as the primary one.
+#[must_use]
+pub fn is_primary(element: &Value) -> bool {
+    element.get("primary") == Some(&Value::Bool(true))
+}
+
+/// Validates one value: of a singular attribute, or one element of a multi-valued one.
+///
+/// # Errors
+/// `invalidValue` naming the attribute and the type it takes.
+pub fn validate_element(attribute: &Attribute, value: Value) -> Result<Option<Value>, ScimError> {
+    match (attribute.kind, &value) {
+        (_, Value::Null) => Ok(None),
+        (Type::Complex, Value::Object(_)) => {
+            let Value::Object(members) = value else {
+                return Ok(None);
+            };
+            validate_complex(attribute, members)
+        }
+        (Type::Complex, _) => Err(wrong_type(attribute, "an object")),
+        (Type::Boolean, Value::Bool(_)) => Ok(Some(value)),
+        (Type::Boolean, _) => Err(wrong_type(attribute, "true or false")),
+        (Type::String | Type::Reference, Value::String(_)) => Ok(Some(value)),
+        (Type::String | Type::Reference, _) => Err(wrong_type(attribute, "a string")),
+        (Type::Binary, Value::String(text)) if STANDARD.decode(text).is_ok() => Ok(Some(value)),
+        (Type::Binary, _) => Err(wrong_type(attribute, "a base64 string")),
+        (Type::DateTime, Value::String(text)) if super::compare::instant(text).is_some() => {
+            Ok(Some(value))
+        }
+        (Type::DateTime, _) => Err(wrong_type(attribute, "a dateTime with a time zone")),
+    }
+}
+
+fn validate_complex(
+    attribute: &Attribute,
+    members: Map<String, Value>,
+) -> Result<Option<Value>, ScimError> {
+    let mut validated = Map::new();
+    for (key, value) in members {
+        let Some(sub_attribute) = attribute.sub_attribute(&key) else {
+            continue;
+        };
+        if sub_attribute.is_read_only() {
+            continue;
+        }
+        let Some(value) = validate(sub_attribute, value)
+            .map_err(|error| error.within(&format!("'{}'", attribute.name)))?
+        else {
+            continue;
+        };
+        if validated
+            .insert(sub_attribute.name.to_owned(), value)
+            .is_some()
+        {
+            return Err(ScimError::invalid_syntax(format!(
+                "'{}.{}' is given twice; send it once.",
+                attribute.name, sub_attribute.name
+            )));
+        }
+    }
+    Ok((!validated.is_empty()).then_some(Value::Object(validated)))
+}
+
+fn wrong_type(attribute: &Attribute, wanted: &str) -> ScimError {
+    ScimError::invalid_value(format!("'{}' must be {wanted}.", attribute.name))
+}
+
+/// What the server says about a resource (RFC 7643 §3.1).
+#[derive(Debug, Clone)]
+pub struct Meta {
+    /// When it was created.
+    pub created: Timestamp,
+    /// When it last changed.
+    pub last_modified: Timestamp,
+    /// Counts its changes, from 1.
+    pub version: u64,
+}
+
+/// Where a resource of this type lives.
+#[must_use]
+pub fn location(base_url: &str, resource_type: &ResourceType, id: &str) -> String {
+    format!("{base_url}{}/{id}", resource_type.endpoint)
+}
+
+/// The complete resource, as a GET without `attributes` returns it.
+#[must_use]
+pub fn render(
+    resource_type: &ResourceType,
+    id: &str,
+    document: &Document,
+    meta: &Meta,
+    base_url: &str,
+) -> Map<String, Value> {
+    let schemas: Vec<&str> = std::iter::once(resource_type.schema.id)
+        .chain(
+            resource_type
+                .extensions
+                .iter()
+                .map(|extension| extension.id)
+                .filter(|urn| document.members().contains_key(*urn)),
+        )
+        .collect();
+    let mut resource = Map::with_capacity(document.members().len() + 3);
+    resource.insert("schemas".into(), schemas.into());
+    resource.insert("id".into(), id.into());
+    for (name, value) in document.members() {
+        resource.insert(name.clone(), value.clone());
+    }
+    resource.insert(
+        "meta".into(),
+        json!({
+            "resourceType": resource_type.name,
+            "created": meta.created.to_string(),
+            "lastModified": meta.last_modified.to_string(),
+            "location": location(base_url, resource_type, id),
+            "version": etag::of_version(meta.version),
+        }),
+    );
+    resource
+}

@@ -1,0 +1,72 @@
+//! API keys in the table.
+
+use super::keys;
+use super::{BATCH_SIZE, Store, StoreError, item};
+use crate::directory::{ApiKey, Company, CompanyId, KeyId, User, UserId};
+
+/// Most keys that are listed.
+const MAX_LISTED_KEYS: usize = 10_000;
+
+impl Store {
+    /// The key of that id, of whatever company.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn find_key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
+        match self.get(keys::api_key(id)).await? {
+            Some(found) => item::to_api_key(id, &found).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// A key's owner and company, in one call.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn owner_and_company(
+        &self,
+        company: CompanyId,
+        owner: UserId,
+    ) -> Result<(Option<User>, Option<Company>), StoreError> {
+        let keys = [keys::user(company, owner), keys::company(company)];
+        let items = self.batch_get(keys.into_iter()).await?;
+        let mut found = (None, None);
+        for entry in &items {
+            if item::Reader(entry).string(keys::SK)? == "COMPANY" {
+                found.1 = Some(item::to_company(company, entry)?);
+            } else {
+                found.0 = item::to_user(owner, entry)?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// A company's keys, oldest first, revoked ones included.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn api_keys(&self, company: CompanyId) -> Result<Vec<ApiKey>, StoreError> {
+        let ids: Vec<KeyId> = self
+            .index_range(&keys::keys_of(company), 0, MAX_LISTED_KEYS)
+            .await?
+            .iter()
+            .filter_map(|id| KeyId::parse(id))
+            .collect();
+        let mut api_keys = Vec::with_capacity(ids.len());
+        for batch in ids.chunks(BATCH_SIZE) {
+            let items = self
+                .batch_get(batch.iter().map(|id| keys::api_key(*id)))
+                .await?;
+            for found in &items {
+                let id = item::Reader(found)
+                    .string(keys::INDEX_SK)
+                    .ok()
+                    .and_then(KeyId::parse)
+                    .ok_or(StoreError::Corrupt(keys::INDEX_SK))?;
+                api_keys.push(item::to_api_key(id, found)?);
+            }
+        }
+        api_keys.sort_by_key(|api_key| (api_key.created, api_key.id));
+        Ok(api_keys)
+    }
+}

@@ -1,0 +1,342 @@
+//! Items of the table and the things they hold.
+
+use std::collections::{BTreeSet, HashMap};
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::StoreError;
+use super::keys::{self, INDEX_PK, INDEX_SK, Key, PK, SK};
+use crate::directory::lifecycle::{Rename, Renames};
+use crate::directory::{
+    ApiKey, AuditRecord, Company, CompanyId, CompanyStatus, KeyId, Permission, State, User, UserId,
+};
+use crate::scim::resource::Document;
+
+/// An item as the SDK has it.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+const COMPANY: &str = "company";
+const CREATED: &str = "created";
+const CURSOR_SECRET: &str = "cursorSecret";
+const DOCUMENT: &str = "document";
+pub(super) const EXPIRES: &str = "expires";
+const KEYS: &str = "keys";
+const LAST_MODIFIED: &str = "lastModified";
+pub(super) const NAME: &str = "name";
+const OWNER: &str = "owner";
+const PERMISSIONS: &str = "permissions";
+const RENAMES: &str = "renames";
+pub(super) const REVOKED: &str = "revoked";
+pub(super) const SECRET_HASH: &str = "secretHash";
+const STATE: &str = "state";
+const STATUS: &str = "status";
+const USER_ID: &str = "userId";
+/// Number of live users in a counter's shard.
+pub(super) const USERS: &str = "users";
+pub(super) const VERSION: &str = "version";
+/// Marks which write made the item what it is.
+pub(super) const WRITE_ID: &str = "writeId";
+
+pub(super) fn string(value: impl ToString) -> AttributeValue {
+    AttributeValue::S(value.to_string())
+}
+
+pub(super) fn number(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// The primary key as the SDK wants it.
+pub(super) fn key(key: Key) -> Item {
+    HashMap::from([
+        (PK.to_owned(), AttributeValue::S(key.pk)),
+        (SK.to_owned(), AttributeValue::S(key.sk)),
+    ])
+}
+
+struct ItemBuilder(Item);
+
+impl ItemBuilder {
+    fn new(primary: Key) -> Self {
+        Self(key(primary))
+    }
+
+    fn indexed(self, partition: String, sort: impl ToString) -> Self {
+        self.with(INDEX_PK, AttributeValue::S(partition))
+            .with(INDEX_SK, string(sort))
+    }
+
+    fn with(mut self, name: &str, value: AttributeValue) -> Self {
+        self.0.insert(name.to_owned(), value);
+        self
+    }
+
+    fn with_some(self, name: &str, value: Option<AttributeValue>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    fn build(self) -> Item {
+        self.0
+    }
+}
+
+/// A set, or nothing: DynamoDB has no empty sets.
+fn string_set(values: impl Iterator<Item = String>) -> Option<AttributeValue> {
+    let values: Vec<String> = values.collect();
+    (!values.is_empty()).then_some(AttributeValue::Ss(values))
+}
+
+/// Reads attributes of an item.
+pub(super) struct Reader<'i>(pub(super) &'i Item);
+
+impl Reader<'_> {
+    pub(super) fn optional(&self, name: &'static str) -> Option<&str> {
+        self.0.get(name)?.as_s().ok().map(String::as_str)
+    }
+
+    pub(super) fn string(&self, name: &'static str) -> Result<&str, StoreError> {
+        self.optional(name).ok_or(StoreError::Corrupt(name))
+    }
+
+    fn parsed<T>(
+        &self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, StoreError> {
+        parse(self.string(name)?).ok_or(StoreError::Corrupt(name))
+    }
+
+    fn timestamp(&self, name: &'static str) -> Result<Timestamp, StoreError> {
+        self.parsed(name, |text| text.parse().ok())
+    }
+
+    fn optional_timestamp(&self, name: &'static str) -> Result<Option<Timestamp>, StoreError> {
+        match self.0.get(name) {
+            None => Ok(None),
+            Some(_) => self.timestamp(name).map(Some),
+        }
+    }
+
+    pub(super) fn number(&self, name: &'static str) -> Result<u64, StoreError> {
+        self.0
+            .get(name)
+            .and_then(|value| value.as_n().ok())
+            .and_then(|number| number.parse().ok())
+            .ok_or(StoreError::Corrupt(name))
+    }
+
+    fn bytes32(&self, name: &'static str) -> Result<[u8; 32], StoreError> {
+        self.0
+            .get(name)
+            .and_then(|value| value.as_b().ok())
+            .and_then(|blob| <[u8; 32]>::try_from(blob.as_ref()).ok())
+            .ok_or(StoreError::Corrupt(name))
+    }
+
+    fn set<T: Ord>(
+        &self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<BTreeSet<T>, StoreError> {
+        let Some(value) = self.0.get(name) else {
+            return Ok(BTreeSet::new());
+        };
+        value
+            .as_ss()
+            .map_err(|_| StoreError::Corrupt(name))?
+            .iter()
+            .map(|text| parse(text).ok_or(StoreError::Corrupt(name)))
+            .collect()
+    }
+}
+
+pub(super) fn from_company(company: &Company) -> Item {
+    ItemBuilder::new(keys::company(company.id))
+        .indexed(keys::COMPANIES.to_owned(), company.id)
+        .with(NAME, string(&company.name))
+        .with(STATUS, string(company.status.as_str()))
+        .with(
+            CURSOR_SECRET,
+            AttributeValue::B(Blob::new(company.cursor_secret)),
+        )
+        .with(CREATED, string(company.created))
+        .build()
+}
+
+pub(super) fn to_company(id: CompanyId, item: &Item) -> Result<Company, StoreError> {
+    let reader = Reader(item);
+    Ok(Company {
+        id,
+        name: reader.string(NAME)?.to_owned(),
+        status: reader.parsed(STATUS, CompanyStatus::parse)?,
+        cursor_secret: reader.bytes32(CURSOR_SECRET)?,
+        created: reader.timestamp(CREATED)?,
+    })
+}
+
+pub(super) fn from_user(
+    company: CompanyId,
+    user: &User,
+    write_id: &str,
+) -> Result<Item, StoreError> {
+    let document = serde_json::to_string(user.document.members())
+        .map_err(|_| StoreError::Corrupt(DOCUMENT))?;
+    let permissions = user
+        .permissions
+        .iter()
+        .map(|permission| permission.as_str().to_owned());
+    Ok(ItemBuilder::new(keys::user(company, user.id))
+        .indexed(keys::users_of(company), user.id)
+        .with(DOCUMENT, AttributeValue::S(document))
+        .with(STATE, string(user.state().as_str()))
+        .with_some(RENAMES, from_renames(&user.renames))
+        .with_some(PERMISSIONS, string_set(permissions))
+        .with_some(KEYS, string_set(user.keys.iter().map(KeyId::to_string)))
+        .with(CREATED, string(user.created))
+        .with(LAST_MODIFIED, string(user.last_modified))
+        .with(VERSION, number(user.version))
+        .with(WRITE_ID, string(write_id))
+        .build())
+}
+
+/// What is left of a user after DELETE: the id, dates and state, for Paradigm's references. It is
+/// in no index.
+pub(super) fn from_anonymised(
+    company: CompanyId,
+    user: &User,
+    now: Timestamp,
+    write_id: &str,
+) -> Item {
+    ItemBuilder::new(keys::user(company, user.id))
+        .with(STATE, string(State::Anonymised.as_str()))
+        .with(CREATED, string(user.created))
+        .with(LAST_MODIFIED, string(now))
+        .with(VERSION, number(user.version + 1))
+        .with(WRITE_ID, string(write_id))
+        .build()
+}
+
+/// The user an item holds; `None` if it is anonymised.
+pub(super) fn to_user(id: UserId, item: &Item) -> Result<Option<User>, StoreError> {
+    let reader = Reader(item);
+    if reader.string(STATE)? == State::Anonymised.as_str() {
+        return Ok(None);
+    }
+    let members: Map<String, Value> =
+        reader.parsed(DOCUMENT, |json| serde_json::from_str(json).ok())?;
+    Ok(Some(User {
+        id,
+        document: Document::from_validated(members),
+        renames: to_renames(&reader)?,
+        permissions: reader.set(PERMISSIONS, Permission::parse)?,
+        keys: reader.set(KEYS, KeyId::parse)?,
+        created: reader.timestamp(CREATED)?,
+        last_modified: reader.timestamp(LAST_MODIFIED)?,
+        version: reader.number(VERSION)?,
+    }))
+}
+
+fn from_renames(renames: &Renames) -> Option<AttributeValue> {
+    if *renames == Renames::default() {
+        return None;
+    }
+    let rename = |rename: &Rename| json!([rename.original, rename.renamed]);
+    let emails: Vec<Value> = renames.emails.iter().map(rename).collect();
+    let json = json!({
+        "userName": renames.user_name.as_ref().map(rename),
+        "emails": emails,
+    });
+    Some(string(json))
+}
+
+fn to_renames(reader: &Reader<'_>) -> Result<Renames, StoreError> {
+    let Some(json) = reader.optional(RENAMES) else {
+        return Ok(Renames::default());
+    };
+    let rename = |value: &Value| -> Option<Rename> {
+        let (original, renamed) = serde_json::from_value(value.clone()).ok()?;
+        Some(Rename { original, renamed })
+    };
+    let corrupt = || StoreError::Corrupt(RENAMES);
+    let json: Value = serde_json::from_str(json).map_err(|_| corrupt())?;
+    let user_name = match json.get("userName") {
+        None | Some(Value::Null) => None,
+        Some(value) => Some(rename(value).ok_or_else(corrupt)?),
+    };
+    let emails = json
+        .get("emails")
+        .and_then(Value::as_array)
+        .ok_or_else(corrupt)?
+        .iter()
+        .map(|value| rename(value).ok_or_else(corrupt))
+        .collect::<Result<_, _>>()?;
+    Ok(Renames { user_name, emails })
+}
+
+pub(super) fn from_audit(company: CompanyId, user: UserId, record: &AuditRecord) -> Item {
+    let attributes = record.attributes.iter().cloned();
+    ItemBuilder::new(keys::audit(company, user, record.at, &record.request_id))
+        .indexed(
+            keys::audit_day_of(company, record.at),
+            keys::sortable(record.at),
+        )
+        .with("actor", string(record.actor))
+        .with("operation", string(record.operation.as_str()))
+        .with_some("attributes", string_set(attributes))
+        .with_some("before", record.before.map(|state| string(state.as_str())))
+        .with("after", string(record.after.as_str()))
+        .with(EXPIRES, number(record.expires().as_second()))
+        .build()
+}
+
+pub(super) fn from_api_key(api_key: &ApiKey) -> Item {
+    ItemBuilder::new(keys::api_key(api_key.id))
+        .indexed(keys::keys_of(api_key.company), api_key.id)
+        .with(
+            SECRET_HASH,
+            AttributeValue::B(Blob::new(api_key.secret_hash)),
+        )
+        .with(NAME, string(&api_key.name))
+        .with(COMPANY, string(api_key.company))
+        .with(OWNER, string(api_key.owner))
+        .with(CREATED, string(api_key.created))
+        .with_some(EXPIRES, api_key.expires.map(string))
+        .build()
+}
+
+pub(super) fn to_api_key(id: KeyId, item: &Item) -> Result<ApiKey, StoreError> {
+    let reader = Reader(item);
+    let revoked = reader.optional_timestamp(REVOKED)?;
+    Ok(ApiKey {
+        id,
+        // A revoked key keeps neither hash nor name.
+        secret_hash: match revoked {
+            Some(_) => [0; 32],
+            None => reader.bytes32(SECRET_HASH)?,
+        },
+        name: reader.optional(NAME).unwrap_or_default().to_owned(),
+        company: reader.parsed(COMPANY, CompanyId::parse)?,
+        owner: reader.parsed(OWNER, UserId::parse)?,
+        created: reader.timestamp(CREATED)?,
+        expires: reader.optional_timestamp(EXPIRES)?,
+        revoked,
+    })
+}
+
+pub(super) fn from_look_up(primary: Key, user: UserId) -> Item {
+    ItemBuilder::new(primary)
+        .with(USER_ID, string(user))
+        .build()
+}
+
+pub(super) fn user_id_of_look_up(item: &Item) -> Result<UserId, StoreError> {
+    Reader(item).parsed(USER_ID, UserId::parse)
+}
+
+/// Name of the attribute that holds a look-up's user, for conditions.
+pub(super) const LOOK_UP_USER: &str = USER_ID;

@@ -1,0 +1,186 @@
+//! The directory in one DynamoDB table: the access paths. Nothing else names the SDK.
+
+mod api_keys;
+mod companies;
+#[cfg(feature = "local")]
+pub mod embedded;
+mod error;
+mod item;
+mod keys;
+mod table;
+mod users;
+mod write;
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+
+use item::Item;
+use keys::Key;
+
+pub use error::{MAX_LOOK_UP_MATCHES, StoreError};
+pub use keys::LookUp;
+pub use users::{MAX_SCANNED_USERS, Next, UserChange};
+pub use write::KeyChange;
+
+/// Items that one BatchGetItem may ask for.
+const BATCH_SIZE: usize = 100;
+/// How often keys that DynamoDB leaves unprocessed are asked for again.
+const MAX_BATCH_ROUNDS: u32 = 6;
+const FIRST_BATCH_PAUSE: Duration = Duration::from_millis(25);
+
+/// The table, through the SDK.
+#[derive(Debug, Clone)]
+pub struct Store {
+    client: Client,
+    table: String,
+}
+
+impl Store {
+    /// A store on the table of that name, where the configuration points to.
+    #[must_use]
+    pub fn new(config: &SdkConfig, table: &str) -> Self {
+        Self {
+            client: Client::new(config),
+            table: table.to_owned(),
+        }
+    }
+
+    /// The SDK's configuration from the environment: region and credentials, and limits that end
+    /// well inside API Gateway's 30 s.
+    pub async fn config_from_env(endpoint_url: Option<&str>) -> SdkConfig {
+        let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .retry_config(RetryConfig::standard().with_max_attempts(3))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(Duration::from_secs(1))
+                    .operation_attempt_timeout(Duration::from_secs(3))
+                    .operation_timeout(Duration::from_secs(8))
+                    .build(),
+            );
+        match endpoint_url {
+            Some(url) => loader.endpoint_url(url).load().await,
+            None => loader.load().await,
+        }
+    }
+
+    async fn get(&self, key: Key) -> Result<Option<Item>, StoreError> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(item::key(key)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(StoreError::from_sdk)?;
+        Ok(output.item)
+    }
+
+    /// Reads up to [`BATCH_SIZE`] items, in no particular order.
+    async fn batch_get(&self, keys: impl Iterator<Item = Key>) -> Result<Vec<Item>, StoreError> {
+        let mut keys: Vec<Item> = keys.map(item::key).collect();
+        let mut items = Vec::with_capacity(keys.len());
+        let mut pause = FIRST_BATCH_PAUSE;
+        for _ in 0..MAX_BATCH_ROUNDS {
+            if keys.is_empty() {
+                return Ok(items);
+            }
+            let request = KeysAndAttributes::builder()
+                .set_keys(Some(keys))
+                .consistent_read(true)
+                .build()
+                .map_err(|error| StoreError::Busy(Some(error.into())))?;
+            let output = self
+                .client
+                .batch_get_item()
+                .request_items(&self.table, request)
+                .send()
+                .await
+                .map_err(StoreError::from_sdk)?;
+            items.extend(
+                output
+                    .responses
+                    .into_iter()
+                    .flatten()
+                    .flat_map(|(_, items)| items),
+            );
+            keys = output
+                .unprocessed_keys
+                .into_iter()
+                .flatten()
+                .flat_map(|(_, unprocessed)| unprocessed.keys)
+                .collect();
+            if !keys.is_empty() {
+                tokio::time::sleep(pause + write::jitter(pause)).await;
+                pause *= 2;
+            }
+        }
+        if keys.is_empty() {
+            Ok(items)
+        } else {
+            Err(StoreError::Busy(None))
+        }
+    }
+
+    /// The sort keys of one partition of the index, in order. They are eventually consistent.
+    async fn index_page(
+        &self,
+        partition: &str,
+        from: Option<Item>,
+        limit: usize,
+    ) -> Result<(Vec<String>, Option<Item>), StoreError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(keys::INDEX)
+            .key_condition_expression("#partition = :partition")
+            .expression_attribute_names("#partition", keys::INDEX_PK)
+            .expression_attribute_values(":partition", item::string(partition))
+            .set_exclusive_start_key(from)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(StoreError::from_sdk)?;
+        let sort_keys = output
+            .items
+            .unwrap_or_default()
+            .iter()
+            .map(|entry| {
+                item::Reader(entry)
+                    .string(keys::INDEX_SK)
+                    .map(str::to_owned)
+            })
+            .collect::<Result<_, _>>()?;
+        Ok((sort_keys, output.last_evaluated_key))
+    }
+
+    /// Sort keys `offset..offset + limit` of one partition of the index.
+    async fn index_range(
+        &self,
+        partition: &str,
+        offset: usize,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        let end = offset.saturating_add(limit);
+        let mut sort_keys: Vec<String> = Vec::new();
+        let mut passed = 0;
+        let mut from = None;
+        while passed < end {
+            let (page, next) = self.index_page(partition, from, end - passed).await?;
+            let skipped = offset.saturating_sub(passed).min(page.len());
+            passed += page.len();
+            sort_keys.extend(page.into_iter().skip(skipped));
+            match next {
+                Some(next) => from = Some(next),
+                None => break,
+            }
+        }
+        Ok(sort_keys)
+    }
+}

@@ -1,0 +1,81 @@
+//! The table itself. On AWS the template makes it; here it is made for the embedded store and for
+//! tests.
+
+use aws_sdk_dynamodb::operation::create_table::CreateTableError;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType,
+};
+
+use super::keys::{INDEX, INDEX_PK, INDEX_SK, PK, SK};
+use super::{Store, StoreError};
+
+impl Store {
+    /// Makes the table and its index, unless it is there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn ensure_table(&self) -> Result<(), StoreError> {
+        let refused = |error: aws_sdk_dynamodb::error::BuildError| StoreError::Refused {
+            code: "request not complete".to_owned(),
+            source: error.into(),
+        };
+        let index = GlobalSecondaryIndex::builder()
+            .index_name(INDEX)
+            .set_key_schema(Some(key_schema(INDEX_PK, INDEX_SK).map_err(refused)?))
+            .projection(
+                Projection::builder()
+                    .projection_type(ProjectionType::KeysOnly)
+                    .build(),
+            )
+            .build()
+            .map_err(refused)?;
+        let definitions = [PK, SK, INDEX_PK, INDEX_SK]
+            .into_iter()
+            .map(|name| {
+                AttributeDefinition::builder()
+                    .attribute_name(name)
+                    .attribute_type(ScalarAttributeType::S)
+                    .build()
+            })
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(refused)?;
+        let result = self
+            .client
+            .create_table()
+            .table_name(&self.table)
+            .set_key_schema(Some(key_schema(PK, SK).map_err(refused)?))
+            .set_attribute_definitions(Some(definitions))
+            .global_secondary_indexes(index)
+            .billing_mode(BillingMode::PayPerRequest)
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(()),
+            Err(error)
+                if matches!(
+                    error.as_service_error(),
+                    Some(CreateTableError::ResourceInUseException(_))
+                ) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(StoreError::from_sdk(error)),
+        }
+    }
+}
+
+fn key_schema(
+    partition: &str,
+    sort: &str,
+) -> Result<Vec<KeySchemaElement>, aws_sdk_dynamodb::error::BuildError> {
+    [(partition, KeyType::Hash), (sort, KeyType::Range)]
+        .into_iter()
+        .map(|(name, key_type)| {
+            KeySchemaElement::builder()
+                .attribute_name(name)
+                .key_type(key_type)
+                .build()
+        })
+        .collect()
+}

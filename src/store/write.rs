@@ -1,0 +1,396 @@
+//! The one write path: every change of a user is one transaction of the user (conditioned on the
+//! version read), the difference of its look-ups, the counter, its keys and an audit record.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::builders::{PutBuilder, TransactWriteItemBuilder, UpdateBuilder};
+use aws_sdk_dynamodb::types::{
+    CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+use jiff::Timestamp;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::item::{self, Reader, number, string};
+use super::keys::{self, COUNTER_SHARDS, Key, LookUp, PK};
+use super::{Store, StoreError};
+use crate::directory::{ApiKey, AuditRecord, CompanyId, KeyId, User, UserId};
+
+const MAX_ATTEMPTS: u32 = 6;
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+
+/// What becomes of a user.
+pub(super) enum Change<'u> {
+    Create(&'u User),
+    Update {
+        before: &'u User,
+        after: &'u User,
+    },
+    /// Nothing personal stays.
+    Anonymise(&'u User),
+}
+
+impl Change<'_> {
+    fn before(&self) -> Option<&User> {
+        match self {
+            Self::Create(_) => None,
+            Self::Update { before, .. } | Self::Anonymise(before) => Some(before),
+        }
+    }
+
+    fn after(&self) -> Option<&User> {
+        match self {
+            Self::Create(after) | Self::Update { after, .. } => Some(after),
+            Self::Anonymise(_) => None,
+        }
+    }
+
+    fn user_id(&self) -> UserId {
+        match self {
+            Self::Create(user) | Self::Update { after: user, .. } | Self::Anonymise(user) => {
+                user.id
+            }
+        }
+    }
+}
+
+/// A change of an API key that belongs to a change of its owner.
+#[derive(Debug)]
+pub enum KeyChange<'k> {
+    /// The key is new.
+    Create(&'k ApiKey),
+    /// The key is honoured no more, and its hash and name are cleared.
+    Revoke(KeyId),
+}
+
+/// A change of one user, ready to be written.
+pub(super) struct UserWrite<'u> {
+    pub(super) company: CompanyId,
+    pub(super) change: Change<'u>,
+    pub(super) keys: Vec<KeyChange<'u>>,
+    pub(super) audit: AuditRecord,
+}
+
+/// Why a transaction was not written.
+#[derive(Debug)]
+pub(super) enum WriteError {
+    /// The user is no longer the version that was read.
+    VersionChanged,
+    /// Anything else.
+    Store(StoreError),
+}
+
+/// What an action of a transaction is for; tells what its failed condition means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    User,
+    UserNameGuard,
+    Other,
+}
+
+struct Transaction {
+    table: String,
+    write_id: String,
+    actions: Vec<(Role, TransactWriteItem)>,
+}
+
+impl Transaction {
+    fn put(&mut self, role: Role, put: PutBuilder) -> Result<(), StoreError> {
+        let put = put.table_name(&self.table).build().map_err(incomplete)?;
+        self.push(role, TransactWriteItem::builder().put(put));
+        Ok(())
+    }
+
+    fn update(&mut self, update: UpdateBuilder) -> Result<(), StoreError> {
+        let update = update.table_name(&self.table).build().map_err(incomplete)?;
+        self.push(Role::Other, TransactWriteItem::builder().update(update));
+        Ok(())
+    }
+
+    fn delete(&mut self, key: Key) -> Result<(), StoreError> {
+        let delete = Delete::builder()
+            .table_name(&self.table)
+            .set_key(Some(item::key(key)))
+            .build()
+            .map_err(incomplete)?;
+        self.push(Role::Other, TransactWriteItem::builder().delete(delete));
+        Ok(())
+    }
+
+    fn push(&mut self, role: Role, action: TransactWriteItemBuilder) {
+        self.actions.push((role, action.build()));
+    }
+
+    fn user(&mut self, write: &UserWrite<'_>) -> Result<(), StoreError> {
+        let item = match &write.change {
+            Change::Create(user) | Change::Update { after: user, .. } => {
+                item::from_user(write.company, user, &self.write_id)?
+            }
+            Change::Anonymise(user) => {
+                item::from_anonymised(write.company, user, write.audit.at, &self.write_id)
+            }
+        };
+        let put = Put::builder().set_item(Some(item));
+        let put = match write.change.before() {
+            None => put
+                .condition_expression("attribute_not_exists(#pk)")
+                .expression_attribute_names("#pk", PK),
+            Some(before) => put
+                .condition_expression("#version = :version")
+                .expression_attribute_names("#version", item::VERSION)
+                .expression_attribute_values(":version", number(before.version)),
+        };
+        let put = put
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        self.put(Role::User, put)
+    }
+
+    /// Only the difference is written: two actions on one item would cancel the transaction.
+    fn look_ups(&mut self, write: &UserWrite<'_>) -> Result<(), StoreError> {
+        let look_ups_of = |user: Option<&User>| {
+            user.map_or_else(BTreeSet::new, |user| look_ups(write.company, user))
+        };
+        let before = look_ups_of(write.change.before());
+        let after = look_ups_of(write.change.after());
+        let user = write.change.user_id();
+        for entry in before.difference(&after) {
+            self.delete(entry.key())?;
+        }
+        for entry in after.difference(&before) {
+            let put = Put::builder().set_item(Some(item::from_look_up(entry.key(), user)));
+            if entry.is_user_name {
+                let put = put
+                    .condition_expression("attribute_not_exists(#pk) OR #user = :user")
+                    .expression_attribute_names("#pk", PK)
+                    .expression_attribute_names("#user", item::LOOK_UP_USER)
+                    .expression_attribute_values(":user", string(user));
+                self.put(Role::UserNameGuard, put)?;
+            } else {
+                self.put(Role::Other, put)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn counter(&mut self, write: &UserWrite<'_>) -> Result<(), StoreError> {
+        let difference = match write.change {
+            Change::Create(_) => 1,
+            Change::Anonymise(_) => -1,
+            Change::Update { .. } => return Ok(()),
+        };
+        let key = keys::counter(write.company, write.change.user_id().shard(COUNTER_SHARDS));
+        self.update(
+            Update::builder()
+                .set_key(Some(item::key(key)))
+                .update_expression("ADD #users :difference")
+                .expression_attribute_names("#users", item::USERS)
+                .expression_attribute_values(":difference", number(difference)),
+        )
+    }
+
+    fn api_key(&mut self, change: &KeyChange<'_>, now: Timestamp) -> Result<(), StoreError> {
+        match change {
+            KeyChange::Create(api_key) => self.put(
+                Role::Other,
+                Put::builder()
+                    .set_item(Some(item::from_api_key(api_key)))
+                    .condition_expression("attribute_not_exists(#pk)")
+                    .expression_attribute_names("#pk", PK),
+            ),
+            KeyChange::Revoke(id) => self.update(
+                Update::builder()
+                    .set_key(Some(item::key(keys::api_key(*id))))
+                    .update_expression("SET #revoked = :now REMOVE #name, #hash")
+                    .condition_expression("attribute_exists(#pk)")
+                    .expression_attribute_names("#pk", PK)
+                    .expression_attribute_names("#revoked", item::REVOKED)
+                    .expression_attribute_names("#name", item::NAME)
+                    .expression_attribute_names("#hash", item::SECRET_HASH)
+                    .expression_attribute_values(":now", string(now)),
+            ),
+        }
+    }
+}
+
+/// A look-up item by its key; ordered, so that differences are too.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct LookUpEntry {
+    pk: String,
+    sk: String,
+    is_user_name: bool,
+}
+
+impl LookUpEntry {
+    fn key(&self) -> Key {
+        Key {
+            pk: self.pk.clone(),
+            sk: self.sk.clone(),
+        }
+    }
+}
+
+fn look_ups(company: CompanyId, user: &User) -> BTreeSet<LookUpEntry> {
+    let emails = user
+        .document
+        .elements("emails")
+        .iter()
+        .filter_map(|element| element.get("value").and_then(Value::as_str))
+        .map(|value| (LookUp::Email, value));
+    let user_name = user.document.string("userName");
+    let external_id = user.document.string("externalId");
+    user_name
+        .map(|value| (LookUp::UserName, value))
+        .into_iter()
+        .chain(external_id.map(|value| (LookUp::ExternalId, value)))
+        .chain(emails)
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(look_up, value)| {
+            let Key { pk, sk } = look_up.key(company, value, user.id);
+            LookUpEntry {
+                pk,
+                sk,
+                is_user_name: look_up == LookUp::UserName,
+            }
+        })
+        .collect()
+}
+
+impl Store {
+    /// Writes a change of a user.
+    pub(super) async fn write_user(&self, write: UserWrite<'_>) -> Result<(), WriteError> {
+        let transaction = self.prepare(&write).map_err(WriteError::Store)?;
+        self.commit(&transaction).await
+    }
+
+    fn prepare(&self, write: &UserWrite<'_>) -> Result<Transaction, StoreError> {
+        let mut transaction = Transaction {
+            table: self.table.clone(),
+            write_id: Uuid::now_v7().to_string(),
+            actions: Vec::new(),
+        };
+        transaction.user(write)?;
+        transaction.look_ups(write)?;
+        transaction.counter(write)?;
+        for change in &write.keys {
+            transaction.api_key(change, write.audit.at)?;
+        }
+        let audit = item::from_audit(write.company, write.change.user_id(), &write.audit);
+        transaction.put(Role::Other, Put::builder().set_item(Some(audit)))?;
+        Ok(transaction)
+    }
+
+    /// Sends a transaction until it is written, refused, or was tried [`MAX_ATTEMPTS`] times. An
+    /// answer may be lost after the write took effect: the write id in the user's item then shows
+    /// that the failed condition is our own doing.
+    async fn commit(&self, transaction: &Transaction) -> Result<(), WriteError> {
+        let mut pause = FIRST_PAUSE;
+        let mut attempt = 1;
+        loop {
+            let actions = transaction.actions.iter().map(|(_, action)| action.clone());
+            let result = self
+                .client
+                .transact_write_items()
+                .set_transact_items(Some(actions.collect()))
+                .send()
+                .await;
+            let Err(error) = result else {
+                return Ok(());
+            };
+            let busy = match outcome(error, transaction) {
+                Outcome::Written => return Ok(()),
+                Outcome::Failed(error) => return Err(error),
+                Outcome::TryAgain(busy) => busy,
+            };
+            if attempt == MAX_ATTEMPTS {
+                return Err(WriteError::Store(busy));
+            }
+            attempt += 1;
+            tokio::time::sleep(pause + jitter(pause)).await;
+            pause *= 2;
+        }
+    }
+}
+
+enum Outcome {
+    Written,
+    TryAgain(StoreError),
+    Failed(WriteError),
+}
+
+fn outcome(error: SdkError<TransactWriteItemsError>, transaction: &Transaction) -> Outcome {
+    let reasons: &[CancellationReason] = match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+            cancelled.cancellation_reasons()
+        }
+        _ => {
+            return match StoreError::from_sdk(error) {
+                busy @ StoreError::Busy(_) => Outcome::TryAgain(busy),
+                refused => Outcome::Failed(WriteError::Store(refused)),
+            };
+        }
+    };
+    let failed_condition = |role: Role| {
+        transaction
+            .actions
+            .iter()
+            .zip(reasons)
+            .find(|((actual, _), reason)| {
+                *actual == role && reason.code() == Some("ConditionalCheckFailed")
+            })
+            .map(|(_, reason)| reason)
+    };
+    if let Some(reason) = failed_condition(Role::User) {
+        let is_ours = reason.item().is_some_and(|item| {
+            Reader(item).optional(item::WRITE_ID) == Some(&transaction.write_id)
+        });
+        return if is_ours {
+            Outcome::Written
+        } else {
+            Outcome::Failed(WriteError::VersionChanged)
+        };
+    }
+    if failed_condition(Role::UserNameGuard).is_some() {
+        return Outcome::Failed(WriteError::Store(StoreError::UserNameTaken));
+    }
+    let is_passing = reasons.iter().all(|reason| {
+        matches!(
+            reason.code(),
+            None | Some(
+                "None"
+                    | "TransactionConflict"
+                    | "ThrottlingError"
+                    | "ProvisionedThroughputExceeded"
+            )
+        )
+    });
+    if is_passing {
+        Outcome::TryAgain(StoreError::Busy(Some(error.into())))
+    } else {
+        Outcome::Failed(WriteError::Store(StoreError::Refused {
+            code: "TransactionCanceledException".to_owned(),
+            source: error.into(),
+        }))
+    }
+}
+
+/// Up to half a pause more, so that rivals do not meet again.
+pub(super) fn jitter(pause: Duration) -> Duration {
+    let [.., last] = *Uuid::now_v7().as_bytes();
+    pause / 2 * u32::from(last) / 255
+}
+
+fn incomplete(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
+    StoreError::Refused {
+        code: "request not complete".to_owned(),
+        source: error.into(),
+    }
+}
+
+impl From<StoreError> for WriteError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
