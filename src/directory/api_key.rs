@@ -185,7 +185,7 @@ mod tests {
         let parsed = Token::parse(&text).unwrap();
         assert_eq!(parsed.secret_hash(), token.secret_hash());
         for index in 0..text.len() {
-            let mut typo = text.clone().into_bytes();
+            let mut typo = text.as_bytes().to_vec();
             typo[index] = if typo[index] == b'0' { b'1' } else { b'0' };
             let typo = String::from_utf8(typo).unwrap();
             assert!(Token::parse(&typo).is_none(), "typo at {index}");

@@ -26,7 +26,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn in_memory(table: &str) -> Result<Self, StoreError> {
-        Self::embedded(Database::memory().map_err(not_opened)?, table).await
+        Self::embedded(&in_memory_config()?, table).await
     }
 
     /// A store in a file, with its table made. Several processes may use it at a time.
@@ -35,14 +35,23 @@ impl Store {
     /// [`StoreError`].
     pub async fn in_file(path: &Path, table: &str) -> Result<Self, StoreError> {
         let path = path.to_str().ok_or(StoreError::Corrupt("path"))?;
-        Self::embedded(Database::new(path).map_err(not_opened)?, table).await
+        let database = Database::new(path).map_err(not_opened)?;
+        Self::embedded(&config(database), table).await
     }
 
-    async fn embedded(database: Database, table: &str) -> Result<Self, StoreError> {
-        let store = Self::new(&config(database), table);
+    async fn embedded(config: &SdkConfig, table: &str) -> Result<Self, StoreError> {
+        let store = Self::new(config, table);
         store.ensure_table().await?;
         Ok(store)
     }
+}
+
+/// The SDK's configuration for a new database in memory, without a table yet.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn in_memory_config() -> Result<SdkConfig, StoreError> {
+    Ok(config(Database::memory().map_err(not_opened)?))
 }
 
 fn not_opened(error: DynoxideError) -> StoreError {

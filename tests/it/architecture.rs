@@ -1,0 +1,86 @@
+//! The dependency direction, read from the source: `bin -> api -> {directory, store} -> scim`.
+
+use std::path::{Path, PathBuf};
+
+/// What each room may use of the crate.
+const ALLOWED: [(&str, &[&str]); 4] = [
+    ("scim", &["scim"]),
+    ("directory", &["directory", "scim"]),
+    ("store", &["store", "directory", "scim"]),
+    ("api", &["api", "store", "directory", "scim", "config"]),
+];
+
+/// Crates that only certain rooms may name.
+const CONFINED: [(&str, &[&str]); 6] = [
+    ("aws_", &["store"]),
+    ("dynoxide", &["store"]),
+    ("http::", &["api", "bin"]),
+    ("hyper", &["bin"]),
+    ("lambda_http", &[]),
+    ("tokio", &["store", "bin"]),
+];
+
+fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// Files of `src` with the room they are in and their code without comments.
+fn rooms() -> Vec<(String, PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    files
+        .into_iter()
+        .map(|path| {
+            let relative = path.strip_prefix(&root).unwrap();
+            let room = relative.components().next().unwrap().as_os_str();
+            let code: String = std::fs::read_to_string(&path)
+                .unwrap()
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"))
+                .map(|line| format!("{line}\n"))
+                .collect();
+            (room.to_string_lossy().into_owned(), path, code)
+        })
+        .collect()
+}
+
+#[test]
+fn rooms_use_only_what_is_below_them() {
+    for (room, path, code) in rooms() {
+        let Some((_, allowed)) = ALLOWED.iter().find(|(name, _)| *name == room) else {
+            continue;
+        };
+        for rest in code.split("crate::").skip(1) {
+            let used = rest
+                .split(|c: char| !c.is_alphanumeric() && c != '_')
+                .next();
+            let used = used.unwrap_or_default();
+            assert!(allowed.contains(&used), "{path:?} uses crate::{used}");
+        }
+    }
+}
+
+#[test]
+fn crates_stay_in_their_rooms() {
+    for (room, path, code) in rooms() {
+        for (name, confined_to) in CONFINED {
+            let named = code.lines().any(|line| {
+                line.trim_start().starts_with(&format!("use {name}"))
+                    || line.contains(&format!(" {name}"))
+                    || line.contains(&format!("<{name}"))
+            });
+            assert!(
+                !named || confined_to.contains(&room.as_str()),
+                "{path:?} names {name}"
+            );
+        }
+    }
+}

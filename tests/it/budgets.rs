@@ -1,0 +1,168 @@
+//! How many calls to DynamoDB each request makes: exactly, whatever the number of users.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use paradigm_scim::store::Store;
+use paradigm_scim::store::embedded::in_memory_config;
+use serde_json::json;
+
+use crate::support::{Answer, Call, World, encode};
+
+/// Operations in the order of their names, with their number.
+type Calls = BTreeMap<String, usize>;
+
+#[derive(Debug)]
+struct Counting {
+    inner: SharedHttpConnector,
+    calls: Arc<Mutex<Calls>>,
+}
+
+impl HttpConnector for Counting {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+        *self.calls.lock().unwrap().entry(operation).or_default() += 1;
+        self.inner.call(request)
+    }
+}
+
+async fn counted_store() -> (Store, Arc<Mutex<Calls>>) {
+    let calls = Arc::new(Mutex::new(Calls::new()));
+    let config = in_memory_config().unwrap();
+    let client = config.http_client().unwrap();
+    let counted = Arc::clone(&calls);
+    let counting = http_client_fn(move |settings, components| {
+        SharedHttpConnector::new(Counting {
+            inner: client.http_connector(settings, components),
+            calls: Arc::clone(&counted),
+        })
+    });
+    let config = config.into_builder().http_client(counting).build();
+    let store = Store::new(&config, "test");
+    store.ensure_table().await.unwrap();
+    (store, calls)
+}
+
+fn named(calls: &[(&str, usize)]) -> Calls {
+    calls
+        .iter()
+        .map(|(name, count)| ((*name).to_owned(), *count))
+        .collect()
+}
+
+/// Runs every kind of request in a company of so many users more than the two it needs.
+async fn check(others: usize) {
+    let (store, calls) = counted_store().await;
+    let world = World::on(store);
+    let client = world.client().await;
+    for number in 0..others {
+        client
+            .create(&json!({"userName": format!("other{number}")}))
+            .await;
+    }
+    let emails =
+        json!([{"type": "work", "value": "a@x.org"}, {"type": "home", "value": "b@x.org"}]);
+    let user = json!({"userName": "user@x.org", "externalId": "x", "emails": emails});
+    let counted = async |expected: &[(&str, usize)], about: &str, call: Call| -> Answer {
+        calls.lock().unwrap().clear();
+        let answer = client.send(call).await;
+        assert!(answer.status < 500, "{about}: {:?}", answer.body);
+        assert_eq!(
+            *calls.lock().unwrap(),
+            named(expected),
+            "{about} among {others}"
+        );
+        answer
+    };
+    // A fresh instance asks who is calling once, and then believes the answer for a minute.
+    world.clock.advance(jiff::SignedDuration::from_secs(60));
+    let cold = [("BatchGetItem", 1), ("GetItem", 1)];
+    counted(&cold, "authentication, cold", Call::new("GET", "/nothing")).await;
+    counted(&[], "authentication, cached", Call::new("GET", "/nothing")).await;
+
+    let write = ("TransactWriteItems", 1);
+    let created = counted(&[write], "POST", Call::new("POST", "/Users").json(&user)).await;
+    counted(
+        &[write],
+        "POST, duplicate",
+        Call::new("POST", "/Users").json(&user),
+    )
+    .await;
+    let path = format!("/Users/{}", created.id());
+    let one = ("GetItem", 1);
+    counted(&[one], "GET by id", Call::new("GET", &path)).await;
+    let filtered = |filter: &str| Call::new("GET", "/Users").query(&encode(&[("filter", filter)]));
+    let by_id = format!("id eq \"{}\"", created.id());
+    counted(&[one], "id eq", filtered(&by_id)).await;
+    counted(
+        &[one],
+        "userName eq, miss",
+        filtered("userName eq \"nobody\""),
+    )
+    .await;
+    let hit = "userName eq \"USER@x.org\"";
+    counted(&[("GetItem", 2)], "userName eq, hit", filtered(hit)).await;
+    let conjunction = "active eq true and userName eq \"user@x.org\"";
+    counted(
+        &[("GetItem", 2)],
+        "userName eq beside and",
+        filtered(conjunction),
+    )
+    .await;
+    let look_up = [("BatchGetItem", 1), ("Query", 1)];
+    counted(&look_up, "externalId eq", filtered("externalId eq \"x\"")).await;
+    let by_email = "emails[type eq \"work\"].value eq \"a@x.org\"";
+    counted(&look_up, "emails eq", filtered(by_email)).await;
+    let list = [("BatchGetItem", 2), ("Query", 1)];
+    counted(&list, "list", Call::new("GET", "/Users").query("count=100")).await;
+    counted(
+        &list,
+        "last page",
+        Call::new("GET", "/Users").query(&format!("startIndex={others}")),
+    )
+    .await;
+    counted(
+        &[("BatchGetItem", 1)],
+        "count=0",
+        Call::new("GET", "/Users").query("count=0"),
+    )
+    .await;
+
+    let change = [one, write];
+    let patch = json!({"Operations": [{"op": "replace", "path": "title", "value": "T"}]});
+    counted(&change, "PATCH", Call::new("PATCH", &path).json(&patch)).await;
+    counted(
+        &[one],
+        "PATCH, no change",
+        Call::new("PATCH", &path).json(&patch),
+    )
+    .await;
+    counted(&change, "PUT", Call::new("PUT", &path).json(&user)).await;
+    counted(
+        &[one],
+        "PUT, no change",
+        Call::new("PUT", &path).json(&user),
+    )
+    .await;
+    counted(&change, "DELETE", Call::new("DELETE", &path)).await;
+    counted(&[one], "DELETE again", Call::new("DELETE", &path)).await;
+    for path in [
+        "/ServiceProviderConfig",
+        "/ResourceTypes",
+        "/Schemas",
+        "/Groups",
+    ] {
+        counted(&[], path, Call::new("GET", path)).await;
+    }
+}
+
+#[tokio::test]
+async fn calls_are_the_same_among_three_and_among_a_thousand_users() {
+    check(1).await;
+    check(1000).await;
+}

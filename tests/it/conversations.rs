@@ -1,0 +1,128 @@
+//! Whole conversations: `tests/data/conversations/**/*.json`, each a list of steps over the real
+//! router. `capture` takes values out of an answer by JSON pointer for later steps, as `{name}`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::support::{Call, Client, World, assert_none, data_path, differences};
+
+#[tokio::test]
+async fn every_conversation_goes_as_written() {
+    let mut files = Vec::new();
+    collect(&data_path("conversations"), &mut files);
+    assert!(files.len() > 10, "only {} conversations found", files.len());
+    let mut failures = Vec::new();
+    for file in files {
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let conversation: Value =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let world = World::new().await;
+        let client = world.client().await;
+        let mut variables = BTreeMap::from([("token".to_owned(), client.token.clone())]);
+        for (index, step) in conversation["steps"].as_array().unwrap().iter().enumerate() {
+            let found = run(&client, step, &mut variables).await;
+            failures.extend(
+                found
+                    .into_iter()
+                    .map(|failure| format!("{name}, step {}: {failure}", index + 1)),
+            );
+        }
+    }
+    assert_none(&failures);
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    entries.sort();
+    for entry in entries {
+        if entry.is_dir() {
+            collect(&entry, files);
+        } else {
+            files.push(entry);
+        }
+    }
+}
+
+async fn run(
+    client: &Client<'_>,
+    step: &Value,
+    variables: &mut BTreeMap<String, String>,
+) -> Vec<String> {
+    let step = substituted(step, variables);
+    let method = step["method"].as_str().unwrap();
+    let mut call = Call::new(method, step["path"].as_str().unwrap())
+        .query(step["query"].as_str().unwrap_or_default());
+    for (name, value) in step["headers"].as_object().into_iter().flatten() {
+        call = call.header(name, value.as_str().unwrap());
+    }
+    match &step["body"] {
+        Value::Null => {}
+        Value::String(raw) => call = call.body(raw.clone()),
+        body => call = call.json(body),
+    }
+    let answer = if step["anonymous"] == true {
+        client.world.send(call).await
+    } else {
+        client.send(call).await
+    };
+    let expect = &step["expect"];
+    let mut failures = Vec::new();
+    if expect["status"] != answer.status {
+        failures.push(format!(
+            "status {}, not {}: {:?}",
+            answer.status, expect["status"], answer.body
+        ));
+    }
+    for (name, value) in expect["headers"].as_object().into_iter().flatten() {
+        let actual = answer.header(name).map_or(Value::Null, Value::from);
+        differences(value, &actual, name, &mut failures);
+    }
+    let body = answer.body.clone().unwrap_or_default();
+    if let Some(expected) = expect.get("body") {
+        differences(expected, &body, "", &mut failures);
+    }
+    for pointer in expect["absent"].as_array().into_iter().flatten() {
+        let pointer = pointer.as_str().unwrap();
+        if body.pointer(pointer).is_some() {
+            failures.push(format!("{pointer} is there"));
+        }
+    }
+    for (name, pointer) in step["capture"].as_object().into_iter().flatten() {
+        match body
+            .pointer(pointer.as_str().unwrap())
+            .and_then(Value::as_str)
+        {
+            Some(value) => {
+                variables.insert(name.clone(), value.to_owned());
+            }
+            None => failures.push(format!("nothing to capture as {name}")),
+        }
+    }
+    failures
+}
+
+fn substituted(value: &Value, variables: &BTreeMap<String, String>) -> Value {
+    match value {
+        Value::String(text) => {
+            let replaced = variables.iter().fold(text.clone(), |text, (name, value)| {
+                text.replace(&format!("{{{name}}}"), value)
+            });
+            Value::String(replaced)
+        }
+        Value::Array(values) => values
+            .iter()
+            .map(|value| substituted(value, variables))
+            .collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| (name.clone(), substituted(value, variables)))
+            .collect(),
+        value => value.clone(),
+    }
+}

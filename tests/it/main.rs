@@ -1,0 +1,24 @@
+//! The one integration test binary. Modules are named after routes and subjects; cases that look
+//! alike are JSON files in `tests/data`.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    missing_docs
+)]
+
+mod architecture;
+mod authentication;
+mod budgets;
+mod concurrency;
+mod conversations;
+mod documents;
+mod erasure;
+mod filters;
+mod isolation;
+mod limits;
+mod patches;
+mod program;
+mod support;

@@ -1,0 +1,260 @@
+//! The program as its users run it: `serve` and the commands, on one store.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+
+use serde_json::{Value, json};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_paradigm-scim");
+
+/// A running `serve`; ended when dropped.
+struct Serve {
+    process: Child,
+    lines: Vec<String>,
+    /// Kept open, so that the program can go on writing.
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl Serve {
+    fn start(arguments: &[&str], activation: Option<&str>) -> Self {
+        let mut command = Command::new(PROGRAM);
+        command
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .env_remove("SCIM_INSTANCE_ACTIVATION")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        if let Some(value) = activation {
+            command.env("SCIM_INSTANCE_ACTIVATION", value);
+        }
+        let mut process = command.spawn().unwrap();
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        let mut lines = Vec::new();
+        for _ in 0..2 {
+            let mut line = String::new();
+            stdout.read_line(&mut line).unwrap();
+            lines.push(line.trim_end().to_owned());
+        }
+        Self {
+            process,
+            lines,
+            _stdout: stdout,
+        }
+    }
+
+    fn line(&self, start: &str) -> Option<&str> {
+        self.lines.iter().find_map(|line| line.strip_prefix(start))
+    }
+
+    fn base_url(&self) -> &str {
+        let url = self.line("Tenant URL: ").unwrap();
+        url.strip_suffix("/?aadOptscim062020").unwrap()
+    }
+
+    fn token(&self) -> &str {
+        self.line("Secret token: ").unwrap()
+    }
+
+    /// Sends a request and returns status and body.
+    fn send(&self, method: &str, path: &str, token: &str, body: &Value) -> (u16, Value) {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .build()
+            .into();
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base_url()))
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", "application/scim+json")
+            .body(body.to_string())
+            .unwrap();
+        let mut response = agent.run(request).unwrap();
+        let text = response.body_mut().read_to_string().unwrap();
+        let body = serde_json::from_str(&text).unwrap_or_default();
+        (response.status().as_u16(), body)
+    }
+
+    fn get(&self, path: &str, token: &str) -> (u16, Value) {
+        self.send("GET", path, token, &Value::Null)
+    }
+
+    fn signal(mut self, signal: &str) -> ExitStatus {
+        let status = Command::new("kill")
+            .args([signal, &self.process.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(status.success());
+        self.process.wait().unwrap()
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Runs a command on a store and returns what it printed.
+#[track_caller]
+fn run(folder: &Path, arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new(PROGRAM)
+        .args(arguments)
+        .arg("--data-dir")
+        .arg(folder)
+        .output()
+        .unwrap();
+    if output.status.success() {
+        Ok(String::from_utf8(output.stdout).unwrap())
+    } else {
+        Err(String::from_utf8(output.stderr).unwrap())
+    }
+}
+
+fn run_json(folder: &Path, arguments: &[&str]) -> Value {
+    let mut arguments = arguments.to_vec();
+    arguments.push("--json");
+    serde_json::from_str(&run(folder, &arguments).unwrap()).unwrap()
+}
+
+#[test]
+fn a_restart_loses_nothing_and_shows_no_secret_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = ["--data-dir", folder.path().to_str().unwrap()];
+    let first = Serve::start(&data_dir, Some("True"));
+    let token = first.token().to_owned();
+    let user = json!({"userName": "kept@example.com"});
+    let (status, created) = first.send("POST", "/Users", &token, &user);
+    assert_eq!(status, 201);
+    assert!(first.signal("-TERM").success());
+
+    let second = Serve::start(&data_dir, Some("True"));
+    assert_eq!(second.line("Secret token: "), None);
+    assert!(second.lines[1].contains("key create"), "{:?}", second.lines);
+    let path = format!("/Users/{}", created["id"].as_str().unwrap());
+    let (status, found) = second.get(&path, &token);
+    assert_eq!((status, &found["userName"]), (200, &created["userName"]));
+    assert!(second.signal("-INT").success());
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = ["--data-dir", folder.path().to_str().unwrap()];
+    let first = Serve::start(&data_dir, Some("True"));
+    let token = first.token().to_owned();
+    for number in 0..20 {
+        let user = json!({"userName": format!("u{number}")});
+        assert_eq!(first.send("POST", "/Users", &token, &user).0, 201);
+    }
+    first.signal("-KILL");
+    let second = Serve::start(&data_dir, Some("True"));
+    let (_, list) = second.get("/Users", &token);
+    assert_eq!(list["totalResults"], 21);
+}
+
+#[test]
+fn without_activation_every_request_is_refused() {
+    let serve = Serve::start(&["--in-memory"], None);
+    let token = serve.token().to_owned();
+    let (status, body) = serve.get("/Users", &token);
+    assert_eq!((status, &body["status"]), (403, &json!("403")));
+}
+
+#[test]
+fn the_public_url_is_the_one_in_locations() {
+    let arguments = [
+        "--in-memory",
+        "--public-url",
+        "https://scim.example.com/scim/v2/",
+    ];
+    let serve = Serve::start(&arguments, Some("True"));
+    let url = "https://scim.example.com/scim/v2/?aadOptscim062020";
+    assert_eq!(serve.line("Tenant URL: "), Some(url));
+}
+
+#[test]
+fn operators_manage_companies_users_and_keys_while_the_server_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let serve = Serve::start(&["--data-dir", folder.to_str().unwrap()], Some("True"));
+    let company = run_json(folder, &["company", "create", "Acme"]);
+    let company_id = company["id"].as_str().unwrap();
+    let companies = run_json(folder, &["company", "list"]);
+    let names: Vec<&str> = companies
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|company| company["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["Demo", "Acme"]);
+
+    let acme = ["--company", "Acme"];
+    let with = |arguments: &[&'static str]| [arguments, &acme].concat();
+    run_json(folder, &with(&["user", "create", "admin@acme.example"]));
+    let key = [
+        "key",
+        "create",
+        "--owner",
+        "admin@acme.example",
+        "--name",
+        "Entra",
+    ];
+    let refused = run(folder, &with(&key)).unwrap_err();
+    assert!(refused.contains("users:manage"), "{refused}");
+    let granted = run_json(folder, &with(&["user", "grant", "admin@acme.example"]));
+    assert_eq!(granted["permissions"], json!(["users:manage"]));
+    let key = run_json(folder, &with(&key));
+    let token = key["token"].as_str().unwrap();
+    assert_eq!(serve.get("/Users", token).0, 200);
+
+    let user = json!({"userName": "ralf@acme.example"});
+    let (_, created) = serve.send("POST", "/Users", token, &user);
+    let path = format!("/Users/{}", created["id"].as_str().unwrap());
+    let deleted = format!("{}ralf@acme.example", "a".repeat(32));
+    let soft_delete =
+        json!({"Operations": [{"op": "replace", "value": {"active": false, "userName": deleted}}]});
+    assert_eq!(serve.send("PATCH", &path, token, &soft_delete).0, 200);
+    let listed = run(folder, &with(&["user", "list"])).unwrap();
+    assert!(listed.contains("softDeleted"), "{listed}");
+    let deleted: &'static str = deleted.leak();
+    let shown = run_json(folder, &with(&["user", "show", deleted]));
+    assert_eq!(shown["restoredAs"], "ralf@acme.example");
+    run_json(folder, &with(&["user", "restore", deleted]));
+    let (_, restored) = serve.get(&path, token);
+    assert_eq!(
+        (&restored["userName"], &restored["active"]),
+        (&json!("ralf@acme.example"), &json!(true))
+    );
+
+    let keys = run_json(folder, &["key", "list", "--company", company_id]);
+    assert_eq!(keys[0]["name"], "Entra");
+    assert!(keys[0].get("token").is_none());
+    let key_id: &'static str = key["id"].as_str().unwrap().to_owned().leak();
+    let revoked = run_json(folder, &with(&["key", "revoke", key_id]));
+    assert!(revoked["revoked"].is_string());
+    let ungranted = run_json(folder, &with(&["user", "ungrant", "admin@acme.example"]));
+    assert_eq!(ungranted["permissions"], json!([]));
+    // Another company's key is none of this one's.
+    let demo = run_json(folder, &["key", "list", "--company", "Demo"]);
+    let demo_key: &'static str = demo[0]["id"].as_str().unwrap().to_owned().leak();
+    assert!(run(folder, &with(&["key", "revoke", demo_key])).is_err());
+}
+
+#[test]
+fn wrong_commands_end_with_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, expected) in [
+        (
+            vec!["user", "list", "--company", "Nobody"],
+            "there is no company",
+        ),
+        (vec!["company", "create", ""], "1 to 100 characters"),
+        (vec!["user", "create"], "required"),
+    ] {
+        let message = run(folder.path(), &arguments).unwrap_err();
+        assert!(message.contains(expected), "{arguments:?}: {message}");
+        assert!(!message.contains("panicked"), "{message}");
+    }
+}

@@ -1,0 +1,398 @@
+//! A service on an embedded store in memory, with a clock that tests hold.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use jiff::{SignedDuration, Timestamp};
+use paradigm_scim::api::Service;
+use paradigm_scim::api::message::Request;
+use paradigm_scim::config::{Clock, Config};
+use paradigm_scim::directory::{
+    Actor, ApiKey, Company, CompanyId, KeyId, Operation, Permission, Token, User, UserId,
+};
+use paradigm_scim::scim::resource::Document;
+use paradigm_scim::store::{KeyChange, Next, Store, StoreError, UserChange};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+pub(crate) const ORIGIN: &str = "https://scim.example.com";
+
+/// A clock that stands still until it is told to move.
+#[derive(Clone)]
+pub(crate) struct HeldClock(Arc<Mutex<Timestamp>>);
+
+impl HeldClock {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new(
+            "2026-01-01T00:00:00Z".parse().unwrap(),
+        )))
+    }
+
+    pub(crate) fn advance(&self, by: SignedDuration) {
+        *self.0.lock().unwrap() += by;
+    }
+}
+
+impl Clock for HeldClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// The service and what it stands on.
+pub(crate) struct World {
+    pub(crate) service: Service,
+    pub(crate) store: Store,
+    pub(crate) clock: HeldClock,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::on(Store::in_memory("test").await.unwrap())
+    }
+
+    pub(crate) fn on(store: Store) -> Self {
+        Self::with_config(
+            store,
+            Config {
+                is_activated: true,
+                public_url: None,
+            },
+        )
+    }
+
+    pub(crate) fn with_config(store: Store, config: Config) -> Self {
+        let clock = HeldClock::new();
+        Self {
+            service: Service::new(store.clone(), config, Arc::new(clock.clone())),
+            store,
+            clock,
+        }
+    }
+
+    /// A new company with an administrator and a key.
+    pub(crate) async fn client(&self) -> Client<'_> {
+        let now = self.clock.now();
+        let id = CompanyId::new(Uuid::now_v7());
+        let company = Company::new(id, "Company", [1; 32], now).unwrap();
+        self.store.create_company(&company).await.unwrap();
+        let administrator = self.user(id, "administrator@example.com").await;
+        self.change(id, administrator, |user| {
+            Next::Update(user.granted(Permission::UsersManage))
+        })
+        .await;
+        let (key, token) = self.key(id, administrator, None).await;
+        Client {
+            world: self,
+            company: id,
+            administrator,
+            key,
+            token,
+        }
+    }
+
+    async fn user(&self, company: CompanyId, user_name: &str) -> UserId {
+        let members = Map::from_iter([("userName".to_owned(), user_name.into())]);
+        let document = Document::from_validated(members);
+        let user = User::new(UserId::new(Uuid::now_v7()), document, self.clock.now()).unwrap();
+        let change = self.operator(company, Operation::Create);
+        self.store.create_user(&change, &user).await.unwrap();
+        user.id
+    }
+
+    pub(crate) async fn key(
+        &self,
+        company: CompanyId,
+        owner: UserId,
+        expires: Option<Timestamp>,
+    ) -> (KeyId, String) {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = KeyId::new(NEXT.fetch_add(1, Ordering::Relaxed));
+        let token = Token::new(id, [9; 32]);
+        let user = self.store.user(company, owner).await.unwrap().unwrap();
+        let key = ApiKey::new(&token, "test", company, &user, expires, self.clock.now()).unwrap();
+        self.change(company, owner, |owner| {
+            Next::UpdateWithKey(owner.with_key(&key).unwrap(), KeyChange::Create(&key))
+        })
+        .await;
+        (id, token.reveal().to_string())
+    }
+
+    /// Changes a user as an operator does.
+    pub(crate) async fn change<'k>(
+        &self,
+        company: CompanyId,
+        user: UserId,
+        decide: impl Fn(&User) -> Next<'k>,
+    ) {
+        let change = self.operator(company, Operation::Grant);
+        self.store
+            .change_user(&change, user, |user| Ok::<_, StoreError>(decide(user)))
+            .await
+            .unwrap()
+            .unwrap();
+    }
+
+    fn operator(&self, company: CompanyId, operation: Operation) -> UserChange {
+        UserChange {
+            company,
+            actor: Actor::Operator,
+            operation,
+            request_id: Uuid::now_v7().to_string(),
+            now: self.clock.now(),
+        }
+    }
+
+    pub(crate) async fn send(&self, call: Call) -> Answer {
+        let response = self.service.handle(&call.into_request()).await;
+        Answer {
+            status: response.status.as_u16(),
+            headers: response.headers,
+            body: response
+                .body
+                .map(|body| serde_json::from_slice(&body).expect("a JSON body")),
+        }
+    }
+}
+
+/// A company's provisioning client.
+pub(crate) struct Client<'w> {
+    pub(crate) world: &'w World,
+    pub(crate) company: CompanyId,
+    pub(crate) administrator: UserId,
+    pub(crate) key: KeyId,
+    pub(crate) token: String,
+}
+
+impl Client<'_> {
+    pub(crate) async fn send(&self, call: Call) -> Answer {
+        self.world
+            .send(call.header("authorization", &format!("Bearer {}", self.token)))
+            .await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Call::new("GET", path)).await
+    }
+
+    pub(crate) async fn filter(&self, filter: &str) -> Answer {
+        self.send(Call::new("GET", "/Users").query(&encode(&[("filter", filter)])))
+            .await
+    }
+
+    pub(crate) async fn post(&self, body: &Value) -> Answer {
+        self.send(Call::new("POST", "/Users").json(body)).await
+    }
+
+    pub(crate) async fn put(&self, id: &str, body: &Value) -> Answer {
+        self.send(Call::new("PUT", &format!("/Users/{id}")).json(body))
+            .await
+    }
+
+    pub(crate) async fn patch(&self, id: &str, operations: &Value) -> Answer {
+        let body = serde_json::json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+            "Operations": operations,
+        });
+        self.send(Call::new("PATCH", &format!("/Users/{id}")).json(&body))
+            .await
+    }
+
+    pub(crate) async fn delete(&self, id: &str) -> Answer {
+        self.send(Call::new("DELETE", &format!("/Users/{id}")))
+            .await
+    }
+
+    /// Creates a user and returns the id.
+    #[track_caller]
+    pub(crate) fn create(&self, body: &Value) -> impl Future<Output = String> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let answer = self.post(body).await;
+            assert_eq!(answer.status, 201, "create at {caller}: {:?}", answer.body);
+            answer.id()
+        }
+    }
+}
+
+/// Form-encodes parameters.
+pub(crate) fn encode(parameters: &[(&str, &str)]) -> String {
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+    let pairs: Vec<String> = parameters
+        .iter()
+        .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
+        .collect();
+    pairs.join("&")
+}
+
+/// A request to make.
+pub(crate) struct Call {
+    method: Method,
+    path: String,
+    query: String,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Call {
+    pub(crate) fn new(method: &str, path: &str) -> Self {
+        Self {
+            method: method.parse().unwrap(),
+            path: format!("/scim/v2{path}"),
+            query: String::new(),
+            headers: HeaderMap::new(),
+            body: Vec::new(),
+        }
+    }
+
+    pub(crate) fn query(mut self, query: &str) -> Self {
+        self.query = query.to_owned();
+        self
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        let name: HeaderName = name.parse().unwrap();
+        self.headers
+            .entry(name)
+            .or_insert(HeaderValue::from_str(value).unwrap());
+        self
+    }
+
+    pub(crate) fn json(self, body: &Value) -> Self {
+        self.body(body.to_string())
+            .header("content-type", "application/scim+json")
+    }
+
+    pub(crate) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    fn into_request(self) -> Request {
+        Request {
+            id: Uuid::now_v7().to_string(),
+            method: self.method,
+            path: self.path,
+            query: self.query,
+            headers: self.headers,
+            body: self.body.into(),
+            origin: ORIGIN.to_owned(),
+        }
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Option<Value>,
+}
+
+impl Answer {
+    #[track_caller]
+    pub(crate) fn json(&self) -> &Value {
+        self.body.as_ref().expect("a body")
+    }
+
+    #[track_caller]
+    pub(crate) fn id(&self) -> String {
+        self.json()["id"].as_str().expect("an id").to_owned()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_status(&self, status: u16) {
+        assert_eq!(self.status, status, "{:?}", self.body);
+    }
+
+    /// Asserts a SCIM error in full form: status as a string, keyword, a sentence.
+    #[track_caller]
+    pub(crate) fn assert_error(&self, status: u16, scim_type: Option<&str>) {
+        self.assert_status(status);
+        let body = self.json();
+        assert_eq!(
+            body["schemas"],
+            serde_json::json!(["urn:ietf:params:scim:api:messages:2.0:Error"])
+        );
+        assert_eq!(body["status"], status.to_string());
+        assert_eq!(
+            body.get("scimType").and_then(Value::as_str),
+            scim_type,
+            "{body}"
+        );
+        assert!(
+            body["detail"]
+                .as_str()
+                .is_some_and(|detail| detail.len() > 10)
+        );
+    }
+
+    #[track_caller]
+    pub(crate) fn total(&self) -> u64 {
+        self.json()["totalResults"].as_u64().expect("totalResults")
+    }
+
+    /// The userNames in a list, in order.
+    #[track_caller]
+    pub(crate) fn user_names(&self) -> Vec<&str> {
+        self.json()["Resources"]
+            .as_array()
+            .expect("Resources")
+            .iter()
+            .map(|resource| resource["userName"].as_str().unwrap_or_default())
+            .collect()
+    }
+}
+
+/// A file of `tests/data`.
+pub(crate) fn data(name: &str) -> Value {
+    let path = data_path(name);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"))
+}
+
+pub(crate) fn data_path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data")
+        .join(name)
+}
+
+/// Where `actual` is not what `expected` asks for: objects may hold more members, arrays have the
+/// same length, `"{any}"` stands for any value but null.
+pub(crate) fn differences(expected: &Value, actual: &Value, at: &str, found: &mut Vec<String>) {
+    match (expected, actual) {
+        (Value::String(text), actual) if text == "{any}" && !actual.is_null() => {}
+        (Value::Object(expected), Value::Object(actual)) => {
+            for (name, expected) in expected {
+                match actual.get(name) {
+                    Some(actual) => differences(expected, actual, &format!("{at}/{name}"), found),
+                    None => found.push(format!("{at}/{name} is missing")),
+                }
+            }
+        }
+        (Value::Array(expected), Value::Array(actual)) if expected.len() == actual.len() => {
+            for (index, (expected, actual)) in expected.iter().zip(actual).enumerate() {
+                differences(expected, actual, &format!("{at}/{index}"), found);
+            }
+        }
+        _ if expected == actual => {}
+        _ => found.push(format!("{at} is {actual}, not {expected}")),
+    }
+}
+
+/// Fails with all messages, if there are any.
+#[track_caller]
+pub(crate) fn assert_none(failures: &[String]) {
+    assert!(
+        failures.is_empty(),
+        "{} failures:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+}
