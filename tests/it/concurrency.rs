@@ -31,7 +31,7 @@ async fn one_of_many_creators_gets_the_name() {
     let world = Arc::new(World::on(store));
     let client = world.client().await;
     let post = |number: usize| {
-        let name = if number % 2 == 0 {
+        let name = if number.is_multiple_of(2) {
             "race@example.com"
         } else {
             "RACE@example.com"
