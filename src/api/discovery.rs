@@ -25,6 +25,7 @@ pub(super) fn list_resource_types(exchange: &Exchange<'_>) -> Result<Response, S
 
 /// `GET /ResourceTypes/{id}`
 pub(super) fn get_resource_type(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
+    refuse_filter(exchange)?;
     discovery::find_resource_type(&exchange.id, &exchange.base_url)
         .map(found)
         .ok_or_else(|| ScimError::not_found("There is no such resource type; see /ResourceTypes."))
@@ -38,6 +39,7 @@ pub(super) fn list_schemas(exchange: &Exchange<'_>) -> Result<Response, ScimErro
 
 /// `GET /Schemas/{id}`
 pub(super) fn get_schema(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
+    refuse_filter(exchange)?;
     discovery::find_schema(&exchange.id, &exchange.base_url)
         .map(found)
         .ok_or_else(|| ScimError::not_found("There is no such schema; see /Schemas."))

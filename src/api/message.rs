@@ -32,14 +32,16 @@ pub struct Request {
 }
 
 impl Request {
-    /// The text of a header; `None` if it is absent, empty or not text.
+    /// The text of a header, several lines of it joined (RFC 9110 §5.3); `None` if it is absent.
     #[must_use]
-    pub fn header(&self, name: HeaderName) -> Option<&str> {
-        self.headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::trim)
-            .filter(|value| !value.is_empty())
+    pub fn header(&self, name: HeaderName) -> Option<String> {
+        let lines: Vec<_> = self
+            .headers
+            .get_all(name)
+            .iter()
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
+            .collect();
+        (!lines.is_empty()).then(|| lines.join(", "))
     }
 
     /// The body as a JSON object. A missing Content-Type is accepted, an explicitly wrong one is not.
@@ -50,7 +52,8 @@ impl Request {
         if self.body.len() > MAX_BODY_BYTES {
             return Err(ScimError::payload_too_large(MAX_BODY_BYTES));
         }
-        if let Some(content_type) = self.header(CONTENT_TYPE) {
+        let content_type = self.header(CONTENT_TYPE).unwrap_or_default();
+        if !content_type.trim().is_empty() {
             let media_type = content_type.split(';').next().unwrap_or_default().trim();
             let is_json = [MEDIA_TYPE, "application/json"]
                 .iter()

@@ -31,7 +31,10 @@ impl<'q> Query<'q> {
         let mut query = Self::default();
         for pair in raw.split('&') {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let Some(slot) = query.slot(name) else {
+            let Some(name) = decode(name) else {
+                continue;
+            };
+            let Some(slot) = query.slot(&name) else {
                 continue;
             };
             if slot.is_some() {
@@ -39,7 +42,7 @@ impl<'q> Query<'q> {
                     "The parameter '{name}' is given twice; send it once."
                 )));
             }
-            *slot = Some(decode(value).ok_or_else(|| not_decoded(name))?);
+            *slot = Some(decode(value).ok_or_else(|| not_decoded(&name))?);
         }
         Ok(query)
     }

@@ -137,11 +137,14 @@ pub fn find(method: &Method, path: &str) -> Match {
     if candidates.is_empty() {
         return Match::Nothing;
     }
-    let methods: Vec<&str> = candidates
+    let methods = candidates
         .iter()
-        .map(|(route, _)| route.method.as_str())
-        .collect();
-    let methods = methods.join(", ");
+        .flat_map(|(route, _)| match route.method {
+            Method::GET => vec!["GET", "HEAD"],
+            _ => vec![route.method.as_str()],
+        })
+        .collect::<Vec<_>>()
+        .join(", ");
     candidates
         .into_iter()
         .find(|(route, _)| route.method == method)

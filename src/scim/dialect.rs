@@ -16,10 +16,10 @@ pub fn resource(input: &mut Map<String, Value>, resource_type: &ResourceType) {
     for (key, value) in input.iter_mut() {
         match (resolve(key, resource_type), value) {
             (Ok(Name::Attribute(path)), value) => *value = coerce(path.leaf(), value.take()),
-            (Ok(Name::Extension(extension)), Value::Object(members)) => {
+            (Ok(Name::Schema(schema)), Value::Object(members)) => {
                 for (name, value) in members {
-                    if let Some(attribute) = extension.attribute(name) {
-                        *value = coerce(attribute, value.take());
+                    if let Some(declared) = resource_type.attribute_of(schema, name) {
+                        *value = coerce(declared.attribute, value.take());
                     }
                 }
             }
@@ -51,12 +51,29 @@ pub fn patch_message(message: &mut Map<String, Value>) {
     }
 }
 
-/// Rewrites the value of a PATCH operation for its attribute: like [`coerce`], and an empty string
-/// clears the attribute (Microsoft's gallery validation), except one that must have a value.
+/// Rewrites the value of a PATCH operation for its attribute: like [`coerce`], and empty strings
+/// clear (Microsoft's gallery validation).
 #[must_use]
 pub fn patch_value(attribute: &Attribute, value: Value) -> Value {
-    match coerce(attribute, value) {
+    empty_as_null(attribute, coerce(attribute, value))
+}
+
+/// `""` as null, except for an attribute that must have a value.
+fn empty_as_null(attribute: &Attribute, value: Value) -> Value {
+    match value {
         Value::String(text) if text.is_empty() && !attribute.required => Value::Null,
+        Value::Array(elements) => elements
+            .into_iter()
+            .map(|element| empty_as_null(attribute, element))
+            .collect(),
+        Value::Object(mut members) => {
+            for (name, value) in &mut members {
+                if let Some(sub_attribute) = attribute.sub_attribute(name) {
+                    *value = empty_as_null(sub_attribute, value.take());
+                }
+            }
+            Value::Object(members)
+        }
         value => value,
     }
 }

@@ -1,6 +1,7 @@
 //! Lists of resources: index pagination (RFC 7644 §3.4.2.4), sorting (§3.4.2.3), ListResponse.
 
 use std::cmp::Ordering;
+use std::num::IntErrorKind;
 
 use serde_json::{Map, Value, json};
 
@@ -54,10 +55,16 @@ fn integer(name: &str, value: Option<&str>) -> Result<Option<i64>, ScimError> {
     let Some(value) = value.filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
-    value
-        .parse()
-        .map(Some)
-        .map_err(|_| ScimError::invalid_value(format!("'{name}' must be an integer.")))
+    match value.parse() {
+        Ok(integer) => Ok(Some(integer)),
+        Err(error) => match error.kind() {
+            IntErrorKind::PosOverflow => Ok(Some(i64::MAX)),
+            IntErrorKind::NegOverflow => Ok(Some(i64::MIN)),
+            _ => Err(ScimError::invalid_value(format!(
+                "'{name}' must be an integer."
+            ))),
+        },
+    }
 }
 
 /// `sortBy` and `sortOrder`.

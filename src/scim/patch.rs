@@ -1,14 +1,18 @@
 //! PATCH (RFC 7644 §3.5.2): a PatchOp message in, the changed document out. Operations apply one
 //! after another to a copy, so a message applies as a whole or not at all.
 
+use std::cmp::Ordering;
+
 use serde_json::{Map, Value};
 
 use super::ScimError;
-use super::compare::fold;
+use super::compare::order;
 use super::dialect;
 use super::path::{AttributePath, PatchPath, PathError, ValuePath};
-use super::resource::{Document, check_elements, is_primary, validate, validate_element};
-use super::schema::{Attribute, ResourceType, Schema};
+use super::resource::{
+    Document, cannot_be_cleared, check_elements, is_primary, validate, validate_element,
+};
+use super::schema::{Attribute, ResourceType, Schema, Type};
 
 /// Most operations in one message.
 pub const MAX_OPERATIONS: usize = 200;
@@ -105,6 +109,7 @@ impl PatchOp {
             apply_change(&step.change, id, &mut patched)
                 .map_err(|error| error.within(&format!("Operations[{}]", step.operation)))?;
         }
+        drop_stale_references(document, &mut patched, resource_type);
         patched.check_required(resource_type)?;
         Ok(patched)
     }
@@ -137,7 +142,7 @@ fn parse_operation(
         return Ok(Vec::new());
     };
     match op {
-        Op::Remove => parse_remove(path, value).map(|change| vec![change]),
+        Op::Remove => parse_remove(path, value, resource_type).map(|change| vec![change]),
         Op::Add | Op::Replace => {
             let value = value
                 .ok_or_else(|| ScimError::invalid_value("'add' and 'replace' need a 'value'."))?;
@@ -161,26 +166,28 @@ fn parse_path(
             )));
         }
     };
-    let read_only = match &path {
-        PatchPath::Extension(_) => None,
-        PatchPath::Attribute(path) => [path.attribute, path.leaf()]
-            .into_iter()
-            .find(|attribute| attribute.is_read_only()),
-        PatchPath::Values(values) => std::iter::once(values.path.attribute)
-            .chain(values.sub_attribute)
-            .find(|attribute| attribute.is_read_only()),
-    };
-    match read_only {
-        Some(attribute) => Err(read_only_error(attribute)),
+    match read_only(&path) {
+        Some(attribute) => Err(ScimError::mutability(format!(
+            "'{}' is read-only; leave it out of the request.",
+            attribute.name
+        ))),
         None => Ok(Some(path)),
     }
 }
 
-fn read_only_error(attribute: &Attribute) -> ScimError {
-    ScimError::mutability(format!(
-        "'{}' is read-only; leave it out of the request.",
-        attribute.name
-    ))
+/// The attribute on the path that clients may not write, if there is one.
+fn read_only(path: &PatchPath) -> Option<&'static Attribute> {
+    match path {
+        PatchPath::Schema(_) => None,
+        PatchPath::Attribute(path) => path.read_only(),
+        PatchPath::Values(values) => {
+            let path = AttributePath {
+                sub_attribute: values.sub_attribute,
+                ..values.path
+            };
+            path.read_only()
+        }
+    }
 }
 
 /// RFC 7644 §3.5.2.1 and §3.5.2.3: without a path, the value is an object of attributes. Its keys
@@ -214,7 +221,7 @@ fn parse_without_path(
                 changes.push(Change::AssertId(value));
             }
             // Okta and Microsoft's client send the resource back with what the server wrote.
-            PatchPath::Attribute(path) if path.attribute.is_read_only() => {}
+            path if read_only(&path).is_some() => {}
             path => changes.extend(assignments(op, path, value, resource_type)?),
         }
     }
@@ -228,19 +235,7 @@ fn assignments(
     resource_type: &'static ResourceType,
 ) -> Result<Vec<Change>, ScimError> {
     let (target, value) = match path {
-        PatchPath::Extension(extension) => {
-            let Value::Object(members) = value else {
-                return Err(ScimError::invalid_value(format!(
-                    "The value of '{}' must be an object.",
-                    extension.id
-                )));
-            };
-            let qualified = members
-                .into_iter()
-                .map(|(name, value)| (format!("{}:{name}", extension.id), value))
-                .collect();
-            return parse_without_path(op, Some(Value::Object(qualified)), resource_type);
-        }
+        PatchPath::Schema(schema) => return schema_assignments(op, schema, value, resource_type),
         PatchPath::Attribute(path) => {
             let value = dialect::patch_value(path.leaf(), value);
             (Target::Attribute(path), value)
@@ -259,6 +254,42 @@ fn assignments(
     }])
 }
 
+/// The attributes of one schema together: `{"URN": {…}}`, or its URN as path.
+fn schema_assignments(
+    op: Op,
+    schema: &'static Schema,
+    value: Value,
+    resource_type: &'static ResourceType,
+) -> Result<Vec<Change>, ScimError> {
+    match value {
+        Value::Object(members) => {
+            let qualified = members
+                .into_iter()
+                .map(|(name, value)| (format!("{}:{name}", schema.id), value))
+                .collect();
+            parse_without_path(op, Some(Value::Object(qualified)), resource_type)
+        }
+        Value::Null if op == Op::Add => Ok(Vec::new()),
+        Value::Null => remove_schema(schema, resource_type).map(|change| vec![change]),
+        _ => Err(ScimError::invalid_value(format!(
+            "The value of '{}' must be an object.",
+            schema.id
+        ))),
+    }
+}
+
+fn remove_schema(
+    schema: &'static Schema,
+    resource_type: &'static ResourceType,
+) -> Result<Change, ScimError> {
+    if schema.id == resource_type.schema.id {
+        return Err(ScimError::mutability(
+            "The core schema has required attributes and cannot be removed.",
+        ));
+    }
+    Ok(Change::RemoveExtension(schema))
+}
+
 /// The new content of the elements that a filter selects: an object, or an array of one.
 fn single_element(attribute: &Attribute, value: Value) -> Result<Value, ScimError> {
     match dialect::coerce(attribute, value) {
@@ -273,9 +304,13 @@ fn single_element(attribute: &Attribute, value: Value) -> Result<Value, ScimErro
     }
 }
 
-fn parse_remove(path: PatchPath, value: Option<Value>) -> Result<Change, ScimError> {
+fn parse_remove(
+    path: PatchPath,
+    value: Option<Value>,
+    resource_type: &'static ResourceType,
+) -> Result<Change, ScimError> {
     let path = match path {
-        PatchPath::Extension(extension) => return Ok(Change::RemoveExtension(extension)),
+        PatchPath::Schema(schema) => return remove_schema(schema, resource_type),
         PatchPath::Values(values) => return Ok(Change::Remove(Target::Values(values))),
         PatchPath::Attribute(path) => path,
     };
@@ -286,16 +321,24 @@ fn parse_remove(path: PatchPath, value: Option<Value>) -> Result<Change, ScimErr
             attribute.name
         )));
     }
-    let listed = match value {
-        Some(value) if attribute.multi_valued => {
-            validate(attribute, dialect::coerce(attribute, value))?
-        }
-        _ => None,
+    if attribute.never_cleared {
+        return Err(cannot_be_cleared(attribute));
+    }
+    let value = value.filter(|value| !value.is_null() && path.attribute.multi_valued);
+    let Some(value) = value else {
+        return Ok(Change::Remove(Target::Attribute(path)));
     };
-    Ok(match listed {
-        Some(Value::Array(listed)) => Change::RemoveListed(path, listed),
-        _ => Change::Remove(Target::Attribute(path)),
-    })
+    if path.is_in_every_value() {
+        return Err(ScimError::invalid_value(
+            "A 'value' cannot select what to remove of a sub-attribute; use a filter in 'path'.",
+        ));
+    }
+    // What lists nothing removes nothing.
+    let listed = match validate(attribute, dialect::coerce(attribute, value))? {
+        Some(Value::Array(listed)) => listed,
+        _ => Vec::new(),
+    };
+    Ok(Change::RemoveListed(path, listed))
 }
 
 fn apply_change(change: &Change, id: &str, document: &mut Document) -> Result<(), ScimError> {
@@ -319,7 +362,12 @@ fn apply_change(change: &Change, id: &str, document: &mut Document) -> Result<()
         Change::Remove(Target::Values(values)) => remove_values(document, values),
         Change::RemoveListed(path, listed) => {
             let mut elements = take_elements(document, path);
-            elements.retain(|element| !listed.iter().any(|wanted| is_listed(element, wanted)));
+            let attribute = path.attribute;
+            elements.retain(|element| {
+                !listed
+                    .iter()
+                    .any(|wanted| is_listed(attribute, element, wanted))
+            });
             put_elements(document, path, elements)
         }
         Change::RemoveExtension(extension) => {
@@ -330,48 +378,104 @@ fn apply_change(change: &Change, id: &str, document: &mut Document) -> Result<()
 }
 
 /// `add` (§3.5.2.1): a singular value is set, a complex one merged, a multi-valued one extended by
-/// the values it does not have yet.
+/// the values it does not have yet. Null clears.
 fn add(document: &mut Document, path: &AttributePath, value: Value) -> Result<(), ScimError> {
-    if is_sub_attribute_of_elements(path) {
-        return set_in_all_elements(document, path, value);
+    if path.is_in_every_value() {
+        return set_in_every_value(document, path, value);
     }
-    let Some(value) = validate(path.leaf(), value)? else {
-        remove_unless_required(document, path)?;
-        return Ok(());
-    };
     match value {
-        Value::Array(added) => {
-            let mut elements = take_elements(document, path);
-            let mut touched = Vec::new();
-            for element in added {
-                touched.push(add_element(&mut elements, element));
+        Value::Null => clear(document, path),
+        Value::Object(members) if path.leaf().kind == Type::Complex => {
+            merge_complex(document, path, members)
+        }
+        value => match validate(path.leaf(), value)? {
+            Some(Value::Array(added)) => {
+                let mut elements = take_elements(document, path);
+                let touched: Vec<usize> = added
+                    .into_iter()
+                    .map(|element| add_element(path.attribute, &mut elements, element))
+                    .collect();
+                keep_one_primary(&mut elements, &touched);
+                put_elements(document, path, elements)
             }
-            keep_one_primary(&mut elements, &touched);
-            put_elements(document, path, elements)
-        }
-        Value::Object(members) => {
-            merge_complex(document, path, members);
-            Ok(())
-        }
-        value => {
-            document.set(path, Some(value));
-            Ok(())
-        }
+            Some(value) => {
+                document.set(path, Some(value));
+                Ok(())
+            }
+            None => Ok(()),
+        },
     }
 }
 
 /// `replace` (§3.5.2.3): like `add`, but a multi-valued attribute loses its other values. The
 /// sub-attributes a complex value does not mention stay.
 fn replace(document: &mut Document, path: &AttributePath, value: Value) -> Result<(), ScimError> {
-    if is_sub_attribute_of_elements(path) {
-        return set_in_all_elements(document, path, value);
+    match value {
+        Value::Array(elements) if path.leaf().multi_valued && elements.is_empty() => {
+            clear(document, path)
+        }
+        Value::Array(elements) if path.leaf().multi_valued => {
+            // Elements of which nothing is known are no reason to lose the known ones.
+            if let Some(value) = validate(path.leaf(), Value::Array(elements))? {
+                document.set(path, Some(value));
+            }
+            Ok(())
+        }
+        value => add(document, path, value),
     }
-    match validate(path.leaf(), value)? {
-        None => remove_unless_required(document, path)?,
-        Some(Value::Object(members)) => merge_complex(document, path, members),
-        Some(value) => document.set(path, Some(value)),
+}
+
+fn clear(document: &mut Document, path: &AttributePath) -> Result<(), ScimError> {
+    let attribute = path.leaf();
+    if attribute.required || attribute.never_cleared {
+        return Err(cannot_be_cleared(attribute));
+    }
+    document.set(path, None);
+    Ok(())
+}
+
+/// Sets the sub-attributes that are given, and clears those given as null.
+fn merge_complex(
+    document: &mut Document,
+    path: &AttributePath,
+    members: Map<String, Value>,
+) -> Result<(), ScimError> {
+    for (name, value) in members {
+        let Some(sub_attribute) = path.attribute.sub_attribute(&name) else {
+            continue;
+        };
+        if !sub_attribute.is_read_only() {
+            let sub_path = AttributePath {
+                sub_attribute: Some(sub_attribute),
+                ..*path
+            };
+            document.set(&sub_path, validate(sub_attribute, value)?);
+        }
     }
     Ok(())
+}
+
+/// A `$ref` that was not sent with a new `value` still points to the old one.
+fn drop_stale_references(before: &Document, after: &mut Document, resource_type: &ResourceType) {
+    for declared in resource_type
+        .declared()
+        .filter(|declared| !declared.attribute.multi_valued)
+    {
+        let path = |name| {
+            Some(AttributePath {
+                sub_attribute: Some(declared.attribute.sub_attribute(name)?),
+                ..declared.path()
+            })
+        };
+        let (Some(value), Some(reference)) = (path("value"), path("$ref")) else {
+            continue;
+        };
+        if before.get(&value) != after.get(&value)
+            && before.get(&reference) == after.get(&reference)
+        {
+            after.set(&reference, None);
+        }
+    }
 }
 
 fn remove(document: &mut Document, path: &AttributePath) {
@@ -392,32 +496,8 @@ fn remove(document: &mut Document, path: &AttributePath) {
     }
 }
 
-fn remove_unless_required(document: &mut Document, path: &AttributePath) -> Result<(), ScimError> {
-    if path.leaf().required {
-        return Err(ScimError::invalid_value(format!(
-            "'{}' is required and may not be empty.",
-            path.leaf().name
-        )));
-    }
-    document.set(path, None);
-    Ok(())
-}
-
-fn merge_complex(document: &mut Document, path: &AttributePath, members: Map<String, Value>) {
-    let mut merged = match document.get(path) {
-        Some(Value::Object(present)) => present.clone(),
-        _ => Map::new(),
-    };
-    merged.extend(members);
-    document.set(path, Some(Value::Object(merged)));
-}
-
-/// A path such as `emails.type`, without a filter: it means that sub-attribute of every element.
-fn is_sub_attribute_of_elements(path: &AttributePath) -> bool {
-    path.attribute.multi_valued && path.sub_attribute.is_some()
-}
-
-fn set_in_all_elements(
+/// A path such as `emails.type`, without a filter, means that sub-attribute of every value.
+fn set_in_every_value(
     document: &mut Document,
     path: &AttributePath,
     value: Value,
@@ -453,7 +533,8 @@ fn selected(values: &ValuePath, elements: &[Value]) -> Vec<usize> {
         .collect()
 }
 
-/// Writes the selected elements, or the sub-attribute in them; makes the element if there is none.
+/// Writes the selected elements, or the sub-attribute in them. Where there is none, it is made, if
+/// it is one that the filter selects from then on: a repeated request must not make another.
 fn write_values(
     document: &mut Document,
     values: &ValuePath,
@@ -461,19 +542,23 @@ fn write_values(
     write: Write,
 ) -> Result<(), ScimError> {
     let attribute = values.path.attribute;
+    let mut elements = take_elements(document, &values.path);
+    let mut selected = selected(values, &elements);
+    if value.is_null() {
+        clear_values(values, &mut elements, &selected);
+        return put_elements(document, &values.path, elements);
+    }
     let validated = match values.sub_attribute {
         Some(sub_attribute) => validate(sub_attribute, value.clone())?,
         None => validate_element(attribute, value.clone())?,
     };
-    let mut elements = take_elements(document, &values.path);
-    let mut selected = selected(values, &elements);
     let Some(value) = validated else {
-        clear_values(values, &mut elements, &selected);
-        return put_elements(document, &values.path, elements);
+        return Ok(());
     };
-    if selected.is_empty() {
-        let element =
-            dialect::element_from_filter(&values.filter).ok_or_else(|| no_match(attribute))?;
+    let told_by_filter = dialect::element_from_filter(&values.filter);
+    let is_new = selected.is_empty();
+    if is_new {
+        let element = told_by_filter.clone().ok_or_else(|| no_match(attribute))?;
         selected.push(elements.len());
         elements.push(Value::Object(element));
     }
@@ -487,12 +572,16 @@ fn write_values(
             }
             (None, Value::Object(content)) => {
                 if write == Write::Substitute {
-                    members.clear();
+                    *members = told_by_filter.clone().unwrap_or_default();
                 }
                 members.extend(content.clone());
             }
             (None, _) => {}
         }
+    }
+    let is_selected = |element: &Value| values.filter.matches_element(element);
+    if is_new && !elements.last().is_some_and(is_selected) {
+        return Err(no_match(attribute));
     }
     keep_one_primary(&mut elements, &selected);
     put_elements(document, &values.path, elements)
@@ -537,10 +626,10 @@ fn no_match(attribute: &Attribute) -> ScimError {
 
 /// Adds an element and returns its index. One with the same `value` and `type` is merged, so that
 /// a repeated request does not repeat the value (RFC 7643 §2.4).
-fn add_element(elements: &mut Vec<Value>, added: Value) -> usize {
+fn add_element(attribute: &Attribute, elements: &mut Vec<Value>, added: Value) -> usize {
     let same = elements
         .iter()
-        .position(|element| *element == added || is_same_value(element, &added));
+        .position(|element| *element == added || is_same_value(attribute, element, &added));
     match (same, added) {
         (Some(index), Value::Object(members)) => {
             if let Some(Value::Object(present)) = elements.get_mut(index) {
@@ -556,32 +645,38 @@ fn add_element(elements: &mut Vec<Value>, added: Value) -> usize {
     }
 }
 
-fn folded(element: &Value, name: &str) -> Option<String> {
-    element.get(name).and_then(Value::as_str).map(fold)
+fn is_same_value(attribute: &Attribute, left: &Value, right: &Value) -> bool {
+    left.get("value").is_some()
+        && is_equal(attribute, "value", left, right)
+        && is_equal(attribute, "type", left, right)
 }
 
-fn is_same_value(left: &Value, right: &Value) -> bool {
-    let value = folded(left, "value");
-    value.is_some()
-        && value == folded(right, "value")
-        && folded(left, "type") == folded(right, "type")
+/// Whether two elements have the same sub-attribute, as comparisons see it.
+fn is_equal(attribute: &Attribute, name: &str, left: &Value, right: &Value) -> bool {
+    match (
+        attribute.sub_attribute(name),
+        left.get(name),
+        right.get(name),
+    ) {
+        (Some(sub_attribute), Some(left), Some(right)) => {
+            order(sub_attribute, left, right) == Some(Ordering::Equal)
+        }
+        (_, left, right) => left == right,
+    }
 }
 
 /// Whether an element is the one a `remove` lists: by `value`, and by `type` where it is given;
 /// a listed object without `value` must agree in all it says.
-fn is_listed(element: &Value, wanted: &Value) -> bool {
+fn is_listed(attribute: &Attribute, element: &Value, wanted: &Value) -> bool {
     let Some(members) = wanted.as_object() else {
         return element == wanted;
     };
-    if members.contains_key("value") && members.contains_key("type") {
-        return is_same_value(element, wanted);
-    }
-    if let Some(value) = folded(wanted, "value") {
-        return folded(element, "value") == Some(value);
-    }
+    let is_decisive =
+        |name: &str| !members.contains_key("value") || name == "value" || name == "type";
     members
-        .iter()
-        .all(|(name, value)| element.get(name) == Some(value))
+        .keys()
+        .filter(|name| is_decisive(name))
+        .all(|name| is_equal(attribute, name, element, wanted))
 }
 
 /// When an operation makes a value primary, the one that was so before no longer is (§3.5.2).
@@ -602,15 +697,8 @@ fn keep_one_primary(elements: &mut [Value], touched: &[usize]) {
     }
 }
 
-fn whole(path: &AttributePath) -> AttributePath {
-    AttributePath {
-        sub_attribute: None,
-        ..*path
-    }
-}
-
 fn take_elements(document: &Document, path: &AttributePath) -> Vec<Value> {
-    match document.get(&whole(path)) {
+    match document.get(&path.whole()) {
         Some(Value::Array(elements)) => elements.clone(),
         _ => Vec::new(),
     }
@@ -618,7 +706,7 @@ fn take_elements(document: &Document, path: &AttributePath) -> Vec<Value> {
 
 fn set_elements(document: &mut Document, path: &AttributePath, elements: Vec<Value>) {
     let value = (!elements.is_empty()).then_some(Value::Array(elements));
-    document.set(&whole(path), value);
+    document.set(&path.whole(), value);
 }
 
 fn put_elements(

@@ -25,6 +25,29 @@ impl AttributePath {
     pub fn leaf(&self) -> &'static Attribute {
         self.sub_attribute.unwrap_or(self.attribute)
     }
+
+    /// The attribute on the path that clients may not write, if there is one.
+    #[must_use]
+    pub fn read_only(&self) -> Option<&'static Attribute> {
+        [self.attribute, self.leaf()]
+            .into_iter()
+            .find(|attribute| attribute.is_read_only())
+    }
+
+    /// Whether it leads to a sub-attribute of every value of a multi-valued attribute.
+    #[must_use]
+    pub fn is_in_every_value(&self) -> bool {
+        self.attribute.multi_valued && self.sub_attribute.is_some()
+    }
+
+    /// The same path without its sub-attribute.
+    #[must_use]
+    pub fn whole(&self) -> Self {
+        Self {
+            sub_attribute: None,
+            ..*self
+        }
+    }
 }
 
 impl PartialEq for AttributePath {
@@ -54,8 +77,8 @@ pub enum PathError {
 pub enum Name {
     /// An attribute or sub-attribute.
     Attribute(AttributePath),
-    /// The URN of an extension: all its attributes together.
-    Extension(&'static Schema),
+    /// The URN of a schema: all its attributes together.
+    Schema(&'static Schema),
 }
 
 /// Resolves attribute notation: `[URN ":"] attribute ["." sub-attribute]`, or a bare URN, names in
@@ -68,14 +91,8 @@ pub fn resolve(text: &str, resource_type: &ResourceType) -> Result<Name, PathErr
         return Err(PathError::Malformed("it is too long"));
     }
     let (urn, rest) = split_urn(text, resource_type);
-    if rest.is_empty() {
-        return match urn {
-            Some(urn) => match resource_type.extension(urn) {
-                Some(extension) => Ok(Name::Extension(extension)),
-                None => Err(PathError::UnknownAttribute),
-            },
-            None => Err(PathError::Malformed("it is empty")),
-        };
+    if let (Urn::Of(schema), "") = (urn, rest) {
+        return Ok(Name::Schema(schema));
     }
     let (name, sub_name) = match rest.split_once('.') {
         Some((name, sub_name)) => (name, Some(sub_name)),
@@ -87,8 +104,9 @@ pub fn resolve(text: &str, resource_type: &ResourceType) -> Result<Name, PathErr
         ));
     }
     let declared = match urn {
-        Some(urn) => resource_type.qualified_attribute(urn, name),
-        None => resource_type.attribute(name),
+        Urn::None => resource_type.attribute(name),
+        Urn::Of(schema) => resource_type.attribute_of(schema, name),
+        Urn::Unknown => None,
     };
     let Declared {
         extension,
@@ -109,14 +127,23 @@ pub fn resolve(text: &str, resource_type: &ResourceType) -> Result<Name, PathErr
     }))
 }
 
+/// The URN before an attribute name.
+#[derive(Clone, Copy)]
+enum Urn {
+    None,
+    Of(&'static Schema),
+    Unknown,
+}
+
 /// Splits a leading schema URN off. URNs hold dots and colons themselves, so the known ones are
-/// tried first; of an unknown one, everything to the last colon counts as URN.
-fn split_urn<'t>(text: &'t str, resource_type: &ResourceType) -> (Option<&'t str>, &'t str) {
+/// tried first; of an unknown one, everything to the last colon counts as URN. Behind a known one
+/// the rest is empty only if the URN stands alone.
+fn split_urn<'t>(text: &'t str, resource_type: &ResourceType) -> (Urn, &'t str) {
     if !text
         .get(..4)
         .is_some_and(|start| start.eq_ignore_ascii_case("urn:"))
     {
-        return (None, text);
+        return (Urn::None, text);
     }
     for schema in resource_type.schemas() {
         let Some((urn, rest)) = text.split_at_checked(schema.id.len()) else {
@@ -127,19 +154,20 @@ fn split_urn<'t>(text: &'t str, resource_type: &ResourceType) -> (Option<&'t str
         }
         // Entra has been seen to join URN and attribute with a dot.
         match rest.strip_prefix([':', '.']) {
-            Some(name) => return (Some(urn), name),
-            None if rest.is_empty() => return (Some(urn), ""),
+            Some("") => return (Urn::Unknown, ""),
+            Some(name) => return (Urn::Of(schema), name),
+            None if rest.is_empty() => return (Urn::Of(schema), ""),
             None => {}
         }
     }
     match text.rsplit_once(':') {
-        Some((urn, name)) => (Some(urn), name),
-        None => (None, text),
+        Some((_, name)) => (Urn::Unknown, name),
+        None => (Urn::None, text),
     }
 }
 
 /// `ATTRNAME` of RFC 7643 §2.1; `$ref` is the one name with a `$`.
-fn is_attribute_name(name: &str) -> bool {
+pub(super) fn is_attribute_name(name: &str) -> bool {
     let name = name.strip_prefix('$').unwrap_or(name);
     name.starts_with(|first: char| first.is_ascii_alphabetic())
         && name
@@ -154,8 +182,8 @@ pub enum PatchPath {
     Attribute(AttributePath),
     /// Some values of a multi-valued attribute, or one sub-attribute of them.
     Values(ValuePath),
-    /// All attributes of an extension.
-    Extension(&'static Schema),
+    /// All attributes of a schema.
+    Schema(&'static Schema),
 }
 
 /// `attribute[filter]` or `attribute[filter].sub-attribute`.
@@ -178,7 +206,7 @@ impl PatchPath {
         let Some((name, rest)) = text.split_once('[') else {
             return Ok(match resolve(text, resource_type)? {
                 Name::Attribute(path) => Self::Attribute(path),
-                Name::Extension(extension) => Self::Extension(extension),
+                Name::Schema(schema) => Self::Schema(schema),
             });
         };
         if text.len() > MAX_PATH_LENGTH {
@@ -186,20 +214,18 @@ impl PatchPath {
         }
         let end = closing_bracket(rest).ok_or(PathError::Malformed("a ']' is missing"))?;
         let (filter, behind) = rest.split_at(end);
-        let sub_name = match behind.get(1..).unwrap_or_default() {
-            "" => None,
-            behind => {
-                let name = behind
-                    .strip_prefix('.')
-                    .filter(|name| is_attribute_name(name))
-                    .ok_or(PathError::Malformed(
-                        "only '.' and a sub-attribute may follow ']'",
-                    ))?;
-                Some(name)
+        let sub_name = sub_attribute_name(behind.get(1..).unwrap_or_default())?;
+        let path = match resolve(name, resource_type) {
+            Ok(Name::Attribute(path)) => path,
+            Ok(Name::Schema(_)) => {
+                return Err(PathError::Malformed("a filter needs an attribute"));
             }
-        };
-        let Name::Attribute(path) = resolve(name, resource_type)? else {
-            return Err(PathError::Malformed("a filter needs an attribute"));
+            Err(PathError::UnknownAttribute) => {
+                // Only a path whose grammar holds may be called unknown.
+                parse_filter(filter, Scope::Unknown)?;
+                return Err(PathError::UnknownAttribute);
+            }
+            Err(error) => return Err(error),
         };
         let attribute = path.leaf();
         if path.sub_attribute.is_some()
@@ -210,13 +236,7 @@ impl PatchPath {
                 "only a multi-valued complex attribute takes a filter in brackets",
             ));
         }
-        let filter = filter::parse(filter, Scope::Element(attribute)).map_err(|error| {
-            if error.is_unknown_attribute() {
-                PathError::UnknownAttribute
-            } else {
-                PathError::Filter(error)
-            }
-        })?;
+        let filter = parse_filter(filter, Scope::Element(attribute))?;
         let sub_attribute = match sub_name {
             Some(name) => Some(
                 attribute
@@ -231,6 +251,29 @@ impl PatchPath {
             sub_attribute,
         }))
     }
+}
+
+fn sub_attribute_name(behind_bracket: &str) -> Result<Option<&str>, PathError> {
+    if behind_bracket.is_empty() {
+        return Ok(None);
+    }
+    behind_bracket
+        .strip_prefix('.')
+        .filter(|name| is_attribute_name(name))
+        .map(Some)
+        .ok_or(PathError::Malformed(
+            "only '.' and a sub-attribute may follow ']'",
+        ))
+}
+
+fn parse_filter(text: &str, scope: Scope) -> Result<Filter, PathError> {
+    filter::parse(text, scope).map_err(|error| {
+        if error.is_unknown_attribute() {
+            PathError::UnknownAttribute
+        } else {
+            PathError::Filter(error)
+        }
+    })
 }
 
 /// Byte offset of the first `]` outside a quoted string.

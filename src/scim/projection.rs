@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::ScimError;
 use super::path::{AttributePath, Name, resolve};
-use super::schema::{COMMON_ATTRIBUTES, ResourceType, Returned};
+use super::schema::{COMMON_ATTRIBUTES, ResourceType, Returned, Schema, USER_SCHEMA};
 
 /// Which attributes an answer holds.
 #[derive(Debug, Default)]
@@ -58,13 +58,13 @@ impl Projection {
                 for name in names {
                     include(name, &resource, &mut projected);
                 }
-                projected
+                without_empty(projected)
             }
             Self::Except(names) => {
                 for name in names {
                     exclude(name, &mut resource);
                 }
-                resource
+                without_empty(resource)
             }
         }
     }
@@ -79,9 +79,11 @@ fn always_returned() -> impl Iterator<Item = &'static str> {
 
 fn include(name: &Name, resource: &Map<String, Value>, projected: &mut Map<String, Value>) {
     let path = match name {
-        Name::Extension(extension) => {
-            if let Some(value) = resource.get(extension.id) {
-                projected.insert(extension.id.to_owned(), value.clone());
+        Name::Schema(schema) => {
+            for (name, value) in resource {
+                if is_of(schema, name) {
+                    projected.insert(name.clone(), value.clone());
+                }
             }
             return;
         }
@@ -131,6 +133,40 @@ fn include_attribute(
     }
 }
 
+/// Whether a member of a resource holds attributes of the schema: an extension's object, or an
+/// attribute of the core schema by its name.
+fn is_of(schema: &Schema, name: &str) -> bool {
+    name == schema.id
+        || schema
+            .attribute(name)
+            .is_some_and(|_| schema.id == USER_SCHEMA.id)
+}
+
+/// Complex values of which no sub-attribute is left are unassigned (RFC 7643 §2.5).
+fn without_empty(resource: Map<String, Value>) -> Map<String, Value> {
+    resource
+        .into_iter()
+        .filter_map(|(name, value)| {
+            let value = match value {
+                Value::Array(mut elements) => {
+                    elements.retain(|element| !is_empty_object(element));
+                    if elements.is_empty() {
+                        return None;
+                    }
+                    Value::Array(elements)
+                }
+                Value::Object(members) => Value::Object(without_empty(members)),
+                value => value,
+            };
+            (!is_empty_object(&value)).then_some((name, value))
+        })
+        .collect()
+}
+
+fn is_empty_object(value: &Value) -> bool {
+    value.as_object().is_some_and(Map::is_empty)
+}
+
 fn copy_member(source: &Value, name: &str, target: &mut Value) {
     if let (Some(value), Some(target)) = (source.get(name), target.as_object_mut()) {
         target.insert(name.to_owned(), value.clone());
@@ -139,8 +175,8 @@ fn copy_member(source: &Value, name: &str, target: &mut Value) {
 
 fn exclude(name: &Name, resource: &mut Map<String, Value>) {
     let path = match name {
-        Name::Extension(extension) => {
-            resource.shift_remove(extension.id);
+        Name::Schema(schema) => {
+            resource.retain(|name, _| !is_of(schema, name));
             return;
         }
         Name::Attribute(path) => path,

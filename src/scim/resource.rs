@@ -9,7 +9,7 @@ use super::ScimError;
 use super::compare::is_present;
 use super::etag;
 use super::path::{AttributePath, Name, resolve};
-use super::schema::{Attribute, Declared, ResourceType, Schema, Type};
+use super::schema::{Attribute, ResourceType, Schema, Type};
 
 /// Most values of a multi-valued attribute.
 pub const MAX_VALUES: usize = 100;
@@ -30,12 +30,16 @@ impl Document {
         input: Map<String, Value>,
         resource_type: &'static ResourceType,
     ) -> Result<Self, ScimError> {
-        check_schemas(input.get("schemas"), resource_type)?;
         let mut document = Self::default();
         for (key, value) in input {
             match resolve(&key, resource_type) {
+                Ok(Name::Attribute(path)) if path.attribute.name == "schemas" => {
+                    check_schemas(&value, resource_type)?;
+                }
                 Ok(Name::Attribute(path)) => document.assign(path, value)?,
-                Ok(Name::Extension(extension)) => document.assign_extension(extension, value)?,
+                Ok(Name::Schema(schema)) => {
+                    document.assign_schema(schema, value, resource_type)?;
+                }
                 Err(_) => {}
             }
         }
@@ -56,8 +60,14 @@ impl Document {
     }
 
     fn assign(&mut self, path: AttributePath, value: Value) -> Result<(), ScimError> {
-        if path.attribute.is_read_only() || path.leaf().is_read_only() {
+        if path.read_only().is_some() {
             return Ok(());
+        }
+        if path.is_in_every_value() {
+            return Err(ScimError::invalid_syntax(format!(
+                "Send '{}' as an array of objects, not by sub-attribute.",
+                path.attribute.name
+            )));
         }
         let Some(value) = validate(path.leaf(), value)? else {
             return Ok(());
@@ -72,31 +82,28 @@ impl Document {
         Ok(())
     }
 
-    fn assign_extension(
+    fn assign_schema(
         &mut self,
-        extension: &'static Schema,
+        schema: &'static Schema,
         value: Value,
+        resource_type: &ResourceType,
     ) -> Result<(), ScimError> {
-        match value {
-            Value::Object(members) => {
-                for (key, value) in members {
-                    if let Some(attribute) = extension.attribute(&key) {
-                        let path = AttributePath {
-                            extension: Some(extension),
-                            attribute,
-                            sub_attribute: None,
-                        };
-                        self.assign(path, value)?;
-                    }
-                }
-                Ok(())
+        let members = match value {
+            Value::Object(members) => members,
+            Value::Null => return Ok(()),
+            _ => {
+                return Err(ScimError::invalid_value(format!(
+                    "'{}' must be an object.",
+                    schema.id
+                )));
             }
-            Value::Null => Ok(()),
-            _ => Err(ScimError::invalid_value(format!(
-                "'{}' must be an object.",
-                extension.id
-            ))),
+        };
+        for (key, value) in members {
+            if let Some(declared) = resource_type.attribute_of(schema, &key) {
+                self.assign(declared.path(), value)?;
+            }
         }
+        Ok(())
     }
 
     /// The value a path leads to. A sub-attribute is looked up in a singular attribute only.
@@ -194,32 +201,10 @@ impl Document {
     /// Names of the attributes in which two documents differ; an extension's with its URN.
     #[must_use]
     pub fn changed_attributes(&self, other: &Self, resource_type: &ResourceType) -> Vec<String> {
-        let core = resource_type
-            .schema
-            .attributes
-            .iter()
-            .chain(resource_type.attribute("externalId").map(|d| d.attribute))
-            .map(|attribute| Declared {
-                extension: None,
-                attribute,
-            });
-        let extended = resource_type
-            .extensions
-            .iter()
-            .copied()
-            .flat_map(|extension| {
-                extension.attributes.iter().map(move |attribute| Declared {
-                    extension: Some(extension),
-                    attribute,
-                })
-            });
-        core.chain(extended)
+        resource_type
+            .declared()
             .filter(|declared| {
-                let path = AttributePath {
-                    extension: declared.extension,
-                    attribute: declared.attribute,
-                    sub_attribute: None,
-                };
+                let path = declared.path();
                 self.get(&path) != other.get(&path)
             })
             .map(|declared| match declared.extension {
@@ -254,12 +239,12 @@ fn set_in(members: &mut Map<String, Value>, path: &AttributePath, value: Option<
 
 /// An absent or empty `schemas` is accepted; one that leaves the core schema out means the body is
 /// something else.
-fn check_schemas(schemas: Option<&Value>, resource_type: &ResourceType) -> Result<(), ScimError> {
-    let listed: &[Value] = match schemas {
-        None | Some(Value::Null) => return Ok(()),
-        Some(Value::Array(listed)) if listed.is_empty() => return Ok(()),
-        Some(Value::Array(listed)) => listed,
-        Some(other) => std::slice::from_ref(other),
+fn check_schemas(schemas: &Value, resource_type: &ResourceType) -> Result<(), ScimError> {
+    let listed = match schemas {
+        Value::Null => return Ok(()),
+        Value::Array(listed) if listed.is_empty() => return Ok(()),
+        Value::Array(listed) => listed,
+        other => std::slice::from_ref(other),
     };
     let names_core = listed
         .iter()
@@ -281,7 +266,10 @@ fn check_schemas(schemas: Option<&Value>, resource_type: &ResourceType) -> Resul
 /// `invalidValue` naming the attribute and the type it takes.
 pub fn validate(attribute: &Attribute, value: Value) -> Result<Option<Value>, ScimError> {
     if value.is_null() {
-        return Ok(None);
+        return match attribute.never_cleared {
+            true => Err(cannot_be_cleared(attribute)),
+            false => Ok(None),
+        };
     }
     if !attribute.multi_valued {
         return validate_element(attribute, value);
@@ -383,6 +371,15 @@ fn validate_complex(
         }
     }
     Ok((!validated.is_empty()).then_some(Value::Object(validated)))
+}
+
+/// The refusal to clear an attribute that must keep a value.
+#[must_use]
+pub fn cannot_be_cleared(attribute: &Attribute) -> ScimError {
+    ScimError::invalid_value(format!(
+        "'{}' must have a value and cannot be cleared.",
+        attribute.name
+    ))
 }
 
 fn wrong_type(attribute: &Attribute, wanted: &str) -> ScimError {

@@ -1,6 +1,7 @@
 //! The program as its users run it: `serve` and the commands, on one store.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
@@ -160,6 +161,34 @@ fn without_activation_every_request_is_refused() {
     let token = serve.token().to_owned();
     let (status, body) = serve.get("/Users", &token);
     assert_eq!((status, &body["status"]), (403, &json!("403")));
+}
+
+#[test]
+fn raw_quotes_and_spaces_in_the_query_are_understood() {
+    let serve = Serve::start(&["--in-memory"], Some("True"));
+    let address = serve.base_url().strip_prefix("http://").unwrap();
+    let (address, path) = address.split_once('/').unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    // Two requests on one connection, as clients that keep it open send them.
+    for filter in [
+        "userName+eq+\"SCIM-admin@demo.invalid\"",
+        "userName eq \"scim-admin@demo.invalid\"",
+    ] {
+        let request = format!(
+            "GET /{path}/Users?filter={filter} HTTP/1.1\r\nhost: h\r\nauthorization: Bearer {}\r\n\r\n",
+            serve.token()
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        while !answer.ends_with("}]}") {
+            let mut chunk = [0; 4096];
+            let length = stream.read(&mut chunk).unwrap();
+            assert_ne!(length, 0, "{answer}");
+            answer.push_str(std::str::from_utf8(&chunk[..length]).unwrap());
+        }
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+        assert!(answer.contains("\"totalResults\":1"), "{answer}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::Exchange;
 use super::authentication::Caller;
 use super::message::Response;
-use crate::directory::{DirectoryError, Operation, User, UserId};
+use crate::directory::{Operation, User, UserId};
 use crate::scim::patch::PatchOp;
 use crate::scim::projection::Projection;
 use crate::scim::resource::{Document, location, render};
@@ -38,11 +38,18 @@ pub(super) async fn get(exchange: &Exchange<'_>, caller: Caller) -> Result<Respo
         .user(caller.company, user_id(exchange)?)
         .await?
         .ok_or_else(no_such_user)?;
-    let is_known = exchange
-        .request
+    let request = exchange.request;
+    let is_named = |header: &str| etag::names_version(header, user.version);
+    if request
+        .header(IF_MATCH)
+        .is_some_and(|header| !is_named(&header))
+    {
+        return Err(ScimError::precondition_failed());
+    }
+    if request
         .header(IF_NONE_MATCH)
-        .is_some_and(|header| etag::names_version(header, user.version));
-    if is_known {
+        .is_some_and(|header| is_named(&header))
+    {
         return Ok(Response::not_modified(&etag::of_version(user.version)));
     }
     Ok(found(exchange, StatusCode::OK, &user, &projection))
@@ -60,7 +67,7 @@ pub(super) async fn replace(
     let user = exchange
         .store
         .change_user(&change, id, |user| {
-            check_if_match(exchange, user)?;
+            check_preconditions(exchange, user)?;
             let replaced = user.replaced_by(document.clone(), exchange.now)?;
             Ok::<_, ScimError>(Next::Update(replaced))
         })
@@ -78,7 +85,7 @@ pub(super) async fn patch(exchange: &Exchange<'_>, caller: Caller) -> Result<Res
     let user = exchange
         .store
         .change_user(&change, id, |user| {
-            check_if_match(exchange, user)?;
+            check_preconditions(exchange, user)?;
             let document = patch.apply(&exchange.id, &user.document, &USER)?;
             let patched = user.with_document(document, exchange.now)?;
             Ok::<_, ScimError>(Next::Update(patched))
@@ -95,7 +102,7 @@ pub(super) async fn delete(exchange: &Exchange<'_>, caller: Caller) -> Result<Re
     exchange
         .store
         .change_user(&change, id, |user| {
-            check_if_match(exchange, user)?;
+            check_preconditions(exchange, user)?;
             Ok::<_, ScimError>(Next::Anonymise)
         })
         .await?
@@ -107,20 +114,7 @@ pub(super) async fn delete(exchange: &Exchange<'_>, caller: Caller) -> Result<Re
 fn document(exchange: &Exchange<'_>) -> Result<Document, ScimError> {
     let mut input = exchange.request.json_object()?;
     dialect::resource(&mut input, &USER);
-    refuse_empty_active(&input)?;
     Document::from_input(input, &USER)
-}
-
-/// Null means unassigned, and an unassigned `active` would come out as active: what someone meant
-/// as a deactivation must not activate.
-fn refuse_empty_active(input: &Map<String, Value>) -> Result<(), ScimError> {
-    let is_empty = input
-        .iter()
-        .any(|(name, value)| name.eq_ignore_ascii_case("active") && value.is_null());
-    if is_empty {
-        return Err(DirectoryError::ActiveMissing.into());
-    }
-    Ok(())
 }
 
 fn user_id(exchange: &Exchange<'_>) -> Result<UserId, ScimError> {
@@ -131,13 +125,20 @@ fn no_such_user() -> ScimError {
     ScimError::not_found("There is no user with this id in this company.")
 }
 
-fn check_if_match(exchange: &Exchange<'_>, user: &User) -> Result<(), ScimError> {
-    match exchange.request.header(IF_MATCH) {
-        Some(header) if !etag::names_version(header, user.version) => {
-            Err(ScimError::precondition_failed())
-        }
-        _ => Ok(()),
+/// `If-Match` and, for a change, `If-None-Match` (RFC 9110 §13.1.1, §13.1.2).
+fn check_preconditions(exchange: &Exchange<'_>, user: &User) -> Result<(), ScimError> {
+    let is_named = |header: &str| etag::names_version(header, user.version);
+    let request = exchange.request;
+    let is_unmatched = request
+        .header(IF_MATCH)
+        .is_some_and(|header| !is_named(&header));
+    let is_excluded = request
+        .header(IF_NONE_MATCH)
+        .is_some_and(|header| is_named(&header));
+    if is_unmatched || is_excluded {
+        return Err(ScimError::precondition_failed());
     }
+    Ok(())
 }
 
 /// A user as clients see them, complete.

@@ -6,6 +6,7 @@ mod demo;
 mod key;
 mod open;
 mod output;
+mod request_target;
 mod serve;
 mod user;
 

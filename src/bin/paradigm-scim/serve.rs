@@ -26,6 +26,7 @@ use uuid::Uuid;
 
 use crate::open::StoreArguments;
 use crate::output::line;
+use crate::request_target::Repaired;
 use crate::{Failure, demo};
 
 /// How long a client may take to send its headers, and then its body.
@@ -155,7 +156,7 @@ fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
         .serve_connection(
-            TokioIo::new(stream),
+            TokioIo::new(Repaired::new(stream)),
             service_fn(move |request| {
                 let service = Arc::clone(&service);
                 async move { Ok::<_, Infallible>(answer(&service, request).await) }

@@ -67,11 +67,12 @@ pub fn values_at<'v>(path: &AttributePath, resource: &'v Map<String, Value>) -> 
     }
 }
 
-/// `ne` is the negation of `eq`: no value is equal. Every other operator asks for some value that
-/// compares so; where an attribute is absent there is none.
+/// Every operator asks for some value that compares so (§3.4.2.2); where an attribute is absent
+/// there is none. But what is absent is not equal to anything.
 fn compare(attribute: &Attribute, values: &[&Value], operator: Operator, wanted: &Value) -> bool {
     match operator {
-        Operator::Ne => !compare(attribute, values, Operator::Eq, wanted),
+        Operator::Ne if wanted.is_null() => values.iter().any(|value| is_present(value)),
+        Operator::Ne if values.is_empty() => true,
         Operator::Eq if wanted.is_null() => !values.iter().any(|value| is_present(value)),
         _ => values
             .iter()
@@ -82,7 +83,8 @@ fn compare(attribute: &Attribute, values: &[&Value], operator: Operator, wanted:
 fn compare_one(attribute: &Attribute, value: &Value, operator: Operator, wanted: &Value) -> bool {
     let ordering = || order(attribute, value, wanted);
     match operator {
-        Operator::Eq | Operator::Ne => ordering() == Some(Ordering::Equal),
+        Operator::Eq => ordering() == Some(Ordering::Equal),
+        Operator::Ne => ordering() != Some(Ordering::Equal),
         Operator::Gt => ordering() == Some(Ordering::Greater),
         Operator::Ge => matches!(ordering(), Some(Ordering::Greater | Ordering::Equal)),
         Operator::Lt => ordering() == Some(Ordering::Less),

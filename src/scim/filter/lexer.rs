@@ -1,6 +1,7 @@
 //! Tokens of a filter. Every token knows where it began.
 
 use super::FilterError;
+use super::parser::position;
 
 /// A piece of a filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token<'_>, usize)>, FilterError>
             ')' => (Token::Close, 1),
             '[' => (Token::OpenBracket, 1),
             ']' => (Token::CloseBracket, 1),
-            '"' => string(rest, offset)?,
+            '"' => string(rest, position(text, offset))?,
             _ => {
                 let length = rest
                     .find(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | '[' | ']' | '"'))
@@ -47,7 +48,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token<'_>, usize)>, FilterError>
     }
 }
 
-fn string(rest: &str, offset: usize) -> Result<(Token<'_>, usize), FilterError> {
+fn string(rest: &str, position: usize) -> Result<(Token<'_>, usize), FilterError> {
     let mut escaped = false;
     let end = rest
         .char_indices()
@@ -60,12 +61,12 @@ fn string(rest: &str, offset: usize) -> Result<(Token<'_>, usize), FilterError> 
         .map(|(end, _)| end + 1)
         .ok_or(FilterError::Syntax {
             message: "a string is not closed",
-            position: offset + 1,
+            position,
         })?;
     let literal = rest.get(..end).unwrap_or(rest);
     let text = serde_json::from_str(literal).map_err(|_| FilterError::Syntax {
         message: "a string is not a valid JSON string",
-        position: offset + 1,
+        position,
     })?;
     Ok((Token::String(text), end))
 }

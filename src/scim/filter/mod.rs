@@ -99,6 +99,8 @@ pub enum Scope {
     Resource(&'static ResourceType),
     /// The sub-attributes of one value of a complex attribute, inside brackets.
     Element(&'static Attribute),
+    /// Nothing is known; only the grammar is checked.
+    Unknown,
 }
 
 /// Why a filter is refused.

@@ -19,23 +19,32 @@ pub fn parse(text: &str, scope: Scope) -> Result<Filter, FilterError> {
         return Err(FilterError::TooLong);
     }
     let mut parser = Parser {
+        text,
         tokens: tokens(text)?,
         next: 0,
-        end: text.len(),
         depth: 0,
+        unknown: None,
     };
     let filter = parser.disjunction(scope)?;
     if parser.peek().is_some() {
         return Err(parser.syntax("'and', 'or' or the end was expected"));
     }
-    Ok(filter)
+    match parser.unknown {
+        Some(position) => Err(FilterError::UnknownAttribute { position }),
+        None => Ok(filter),
+    }
 }
 
+/// Stands for an attribute that no schema declares until the grammar has been checked to the end.
+static UNKNOWN: Attribute = Attribute::unknown();
+
 struct Parser<'t> {
+    text: &'t str,
     tokens: Vec<(Token<'t>, usize)>,
     next: usize,
-    end: usize,
     depth: usize,
+    /// Where the first attribute stands that no schema declares.
+    unknown: Option<usize>,
 }
 
 impl<'t> Parser<'t> {
@@ -45,10 +54,11 @@ impl<'t> Parser<'t> {
 
     /// Position of the next token, counted from 1.
     fn position(&self) -> usize {
-        self.tokens
+        let offset = self
+            .tokens
             .get(self.next)
-            .map_or(self.end, |&(_, offset)| offset)
-            + 1
+            .map_or(self.text.len(), |&(_, offset)| offset);
+        position(self.text, offset)
     }
 
     fn syntax(&self, message: &'static str) -> FilterError {
@@ -143,32 +153,42 @@ impl<'t> Parser<'t> {
     }
 
     fn attribute(&mut self, scope: Scope) -> Result<AttributePath, FilterError> {
-        let position = self.position();
         let Some(&Token::Word(word)) = self.peek() else {
             return Err(self.syntax("an attribute was expected"));
         };
         let path = match scope {
             Scope::Resource(resource_type) => match path::resolve(word, resource_type) {
                 Ok(Name::Attribute(path)) => path,
-                Err(PathError::UnknownAttribute) => {
-                    return Err(FilterError::UnknownAttribute { position });
-                }
-                Ok(Name::Extension(_)) | Err(_) => {
+                Err(PathError::UnknownAttribute) => self.unknown_attribute(),
+                Ok(Name::Schema(_)) | Err(_) => {
                     return Err(self.syntax("an attribute was expected"));
                 }
             },
-            Scope::Element(attribute) => AttributePath {
-                extension: None,
-                attribute,
-                sub_attribute: Some(
-                    attribute
-                        .sub_attribute(word)
-                        .ok_or(FilterError::UnknownAttribute { position })?,
-                ),
+            Scope::Element(_) | Scope::Unknown if !path::is_attribute_name(word) => {
+                return Err(self.syntax("an attribute was expected"));
+            }
+            Scope::Element(attribute) => match attribute.sub_attribute(word) {
+                Some(sub_attribute) => AttributePath {
+                    extension: None,
+                    attribute,
+                    sub_attribute: Some(sub_attribute),
+                },
+                None => self.unknown_attribute(),
             },
+            Scope::Unknown => self.unknown_attribute(),
         };
         self.next += 1;
         Ok(path)
+    }
+
+    fn unknown_attribute(&mut self) -> AttributePath {
+        let position = self.position();
+        self.unknown.get_or_insert(position);
+        AttributePath {
+            extension: None,
+            attribute: &UNKNOWN,
+            sub_attribute: None,
+        }
     }
 
     fn operator(&mut self) -> Result<Operator, FilterError> {
@@ -187,30 +207,35 @@ impl<'t> Parser<'t> {
     /// matches users by `emails[type eq "work"].value eq "…"`. It asks for one value that meets
     /// both, so the comparison joins the filter inside.
     fn values(&mut self, scope: Scope, path: AttributePath) -> Result<Filter, FilterError> {
+        let is_unknown = path.attribute.is(&UNKNOWN);
         let nestable = matches!(scope, Scope::Resource(_))
             && path.sub_attribute.is_none()
-            && path.attribute.kind == Type::Complex;
+            && (is_unknown || path.attribute.kind == Type::Complex);
         if !nestable {
             return Err(self.syntax("only a complex attribute takes a filter in brackets"));
         }
         self.next += 1;
-        let element = Scope::Element(path.attribute);
+        let element = if is_unknown {
+            Scope::Unknown
+        } else {
+            Scope::Element(path.attribute)
+        };
         let mut filter = self.nested(|parser| parser.disjunction(element))?;
         self.expect(&Token::CloseBracket, "']' was expected")?;
         if let Some(&Token::Word(word)) = self.peek()
             && let Some(sub_name) = word.strip_prefix('.')
         {
-            let sub_attribute =
-                path.attribute
-                    .sub_attribute(sub_name)
-                    .ok_or(FilterError::UnknownAttribute {
-                        position: self.position(),
-                    })?;
-            self.next += 1;
-            let sub_path = AttributePath {
-                sub_attribute: Some(sub_attribute),
-                ..path
+            if !path::is_attribute_name(sub_name) {
+                return Err(self.syntax("a sub-attribute was expected"));
+            }
+            let sub_path = match path.attribute.sub_attribute(sub_name) {
+                Some(sub_attribute) => AttributePath {
+                    sub_attribute: Some(sub_attribute),
+                    ..path
+                },
+                None => self.unknown_attribute(),
             };
+            self.next += 1;
             let condition = if self.take_keyword("pr") {
                 Filter::Present(sub_path)
             } else {
@@ -234,7 +259,7 @@ impl<'t> Parser<'t> {
         let attribute = path.leaf();
         let value = match self.peek() {
             Some(Token::String(text)) => string_value(attribute, text),
-            Some(&Token::Word(word)) => word_value(attribute, word),
+            Some(&Token::Word(word)) if !word.starts_with('\'') => word_value(attribute, word),
             _ => return Err(self.syntax("a value was expected")),
         };
         check(attribute, operator, &value)?;
@@ -315,6 +340,13 @@ fn check(
         }
         _ => Ok(()),
     }
+}
+
+/// Position of a byte offset in characters, counted from 1.
+pub(super) fn position(text: &str, offset: usize) -> usize {
+    text.get(..offset)
+        .map_or(0, |before| before.chars().count())
+        + 1
 }
 
 fn one_or(mut parts: Vec<Filter>, join: fn(Vec<Filter>) -> Filter) -> Filter {

@@ -9,6 +9,8 @@ mod user;
 
 use serde::Serialize;
 
+use super::path::AttributePath;
+
 pub use common::COMMON_ATTRIBUTES;
 pub use enterprise::ENTERPRISE_USER;
 pub use user::USER_SCHEMA;
@@ -93,6 +95,9 @@ pub struct Attribute {
     /// What a reference may point to.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub reference_types: &'static [&'static str],
+    /// Whether a client may leave it out but not clear it. RFC 7643 has no such characteristic.
+    #[serde(skip)]
+    pub never_cleared: bool,
 }
 
 impl Attribute {
@@ -110,7 +115,13 @@ impl Attribute {
             returned: Returned::Default,
             uniqueness: Uniqueness::None,
             reference_types: &[],
+            never_cleared: false,
         }
+    }
+
+    /// An attribute that no schema declares.
+    pub(super) const fn unknown() -> Self {
+        Self::new("", Type::String, "")
     }
 
     const fn string(name: &'static str, description: &'static str) -> Self {
@@ -169,6 +180,11 @@ impl Attribute {
 
     const fn unique(mut self) -> Self {
         self.uniqueness = Uniqueness::Server;
+        self
+    }
+
+    const fn never_cleared(mut self) -> Self {
+        self.never_cleared = true;
         self
     }
 
@@ -250,19 +266,38 @@ pub struct Declared {
     pub attribute: &'static Attribute,
 }
 
+impl Declared {
+    /// The path to the attribute as a whole.
+    #[must_use]
+    pub fn path(self) -> AttributePath {
+        AttributePath {
+            extension: self.extension,
+            attribute: self.attribute,
+            sub_attribute: None,
+        }
+    }
+}
+
 impl ResourceType {
     /// Core schema and extensions.
     pub fn schemas(&self) -> impl Iterator<Item = &'static Schema> + use<> {
         std::iter::once(self.schema).chain(self.extensions.iter().copied())
     }
 
-    /// The extension of that URN, in any case.
-    #[must_use]
-    pub fn extension(&self, urn: &str) -> Option<&'static Schema> {
-        self.extensions
-            .iter()
-            .copied()
-            .find(|extension| extension.id.eq_ignore_ascii_case(urn))
+    /// Every attribute of the schemas, and the common ones.
+    pub fn declared(&self) -> impl Iterator<Item = Declared> + use<> {
+        let core = COMMON_ATTRIBUTES.iter().chain(self.schema.attributes);
+        let extended = self.extensions.iter().copied().flat_map(|extension| {
+            extension.attributes.iter().map(move |attribute| Declared {
+                extension: Some(extension),
+                attribute,
+            })
+        });
+        core.map(|attribute| Declared {
+            extension: None,
+            attribute,
+        })
+        .chain(extended)
     }
 
     /// Finds an attribute by its name without URN: common and core ones, then those of the
@@ -285,20 +320,14 @@ impl ResourceType {
             })
     }
 
-    /// Finds an attribute by URN and name; `None` if either is unknown.
+    /// Finds an attribute of one schema by its name. The core schema has the common ones too.
     #[must_use]
-    pub fn qualified_attribute(&self, urn: &str, name: &str) -> Option<Declared> {
-        if urn.eq_ignore_ascii_case(self.schema.id) {
-            return find(COMMON_ATTRIBUTES, name)
-                .or_else(|| self.schema.attribute(name))
-                .map(|attribute| Declared {
-                    extension: None,
-                    attribute,
-                });
-        }
-        let extension = self.extension(urn)?;
-        extension.attribute(name).map(|attribute| Declared {
-            extension: Some(extension),
+    pub fn attribute_of(&self, schema: &'static Schema, name: &str) -> Option<Declared> {
+        let is_core = schema.id == self.schema.id;
+        let common = if is_core { COMMON_ATTRIBUTES } else { &[] };
+        let attribute = find(common, name).or_else(|| schema.attribute(name))?;
+        Some(Declared {
+            extension: (!is_core).then_some(schema),
             attribute,
         })
     }
