@@ -9,6 +9,8 @@ pub mod api;
 pub mod config;
 /// Paradigm's own rules: companies, the lifecycle of users, permissions, API keys, audit.
 pub mod directory;
+/// API Gateway's events: the only place that knows `lambda_http`.
+pub mod lambda;
 /// The protocol, pure: schemas (RFC 7643), filters, PATCH, lists, errors (RFC 7644).
 pub mod scim;
 /// The directory in one DynamoDB table.

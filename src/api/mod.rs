@@ -22,7 +22,7 @@ use crate::store::{Store, UserChange};
 use authentication::{AuthenticationCache, Caller, authenticate};
 use message::{Request, Response};
 use query::Query;
-use route::{Endpoint, Match};
+use route::{Endpoint, Handler, Match};
 
 /// The service: everything a request needs, shared by all requests of a process.
 pub struct Service {
@@ -30,6 +30,7 @@ pub struct Service {
     config: Config,
     clock: Arc<dyn Clock>,
     authentication: AuthenticationCache,
+    handler: Handler,
 }
 
 /// One request on its way, before anyone is known to have sent it.
@@ -60,7 +61,7 @@ impl<'r> Exchange<'r> {
 }
 
 impl Service {
-    /// A service on a store.
+    /// A service on a store, for every endpoint.
     #[must_use]
     pub fn new(store: Store, config: Config, clock: Arc<dyn Clock>) -> Self {
         Self {
@@ -68,13 +69,23 @@ impl Service {
             config,
             clock,
             authentication: AuthenticationCache::default(),
+            handler: Handler::Default,
         }
+    }
+
+    /// The same service for the endpoints of one handler; the others are as good as unknown paths.
+    #[must_use]
+    pub fn only(self, handler: Handler) -> Self {
+        Self { handler, ..self }
     }
 
     /// Answers a request. Every failure is an answer too, and one line of the log.
     pub async fn handle(&self, request: &Request) -> Response {
         let started = std::time::Instant::now();
-        let matched = route::find(&request.method, &request.path);
+        let matched = match route::find(&request.method, &request.path) {
+            Match::Route { route, .. } if !self.handler.serves(route.endpoint) => Match::Nothing,
+            matched => matched,
+        };
         let path = match &matched {
             Match::Route { route, .. } => route.path,
             Match::OtherMethods(_) => "other method",

@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::config::BASE_PATH;
 
-/// What a request can ask for; one function, and one Lambda handler at most, serves each.
+/// What a request can ask for; one function serves each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Endpoint {
     /// `GET /Users`
@@ -39,6 +39,23 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
+    /// The handler that the gateway sends its requests to.
+    #[must_use]
+    pub const fn handler(self) -> Handler {
+        match self {
+            Self::ListUsers => Handler::ListUsers,
+            Self::CreateUser => Handler::CreateUser,
+            Self::GetUser => Handler::GetUser,
+            Self::ReplaceUser => Handler::ReplaceUser,
+            Self::PatchUser => Handler::PatchUser,
+            Self::DeleteUser => Handler::DeleteUser,
+            Self::ListGroups | Self::GetGroup | Self::RefuseGroups => Handler::Groups,
+            Self::ServiceProviderConfig => Handler::ServiceProviderConfig,
+            Self::ListResourceTypes | Self::GetResourceType => Handler::ResourceTypes,
+            Self::ListSchemas | Self::GetSchema => Handler::Schemas,
+        }
+    }
+
     /// Discovery is public (RFC 7643 §5): clients read it before they have a key.
     #[must_use]
     pub fn is_public(self) -> bool {
@@ -50,6 +67,84 @@ impl Endpoint {
                 | Self::ListSchemas
                 | Self::GetSchema
         )
+    }
+}
+
+/// A Lambda handler: a program of its own that serves one or more endpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handler {
+    /// `GET /Users`
+    ListUsers,
+    /// `POST /Users`
+    CreateUser,
+    /// `GET /Users/{id}`
+    GetUser,
+    /// `PUT /Users/{id}`
+    ReplaceUser,
+    /// `PATCH /Users/{id}`
+    PatchUser,
+    /// `DELETE /Users/{id}`
+    DeleteUser,
+    /// `/ServiceProviderConfig`
+    ServiceProviderConfig,
+    /// `/ResourceTypes` and `/ResourceTypes/{id}`
+    ResourceTypes,
+    /// `/Schemas` and `/Schemas/{id}`
+    Schemas,
+    /// Everything on groups
+    Groups,
+    /// What the gateway matched to no route: other spellings of the paths, HEAD, wrong methods,
+    /// unknown paths. It serves every endpoint, as the local program does.
+    Default,
+}
+
+impl Handler {
+    /// All handlers.
+    pub const ALL: [Self; 11] = [
+        Self::ListUsers,
+        Self::CreateUser,
+        Self::GetUser,
+        Self::ReplaceUser,
+        Self::PatchUser,
+        Self::DeleteUser,
+        Self::ServiceProviderConfig,
+        Self::ResourceTypes,
+        Self::Schemas,
+        Self::Groups,
+        Self::Default,
+    ];
+
+    /// Name of the program.
+    #[must_use]
+    pub const fn binary(self) -> &'static str {
+        match self {
+            Self::ListUsers => "list_users",
+            Self::CreateUser => "create_user",
+            Self::GetUser => "get_user",
+            Self::ReplaceUser => "replace_user",
+            Self::PatchUser => "patch_user",
+            Self::DeleteUser => "delete_user",
+            Self::ServiceProviderConfig => "service_provider_config",
+            Self::ResourceTypes => "resource_types",
+            Self::Schemas => "schemas",
+            Self::Groups => "groups",
+            Self::Default => "default",
+        }
+    }
+
+    /// Whether it reads the store: all but those of discovery, which is public.
+    #[must_use]
+    pub fn needs_store(self) -> bool {
+        !matches!(
+            self,
+            Self::ServiceProviderConfig | Self::ResourceTypes | Self::Schemas
+        )
+    }
+
+    /// Whether it serves an endpoint.
+    #[must_use]
+    pub fn serves(self, endpoint: Endpoint) -> bool {
+        self == Self::Default || self == endpoint.handler()
     }
 }
 

@@ -15,43 +15,77 @@ use aws_smithy_types::body::SdkBody;
 use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::net::TcpListener;
 
 use super::{Store, StoreError};
 
 const TARGET_PREFIX: &str = "DynamoDB_20120810.";
 
-impl Store {
-    /// A store in memory, with its table made.
+/// A DynamoDB in this process, in memory or in a file.
+#[derive(Clone)]
+pub struct Embedded {
+    database: Database,
+}
+
+impl Embedded {
+    /// An empty database in memory.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn in_memory(table: &str) -> Result<Self, StoreError> {
-        Self::embedded(&in_memory_config()?, table).await
+    pub fn in_memory() -> Result<Self, StoreError> {
+        let database = Database::memory().map_err(not_opened)?;
+        Ok(Self { database })
     }
 
-    /// A store in a file, with its table made. Several processes may use it at a time.
+    /// The database in a file, made if it is not there. Several processes may use it at a time.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn in_file(path: &Path, table: &str) -> Result<Self, StoreError> {
+    pub fn in_file(path: &Path) -> Result<Self, StoreError> {
         let path = path.to_str().ok_or(StoreError::Corrupt("path"))?;
         let database = Database::new(path).map_err(not_opened)?;
-        Self::embedded(&config(database), table).await
+        Ok(Self { database })
     }
 
-    async fn embedded(config: &SdkConfig, table: &str) -> Result<Self, StoreError> {
-        let store = Self::new(config, table);
+    /// The store on a table of this database, which is made if it is not there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn store(&self, table: &str) -> Result<Store, StoreError> {
+        let store = Store::new(&self.config(), table);
         store.ensure_table().await?;
         Ok(store)
     }
-}
 
-/// The SDK's configuration for a new database in memory, without a table yet.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn in_memory_config() -> Result<SdkConfig, StoreError> {
-    Ok(config(Database::memory().map_err(not_opened)?))
+    /// The SDK's configuration for this database: requests reach it without a socket.
+    #[must_use]
+    pub fn config(&self) -> SdkConfig {
+        let connector = SharedHttpConnector::new(Connector {
+            database: self.database.clone(),
+        });
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::from_static("local"))
+            .endpoint_url("http://embedded.invalid")
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+                "embedded", "embedded", None, None, "embedded",
+            )))
+            .retry_config(RetryConfig::standard().with_max_attempts(3))
+            .http_client(http_client_fn(move |_, _| connector.clone()))
+            .build()
+    }
+
+    /// Serves DynamoDB's API over HTTP until `shutdown` resolves.
+    ///
+    /// # Errors
+    /// A sentence, if the server fails.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), String> {
+        dynoxide::server::serve_with_shutdown(listener, self.database, shutdown).await
+    }
 }
 
 fn not_opened(error: DynoxideError) -> StoreError {
@@ -61,37 +95,23 @@ fn not_opened(error: DynoxideError) -> StoreError {
     }
 }
 
-fn config(database: Database) -> SdkConfig {
-    let connector = SharedHttpConnector::new(EmbeddedDynamoDb { database });
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::from_static("local"))
-        .endpoint_url("http://embedded.invalid")
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-            "embedded", "embedded", None, None, "embedded",
-        )))
-        .retry_config(RetryConfig::standard().with_max_attempts(3))
-        .http_client(http_client_fn(move |_, _| connector.clone()))
-        .build()
-}
-
-struct EmbeddedDynamoDb {
+struct Connector {
     database: Database,
 }
 
-impl std::fmt::Debug for EmbeddedDynamoDb {
+impl std::fmt::Debug for Connector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("EmbeddedDynamoDb")
+        f.write_str("embedded DynamoDB")
     }
 }
 
-impl HttpConnector for EmbeddedDynamoDb {
+impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         HttpConnectorFuture::ready(self.answer(&request))
     }
 }
 
-impl EmbeddedDynamoDb {
+impl Connector {
     fn answer(&self, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let operation = request
             .headers()

@@ -19,6 +19,8 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 
+use crate::config::{DEFAULT_TABLE, TABLE_VARIABLE};
+use crate::directory::KeyId;
 use item::Item;
 use keys::Key;
 
@@ -65,6 +67,20 @@ impl Store {
         match endpoint_url {
             Some(url) => loader.endpoint_url(url).load().await,
             None => loader.load().await,
+        }
+    }
+
+    /// A store where the environment points to.
+    pub async fn from_env() -> Self {
+        let table = std::env::var(TABLE_VARIABLE).unwrap_or_else(|_| DEFAULT_TABLE.to_owned());
+        Self::new(&Self::config_from_env(None).await, &table)
+    }
+
+    /// Opens the connection to DynamoDB before the first request needs it, by a read that every
+    /// handler of users may make. It does not matter how the read ends.
+    pub async fn connect(&self) {
+        if let Err(error) = self.find_key(KeyId::new(0)).await {
+            tracing::warn!(%error, "the connection to the store could not be opened ahead");
         }
     }
 

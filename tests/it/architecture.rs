@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const ALLOWED: [(&str, &[&str]); 4] = [
     ("scim", &["scim"]),
     ("directory", &["directory", "scim"]),
-    ("store", &["store", "directory", "scim"]),
+    ("store", &["store", "directory", "scim", "config"]),
     ("api", &["api", "store", "directory", "scim", "config"]),
 ];
 
@@ -14,9 +14,9 @@ const ALLOWED: [(&str, &[&str]); 4] = [
 const CONFINED: [(&str, &[&str]); 6] = [
     ("aws_", &["store"]),
     ("dynoxide", &["store"]),
-    ("http::", &["api", "bin"]),
+    ("http::", &["api", "bin", "lambda.rs"]),
     ("hyper", &["bin"]),
-    ("lambda_http", &[]),
+    ("lambda_http", &["lambda.rs"]),
     ("tokio", &["store", "bin"]),
 ];
 

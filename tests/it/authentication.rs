@@ -3,10 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use paradigm_scim::config::Config;
 use paradigm_scim::directory::Permission;
-use paradigm_scim::store::{KeyChange, Next, Store};
+use paradigm_scim::store::{KeyChange, Next};
 use serde_json::json;
 
-use crate::support::{Call, Client, World};
+use crate::support::{Call, Client, World, in_memory};
 
 const ONE_MINUTE: SignedDuration = SignedDuration::from_secs(60);
 
@@ -65,7 +65,7 @@ async fn unknown_paths_are_told_to_callers_only() {
 
 #[tokio::test]
 async fn without_activation_every_path_says_so() {
-    let store = Store::in_memory("test").await.unwrap();
+    let store = in_memory().await;
     let active = World::on(store.clone());
     let token = active.client().await.token;
     for value in [

@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use paradigm_scim::store::Store;
-use paradigm_scim::store::embedded::in_memory_config;
+use paradigm_scim::store::embedded::Embedded;
 use serde_json::json;
 
 use crate::support::{Answer, Call, World, encode};
@@ -33,7 +33,7 @@ impl HttpConnector for Counting {
 
 async fn counted_store() -> (Store, Arc<Mutex<Calls>>) {
     let calls = Arc::new(Mutex::new(Calls::new()));
-    let config = in_memory_config().unwrap();
+    let config = Embedded::in_memory().unwrap().config();
     let client = config.http_client().unwrap();
     let counted = Arc::clone(&calls);
     let counting = http_client_fn(move |settings, components| {

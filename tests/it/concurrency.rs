@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use paradigm_scim::store::Store;
+use paradigm_scim::store::embedded::Embedded;
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -25,9 +25,8 @@ async fn statuses(world: &Arc<World>, calls: Vec<Call>, token: &str) -> Vec<u16>
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_of_many_creators_gets_the_name() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::in_file(&folder.path().join("store"), "test")
-        .await
-        .unwrap();
+    let database = Embedded::in_file(&folder.path().join("store")).unwrap();
+    let store = database.store("test").await.unwrap();
     let world = Arc::new(World::on(store));
     let client = world.client().await;
     let post = |number: usize| {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use paradigm_scim::directory::{Permission, UserId};
-use paradigm_scim::store::embedded::in_memory_config;
+use paradigm_scim::store::embedded::Embedded;
 use paradigm_scim::store::{Next, Store};
 use serde_json::json;
 
@@ -21,7 +21,7 @@ async fn items(client: &Client) -> Vec<Item> {
 
 #[tokio::test]
 async fn nothing_personal_is_left_after_delete() {
-    let config = in_memory_config().unwrap();
+    let config = Embedded::in_memory().unwrap().config();
     let store = Store::new(&config, "test");
     store.ensure_table().await.unwrap();
     let dynamodb = Client::new(&config);

@@ -13,11 +13,17 @@ use paradigm_scim::directory::{
     Actor, ApiKey, Company, CompanyId, KeyId, Operation, Permission, Token, User, UserId,
 };
 use paradigm_scim::scim::resource::Document;
+use paradigm_scim::store::embedded::Embedded;
 use paradigm_scim::store::{KeyChange, Next, Store, StoreError, UserChange};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 pub(crate) const ORIGIN: &str = "https://scim.example.com";
+
+/// A store on a new embedded database.
+pub(crate) async fn in_memory() -> Store {
+    Embedded::in_memory().unwrap().store("test").await.unwrap()
+}
 
 /// A clock that stands still until it is told to move.
 #[derive(Clone)]
@@ -50,7 +56,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::on(Store::in_memory("test").await.unwrap())
+        Self::on(in_memory().await)
     }
 
     pub(crate) fn on(store: Store) -> Self {

@@ -41,7 +41,8 @@ impl Company {
         match self {
             Self::Create(arguments) => {
                 let store = arguments.store.open().await?;
-                let company = create(&store, &arguments.name).await?;
+                let id = CompanyId::new(Uuid::now_v7());
+                let company = create(&store, id, &arguments.name).await?;
                 arguments.format.record(&shown(&company))
             }
             Self::List(arguments) => {
@@ -56,10 +57,13 @@ impl Company {
 }
 
 /// Makes a company.
-pub(crate) async fn create(store: &Store, name: &str) -> Result<DirectoryCompany, Failure> {
+pub(crate) async fn create(
+    store: &Store,
+    id: CompanyId,
+    name: &str,
+) -> Result<DirectoryCompany, Failure> {
     let mut cursor_secret = [0; 32];
     getrandom::fill(&mut cursor_secret)?;
-    let id = CompanyId::new(Uuid::now_v7());
     let company = DirectoryCompany::new(id, name, cursor_secret, now())?;
     store.create_company(&company).await?;
     Ok(company)

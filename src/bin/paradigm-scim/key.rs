@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use paradigm_scim::directory::{ApiKey, CompanyId, KeyId, Operation, Token};
+use paradigm_scim::directory::{ApiKey, CompanyId, KeyId, Operation, Token, UserId};
 use paradigm_scim::store::{KeyChange, Next, Store};
 use serde_json::{Value, json};
 
@@ -62,7 +62,8 @@ impl Create {
     async fn run(&self) -> Result<(), Failure> {
         let (store, company) = self.place.open().await?;
         let owner = open::user_id(&store, company, &self.owner).await?;
-        let (key, token) = create(&store, company, owner, &self.name, self.expires).await?;
+        let token = random_token()?;
+        let key = create(&store, company, owner, &self.name, self.expires, &token).await?;
         let mut record = shown(&key);
         if let Some(members) = record.as_object_mut() {
             members.insert("token".into(), token.reveal().as_str().into());
@@ -99,20 +100,25 @@ impl Revoke {
     }
 }
 
+/// A token nobody can guess.
+pub(crate) fn random_token() -> Result<Token, Failure> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret)?;
+    Ok(Token::new(KeyId::new(getrandom::u64()?), secret))
+}
+
 /// Makes a key for a user.
 pub(crate) async fn create(
     store: &Store,
     company: CompanyId,
-    owner: paradigm_scim::directory::UserId,
+    owner: UserId,
     name: &str,
     expires: Option<Timestamp>,
-) -> Result<(ApiKey, Token), Failure> {
-    let mut secret = [0; 32];
-    getrandom::fill(&mut secret)?;
-    let token = Token::new(KeyId::new(getrandom::u64()?), secret);
+    token: &Token,
+) -> Result<ApiKey, Failure> {
     let no_such_user = || Failure::from("the company has no such user");
     let user = store.user(company, owner).await?.ok_or_else(no_such_user)?;
-    let key = ApiKey::new(&token, name, company, &user, expires, now())?;
+    let key = ApiKey::new(token, name, company, &user, expires, now())?;
     store
         .change_user(
             &operator_change(company, Operation::CreateKey),
@@ -124,7 +130,7 @@ pub(crate) async fn create(
         )
         .await?
         .ok_or_else(no_such_user)?;
-    Ok((key, token))
+    Ok(key)
 }
 
 fn shown(key: &ApiKey) -> Value {

@@ -3,11 +3,13 @@
 
 mod company;
 mod demo;
+mod dynamodb;
 mod key;
 mod open;
 mod output;
 mod request_target;
 mod serve;
+mod signal;
 mod user;
 
 use std::process::ExitCode;
@@ -32,6 +34,9 @@ struct Arguments {
 enum Command {
     /// Serve the SCIM routes over HTTP
     Serve(serve::Serve),
+    /// Serve DynamoDB's API on the embedded store, for handlers that run as processes
+    #[command(name = "dynamodb")]
+    DynamoDb(dynamodb::DynamoDb),
     /// Create and list companies
     #[command(subcommand)]
     Company(company::Company),
@@ -47,6 +52,7 @@ enum Command {
 async fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve(serve) => serve.run().await,
+        Command::DynamoDb(dynamodb) => dynamodb.run().await,
         Command::Company(company) => company.run().await,
         Command::User(user) => user.run().await,
         Command::Key(key) => key.run().await,

@@ -1,11 +1,12 @@
 //! Which store the commands work on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
 use paradigm_scim::config::{Clock as _, DEFAULT_TABLE, SystemClock, TABLE_VARIABLE};
 use paradigm_scim::directory::{Actor, Company, CompanyId, Operation, UserId};
+use paradigm_scim::store::embedded::Embedded;
 use paradigm_scim::store::{Store, UserChange};
 use uuid::Uuid;
 
@@ -42,16 +43,18 @@ impl StoreArguments {
                 Ok(Store::new(&config, &self.table))
             }
             None => {
-                std::fs::create_dir_all(&self.data_dir).map_err(|error| {
-                    format!(
-                        "the folder {} cannot be made: {error}",
-                        self.data_dir.display()
-                    )
-                })?;
-                Ok(Store::in_file(&self.data_dir.join(FILE_NAME), &self.table).await?)
+                let database = in_folder(&self.data_dir)?;
+                Ok(database.store(&self.table).await?)
             }
         }
     }
+}
+
+/// The embedded database in a folder, which is made if it is not there.
+pub(crate) fn in_folder(folder: &Path) -> Result<Embedded, Failure> {
+    std::fs::create_dir_all(folder)
+        .map_err(|error| format!("the folder {} cannot be made: {error}", folder.display()))?;
+    Ok(Embedded::in_file(&folder.join(FILE_NAME))?)
 }
 
 /// Now, as the service tells it.

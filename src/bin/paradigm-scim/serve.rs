@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,14 +20,15 @@ use paradigm_scim::api::message::{MAX_BODY_BYTES, Request, Response};
 use paradigm_scim::config::{ACTIVATION_VARIABLE, BASE_PATH, Config, SystemClock, origin_of};
 use paradigm_scim::scim::ScimError;
 use paradigm_scim::store::Store;
+use paradigm_scim::store::embedded::Embedded;
 use paradigm_scim::telemetry;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::signal::unix::{SignalKind, signal};
 use uuid::Uuid;
 
 use crate::open::StoreArguments;
 use crate::output::line;
 use crate::request_target::Repaired;
+use crate::signal::end_signal;
 use crate::{Failure, demo};
 
 /// How long a client may take to send its headers, and then its body.
@@ -68,7 +70,7 @@ impl Serve {
 
     async fn open(&self) -> Result<Store, Failure> {
         if self.in_memory {
-            Ok(Store::in_memory(&self.store.table).await?)
+            Ok(Embedded::in_memory()?.store(&self.store.table).await?)
         } else {
             self.store.open().await
         }
@@ -111,8 +113,7 @@ impl Serve {
 /// Serves connections until Ctrl-C or SIGTERM, then lets the requests under way end.
 async fn accept(listener: TcpListener, service: Arc<Service>) -> Result<(), Failure> {
     let graceful = GracefulShutdown::new();
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let mut end = pin!(end_signal()?);
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -124,8 +125,7 @@ async fn accept(listener: TcpListener, service: Arc<Service>) -> Result<(), Fail
                     continue;
                 }
             },
-            _ = interrupt.recv() => break,
-            _ = terminate.recv() => break,
+            () = &mut end => break,
         };
         let connection = connection(stream, Arc::clone(&service));
         let watched = graceful.watch(connection);

@@ -75,7 +75,8 @@ impl User {
         match self {
             Self::Create(arguments) => {
                 let (store, company) = arguments.place.open().await?;
-                let user = create(&store, company, &arguments.user_name).await?;
+                let id = UserId::new(Uuid::now_v7());
+                let user = create(&store, company, id, &arguments.user_name).await?;
                 arguments.place.format.record(&shown(&user))
             }
             Self::List(place) => {
@@ -165,11 +166,12 @@ fn is_name_taken(failure: &Failure) -> bool {
 pub(crate) async fn create(
     store: &Store,
     company: CompanyId,
+    id: UserId,
     user_name: &str,
 ) -> Result<DirectoryUser, Failure> {
     let input = Map::from_iter([("userName".to_owned(), user_name.into())]);
     let document = Document::from_input(input, &USER).map_err(|ScimError { detail, .. }| detail)?;
-    let user = DirectoryUser::new(UserId::new(Uuid::now_v7()), document, now())?;
+    let user = DirectoryUser::new(id, document, now())?;
     store
         .create_user(&operator_change(company, Operation::Create), &user)
         .await?;

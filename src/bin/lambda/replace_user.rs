@@ -1,0 +1,9 @@
+//! `PUT /Users/{id}`: reads keys and users; writes a user with its look-ups and audit record.
+
+use paradigm_scim::api::route::Handler;
+use paradigm_scim::lambda::{self, Error};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    lambda::run(Handler::ReplaceUser).await
+}

@@ -1,0 +1,16 @@
+//! Ctrl-C and SIGTERM.
+
+use crate::Failure;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Resolves when the program is asked to end.
+pub(crate) fn end_signal() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,100 @@
+//! API Gateway's HTTP API events (payload version 2.0) in, answers out: the only file that knows
+//! `lambda_http`.
+//!
+//! `lambda_http::run` makes an `http::Uri` of the event before our code sees it, and panics on an
+//! unescaped `"` or space in `rawQueryString`, which Entra has been captured sending. So its
+//! runtime and event types are used without that conversion.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use lambda_http::lambda_runtime;
+use lambda_http::{Body, LambdaEvent, service_fn};
+
+use crate::api::Service;
+use crate::api::message::{Request, Response};
+use crate::api::route::Handler;
+use crate::config::{Config, SystemClock};
+use crate::scim::ScimError;
+use crate::store::Store;
+use crate::telemetry;
+
+pub use lambda_http::Error;
+
+/// Runs a handler until Lambda ends the process.
+///
+/// # Errors
+/// The runtime API of Lambda cannot be reached.
+pub async fn run(handler: Handler) -> Result<(), Error> {
+    telemetry::log_as_json();
+    let store = Store::from_env().await;
+    if handler.needs_store() {
+        store.connect().await;
+    }
+    let service = Service::new(store, Config::from_env(), Arc::new(SystemClock)).only(handler);
+    lambda_runtime::run(service_fn(
+        async |event: LambdaEvent<ApiGatewayV2httpRequest>| {
+            Ok::<_, Error>(answer(&service, event).await)
+        },
+    ))
+    .await
+}
+
+async fn answer(
+    service: &Service,
+    event: LambdaEvent<ApiGatewayV2httpRequest>,
+) -> ApiGatewayV2httpResponse {
+    let response = match received(event) {
+        Ok(request) => service.handle(&request).await,
+        Err(error) => Response::error(&error),
+    };
+    sent(response)
+}
+
+fn received(event: LambdaEvent<ApiGatewayV2httpRequest>) -> Result<Request, ScimError> {
+    let LambdaEvent { payload, context } = event;
+    let gateway = payload.request_context;
+    let body = payload.body.unwrap_or_default();
+    let body = if payload.is_base64_encoded {
+        STANDARD
+            .decode(body)
+            .map_err(|_| ScimError::invalid_syntax("The request body is not valid base64."))?
+            .into()
+    } else {
+        Bytes::from(body)
+    };
+    Ok(Request {
+        id: context.request_id,
+        method: gateway.http.method,
+        path: without_stage(
+            payload.raw_path.unwrap_or_default(),
+            gateway.stage.as_deref().unwrap_or_default(),
+        ),
+        query: payload.raw_query_string.unwrap_or_default(),
+        headers: payload.headers,
+        body,
+        origin: format!("https://{}", gateway.domain_name.unwrap_or_default()),
+    })
+}
+
+/// The path of a stage other than `$default` begins with the stage's name.
+fn without_stage(path: String, stage: &str) -> String {
+    path.strip_prefix('/')
+        .and_then(|path| path.strip_prefix(stage))
+        .filter(|rest| !stage.is_empty() && rest.starts_with('/'))
+        .map(str::to_owned)
+        .unwrap_or(path)
+}
+
+fn sent(response: Response) -> ApiGatewayV2httpResponse {
+    let mut sent = ApiGatewayV2httpResponse::default();
+    sent.status_code = i64::from(response.status.as_u16());
+    sent.headers = response.headers;
+    sent.body = response
+        .body
+        .map(|body| Body::Text(String::from_utf8_lossy(&body).into_owned()));
+    sent
+}
