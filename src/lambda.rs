@@ -9,16 +9,14 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use lambda_http::lambda_runtime;
-use lambda_http::{Body, LambdaEvent, service_fn};
+use lambda_http::{LambdaEvent, service_fn};
 
 use crate::api::Service;
-use crate::api::message::{Request, Response};
+use crate::api::message::{Body, Request, Response};
 use crate::api::route::Handler;
 use crate::config::{Config, SystemClock};
-use crate::scim::ScimError;
 use crate::store::Store;
 use crate::telemetry;
 
@@ -47,26 +45,21 @@ async fn answer(
     service: &Service,
     event: LambdaEvent<ApiGatewayV2httpRequest>,
 ) -> ApiGatewayV2httpResponse {
-    let response = match received(event) {
-        Ok(request) => service.handle(&request).await,
-        Err(error) => Response::error(&error),
-    };
-    sent(response)
+    sent(service.handle(&received(event)).await)
 }
 
-fn received(event: LambdaEvent<ApiGatewayV2httpRequest>) -> Result<Request, ScimError> {
+fn received(event: LambdaEvent<ApiGatewayV2httpRequest>) -> Request {
     let LambdaEvent { payload, context } = event;
     let gateway = payload.request_context;
     let body = payload.body.unwrap_or_default();
     let body = if payload.is_base64_encoded {
         STANDARD
             .decode(body)
-            .map_err(|_| ScimError::invalid_syntax("The request body is not valid base64."))?
-            .into()
+            .map_or(Body::Broken, |bytes| Body::Complete(bytes.into()))
     } else {
-        Bytes::from(body)
+        Body::Complete(body.into())
     };
-    Ok(Request {
+    Request {
         id: context.request_id,
         method: gateway.http.method,
         path: without_stage(
@@ -77,7 +70,7 @@ fn received(event: LambdaEvent<ApiGatewayV2httpRequest>) -> Result<Request, Scim
         headers: payload.headers,
         body,
         origin: format!("https://{}", gateway.domain_name.unwrap_or_default()),
-    })
+    }
 }
 
 /// The path of a stage other than `$default` begins with the stage's name.
@@ -95,6 +88,6 @@ fn sent(response: Response) -> ApiGatewayV2httpResponse {
     sent.headers = response.headers;
     sent.body = response
         .body
-        .map(|body| Body::Text(String::from_utf8_lossy(&body).into_owned()));
+        .map(|body| lambda_http::Body::Text(String::from_utf8_lossy(&body).into_owned()));
     sent
 }

@@ -2,10 +2,10 @@
 
 use crate::directory::DirectoryError;
 use crate::scim::ScimError;
-use crate::store::{MAX_SCANNED_USERS, StoreError};
+use crate::store::{MAX_LOOK_UP_MATCHES, MAX_SCANNED_USERS, StoreError};
 
 /// Seconds a client is asked to wait when the store is busy.
-const RETRY_AFTER_SECONDS: u32 = 5;
+pub(super) const RETRY_AFTER_SECONDS: u32 = 5;
 
 /// A store error as a SCIM error.
 #[must_use]
@@ -14,17 +14,14 @@ pub(super) fn store_error(error: StoreError) -> ScimError {
         StoreError::UserNameTaken => ScimError::uniqueness(
             "Another user of this company bears this 'userName'; choose another, or rename that user.",
         ),
-        StoreError::TooMany => ScimError::too_many(format!(
+        StoreError::TooManyMatches => ScimError::too_many(format!(
+            "More than {MAX_LOOK_UP_MATCHES} users bear this value; filter by 'id' or 'userName' as well."
+        )),
+        StoreError::TooManyUsers => ScimError::too_many(format!(
             "This needs a look at more than {MAX_SCANNED_USERS} users; filter by 'id', 'userName', 'externalId' or 'emails.value' with 'eq'."
         )),
-        StoreError::Busy(source) => {
-            let unavailable = ScimError::unavailable(RETRY_AFTER_SECONDS);
-            match source {
-                Some(source) => unavailable.caused_by(source),
-                None => unavailable,
-            }
-        }
-        error @ (StoreError::Corrupt(_) | StoreError::Refused { .. }) => ScimError::internal(error),
+        error @ StoreError::Busy(_) => ScimError::unavailable(RETRY_AFTER_SECONDS).caused_by(error),
+        error @ (StoreError::Corrupt(_) | StoreError::Refused(_)) => ScimError::internal(error),
     }
 }
 

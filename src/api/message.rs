@@ -26,9 +26,20 @@ pub struct Request {
     /// The headers.
     pub headers: HeaderMap,
     /// The body.
-    pub body: Bytes,
+    pub body: Body,
     /// Scheme and host the client addressed.
     pub origin: String,
+}
+
+/// A request's body, as far as it arrived.
+#[derive(Clone)]
+pub enum Body {
+    /// All of it.
+    Complete(Bytes),
+    /// More than [`MAX_BODY_BYTES`]; the rest was not read.
+    TooLarge,
+    /// It ended early, or its transfer encoding is wrong.
+    Broken,
 }
 
 impl Request {
@@ -49,9 +60,17 @@ impl Request {
     /// # Errors
     /// 413, 415 or 400 `invalidSyntax`.
     pub fn json_object(&self) -> Result<Map<String, Value>, ScimError> {
-        if self.body.len() > MAX_BODY_BYTES {
-            return Err(ScimError::payload_too_large(MAX_BODY_BYTES));
-        }
+        let body = match &self.body {
+            Body::Complete(body) if body.len() <= MAX_BODY_BYTES => body,
+            Body::Complete(_) | Body::TooLarge => {
+                return Err(ScimError::payload_too_large(MAX_BODY_BYTES));
+            }
+            Body::Broken => {
+                return Err(ScimError::invalid_syntax(
+                    "The request body did not arrive as announced.",
+                ));
+            }
+        };
         let content_type = self.header(CONTENT_TYPE).unwrap_or_default();
         if !content_type.trim().is_empty() {
             let media_type = content_type.split(';').next().unwrap_or_default().trim();
@@ -62,7 +81,7 @@ impl Request {
                 return Err(ScimError::unsupported_media_type());
             }
         }
-        match serde_json::from_slice(&self.body) {
+        match serde_json::from_slice(body) {
             Ok(Value::Object(members)) => Ok(members),
             Ok(_) => Err(ScimError::invalid_syntax(
                 "The request body must be a JSON object.",

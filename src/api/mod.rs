@@ -11,6 +11,7 @@ pub mod route;
 mod users;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Method;
 use jiff::Timestamp;
@@ -20,9 +21,13 @@ use crate::directory::Operation;
 use crate::scim::ScimError;
 use crate::store::{Store, UserChange};
 use authentication::{AuthenticationCache, Caller, authenticate};
+use error::RETRY_AFTER_SECONDS;
 use message::{Request, Response};
 use query::Query;
 use route::{Endpoint, Handler, Match};
+
+/// When a request is given up, so that the client hears of it before API Gateway's 30 s end.
+const DEADLINE: Duration = Duration::from_secs(25);
 
 /// The service: everything a request needs, shared by all requests of a process.
 pub struct Service {
@@ -91,7 +96,9 @@ impl Service {
             Match::OtherMethods(_) => "other method",
             Match::Nothing => "unknown path",
         };
-        let result = self.answer(request, matched).await;
+        let result = tokio::time::timeout(DEADLINE, self.answer(request, matched))
+            .await
+            .unwrap_or_else(|_| Err(ScimError::unavailable(RETRY_AFTER_SECONDS).into()));
         let milliseconds = started.elapsed().as_millis();
         let (request_id, method) = (&request.id, request.method.as_str());
         let mut response = match result {

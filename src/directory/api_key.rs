@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::company::checked_name;
-use super::{CompanyId, DirectoryError, KeyId, Permission, User, UserId};
+use super::{CompanyId, DirectoryError, KeyId, UserId};
 
 /// Longest name of a key, in characters.
 pub const MAX_KEY_NAME_CHARS: usize = 50;
@@ -135,29 +135,37 @@ impl fmt::Debug for ApiKey {
     }
 }
 
+/// A change of an API key that belongs to a change of its owner.
+#[derive(Debug, Clone, Copy)]
+pub enum KeyChange<'k> {
+    /// The key is new.
+    Create(&'k ApiKey),
+    /// The key is honoured no more, and its hash and name are cleared.
+    Revoke(KeyId),
+}
+
 impl ApiKey {
-    /// A new key for a user, with the hash of `token`.
+    /// A new key, with the hash of `token`. [`User::with_key`](super::User::with_key) links it.
     ///
     /// # Errors
-    /// [`DirectoryError::NameLength`]; [`DirectoryError::OwnerNotPermitted`] if the owner is
-    /// deactivated or may not manage users.
+    /// [`DirectoryError::NameLength`], [`DirectoryError::ExpiresInThePast`].
     pub fn new(
         token: &Token,
         name: &str,
         company: CompanyId,
-        owner: &User,
+        owner: UserId,
         expires: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Self, DirectoryError> {
-        if !owner.is_active() || !owner.permissions.contains(&Permission::UsersManage) {
-            return Err(DirectoryError::OwnerNotPermitted);
+        if expires.is_some_and(|expires| expires <= now) {
+            return Err(DirectoryError::ExpiresInThePast);
         }
         Ok(Self {
             id: token.key_id(),
             secret_hash: token.secret_hash(),
             name: checked_name(name, MAX_KEY_NAME_CHARS)?,
             company,
-            owner: owner.id,
+            owner,
             created: now,
             expires,
             revoked: None,

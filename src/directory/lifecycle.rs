@@ -106,32 +106,35 @@ fn emails(document: &Document) -> Vec<String> {
         .collect()
 }
 
-/// For every value now there that is a soft delete's name of a value before, the original.
+/// For every value now there that is a soft delete's name of a value before, the original. Each
+/// original is used once, so that what is remembered is never more than there was.
 fn track(known: &[Rename], before: &[String], now: &[String]) -> Vec<Rename> {
-    let original_of = |value: &String| {
-        if let Some(rename) = known.iter().find(|rename| rename.renamed == *value) {
-            return Some(rename.original.clone());
-        }
-        let old_name = fold(deleted_name(value)?);
-        // Deleted again under another object id: the first original counts, not the renamed one.
-        let known_original = known
-            .iter()
-            .find(|rename| {
-                [&rename.original, &rename.renamed]
-                    .map(|name| fold(name))
-                    .contains(&old_name)
-            })
-            .map(|rename| rename.original.clone());
-        known_original.or_else(|| before.iter().find(|name| fold(name) == old_name).cloned())
-    };
-    now.iter()
-        .filter_map(|value| {
-            Some(Rename {
-                original: original_of(value)?,
+    let mut renames: Vec<Rename> = Vec::new();
+    for value in now {
+        let Some(original) = original_of(value, known, before) else {
+            continue;
+        };
+        if renames.iter().all(|rename| rename.original != original) {
+            renames.push(Rename {
+                original,
                 renamed: value.clone(),
-            })
-        })
-        .collect()
+            });
+        }
+    }
+    renames
+}
+
+fn original_of(value: &str, known: &[Rename], before: &[String]) -> Option<String> {
+    if let Some(rename) = known.iter().find(|rename| rename.renamed == value) {
+        return Some(rename.original.clone());
+    }
+    let old_name = fold(deleted_name(value)?);
+    // Deleted again under another object id: the first original counts, not the renamed one.
+    let known_original = known
+        .iter()
+        .find(|rename| fold(&rename.original) == old_name || fold(&rename.renamed) == old_name)
+        .map(|rename| rename.original.clone());
+    known_original.or_else(|| before.iter().find(|name| fold(name) == old_name).cloned())
 }
 
 /// The old name in `<32 hexadecimal digits><old name>`.

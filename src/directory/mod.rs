@@ -10,7 +10,7 @@ pub mod lifecycle;
 pub mod permission;
 pub mod user;
 
-pub use api_key::{ApiKey, Token};
+pub use api_key::{ApiKey, KeyChange, Token};
 pub use audit::{Actor, AuditRecord, Operation};
 pub use company::{Company, CompanyStatus};
 pub use id::{CompanyId, KeyId, UserId};
@@ -43,6 +43,9 @@ pub enum DirectoryError {
     /// The owner has as many active keys as allowed.
     #[error("the owner already has {0} active API keys; revoke one first")]
     TooManyKeys(usize),
+    /// The key would expire before it is made.
+    #[error("the time a key expires must be in the future")]
+    ExpiresInThePast,
     /// The owner may not manage users.
     #[error("the key's owner must be active and hold '{}'", Permission::UsersManage.as_str())]
     OwnerNotPermitted,

@@ -1,14 +1,14 @@
 //! Users and what may happen to them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::lifecycle::{Renames, State, deleted_name};
-use super::{ApiKey, DirectoryError, KeyId, Permission, UserId};
+use super::{ApiKey, DirectoryError, KeyChange, KeyId, Permission, UserId};
 use crate::scim::resource::{Document, Meta};
 
-/// Longest `userName`, in characters; a soft delete's 32 digits before it do not count.
+/// Longest `userName`, in characters; the 32 digits of up to two soft deletes before it do not count.
 pub const MAX_USER_NAME_CHARS: usize = 256;
 /// Most emails: old and new look-ups together must fit into one transaction of 100 actions.
 pub const MAX_EMAILS: usize = 20;
@@ -28,8 +28,8 @@ pub struct User {
     pub renames: Renames,
     /// What the user may do in Paradigm.
     pub permissions: BTreeSet<Permission>,
-    /// API keys linked to the user and not revoked.
-    pub keys: BTreeSet<KeyId>,
+    /// API keys linked to the user and not revoked, with the time they expire.
+    pub keys: BTreeMap<KeyId, Option<Timestamp>>,
     /// When the user was created.
     pub created: Timestamp,
     /// When an attribute last changed.
@@ -53,7 +53,7 @@ impl User {
             document,
             renames: Renames::default(),
             permissions: BTreeSet::new(),
-            keys: BTreeSet::new(),
+            keys: BTreeMap::new(),
             created: now,
             last_modified: now,
             version: 1,
@@ -96,12 +96,12 @@ impl User {
         mut document: Document,
         now: Timestamp,
     ) -> Result<Self, DirectoryError> {
-        check(&document)?;
         let mut renames = self.renames.after(&self.document, &document);
         if !self.is_active() && is_active(&document) {
             renames.restore(&mut document);
             renames = Renames::default();
         }
+        check(&document)?;
         if document == self.document && renames == self.renames {
             return Ok(self.clone());
         }
@@ -159,28 +159,45 @@ impl User {
         ungranted
     }
 
-    /// The user with one API key more.
+    /// The user with a new API key. Expired keys make room for it: they are revoked.
     ///
     /// # Errors
+    /// [`DirectoryError::OwnerNotPermitted`] if the user is deactivated or may not manage users,
     /// [`DirectoryError::TooManyKeys`].
-    pub fn with_key(&self, key: &ApiKey) -> Result<Self, DirectoryError> {
-        if self.keys.len() >= MAX_ACTIVE_KEYS {
+    pub fn with_key<'k>(
+        &self,
+        key: &'k ApiKey,
+        now: Timestamp,
+    ) -> Result<(Self, Vec<KeyChange<'k>>), DirectoryError> {
+        if !self.is_active() || !self.permissions.contains(&Permission::UsersManage) {
+            return Err(DirectoryError::OwnerNotPermitted);
+        }
+        let mut owner = self.clone();
+        let is_expired =
+            |expires: &Option<Timestamp>| expires.is_some_and(|expires| expires <= now);
+        let mut changes: Vec<KeyChange<'k>> = owner
+            .keys
+            .extract_if(.., |_, expires| is_expired(expires))
+            .map(|(expired, _)| KeyChange::Revoke(expired))
+            .collect();
+        if owner.keys.len() >= MAX_ACTIVE_KEYS {
             return Err(DirectoryError::TooManyKeys(MAX_ACTIVE_KEYS));
         }
-        let mut owner = self.clone();
-        owner.keys.insert(key.id);
+        owner.keys.insert(key.id, key.expires);
         owner.version += 1;
-        Ok(owner)
+        changes.push(KeyChange::Create(key));
+        Ok((owner, changes))
     }
 
-    /// The user with one API key less. Equal to `self` if the key was not linked.
+    /// The user without an API key; unchanged if it was revoked before.
     #[must_use]
-    pub fn without_key(&self, key: KeyId) -> Self {
+    pub fn without_key(&self, key: KeyId) -> (Self, Vec<KeyChange<'static>>) {
         let mut owner = self.clone();
-        if owner.keys.remove(&key) {
-            owner.version += 1;
+        if owner.keys.remove(&key).is_none() {
+            return (owner, Vec::new());
         }
-        owner
+        owner.version += 1;
+        (owner, vec![KeyChange::Revoke(key)])
     }
 }
 
@@ -199,7 +216,9 @@ fn check(document: &Document) -> Result<(), DirectoryError> {
     if user_name.trim().is_empty() {
         return Err(DirectoryError::UserNameBlank);
     }
-    let counted = deleted_name(user_name).unwrap_or(user_name);
+    // A user may be deleted, restored elsewhere and deleted again: two prefixes do not count.
+    let once = deleted_name(user_name).unwrap_or(user_name);
+    let counted = deleted_name(once).unwrap_or(once);
     if counted.chars().count() > MAX_USER_NAME_CHARS {
         return Err(DirectoryError::UserNameTooLong);
     }

@@ -181,7 +181,9 @@ impl ScimError {
         let mut error = Self::new(
             503,
             None,
-            format!("The directory is busy; nothing was changed. Try again in {retry_after} s."),
+            format!(
+                "The directory is busy. Try again in {retry_after} s; a change may have been made already."
+            ),
         );
         error.retry_after = Some(retry_after);
         error

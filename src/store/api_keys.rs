@@ -32,7 +32,7 @@ impl Store {
         let items = self.batch_get(keys.into_iter()).await?;
         let mut found = (None, None);
         for entry in &items {
-            if item::Reader(entry).string(keys::SK)? == "COMPANY" {
+            if keys::is_company(item::Reader(entry).string(keys::SK)?) {
                 found.1 = Some(item::to_company(company, entry)?);
             } else {
                 found.0 = item::to_user(owner, entry)?;

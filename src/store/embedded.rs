@@ -1,6 +1,8 @@
 //! DynamoDB in this process: the SDK's requests go to [`dynoxide`] without a socket.
 
+use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -20,11 +22,15 @@ use tokio::net::TcpListener;
 use super::{Store, StoreError};
 
 const TARGET_PREFIX: &str = "DynamoDB_20120810.";
+/// Two processes that open one file at a time meet for moments only.
+const OPENING_ATTEMPTS: u32 = 20;
+const OPENING_PAUSE: Duration = Duration::from_millis(100);
 
 /// A DynamoDB in this process, in memory or in a file.
 #[derive(Clone)]
 pub struct Embedded {
     database: Database,
+    is_file: bool,
 }
 
 impl Embedded {
@@ -33,8 +39,11 @@ impl Embedded {
     /// # Errors
     /// [`StoreError`].
     pub fn in_memory() -> Result<Self, StoreError> {
-        let database = Database::memory().map_err(not_opened)?;
-        Ok(Self { database })
+        let database = Database::memory().map_err(|error| not_opened(&error))?;
+        Ok(Self {
+            database,
+            is_file: false,
+        })
     }
 
     /// The database in a file, made if it is not there. Several processes may use it at a time.
@@ -42,9 +51,23 @@ impl Embedded {
     /// # Errors
     /// [`StoreError`].
     pub fn in_file(path: &Path) -> Result<Self, StoreError> {
-        let path = path.to_str().ok_or(StoreError::Corrupt("path"))?;
-        let database = Database::new(path).map_err(not_opened)?;
-        Ok(Self { database })
+        let text = path
+            .to_str()
+            .ok_or_else(|| StoreError::Refused("the path is not UTF-8".to_owned()))?;
+        let mut attempts = 1;
+        loop {
+            match Database::new(text) {
+                Ok(database) => {
+                    return Ok(Self {
+                        database,
+                        is_file: true,
+                    });
+                }
+                Err(error) if is_busy(&error) && attempts < OPENING_ATTEMPTS => attempts += 1,
+                Err(error) => return Err(not_opened(&error)),
+            }
+            std::thread::sleep(OPENING_PAUSE);
+        }
     }
 
     /// The store on a table of this database, which is made if it is not there.
@@ -60,9 +83,7 @@ impl Embedded {
     /// The SDK's configuration for this database: requests reach it without a socket.
     #[must_use]
     pub fn config(&self) -> SdkConfig {
-        let connector = SharedHttpConnector::new(Connector {
-            database: self.database.clone(),
-        });
+        let connector = SharedHttpConnector::new(Connector(self.clone()));
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::from_static("local"))
@@ -88,64 +109,65 @@ impl Embedded {
     }
 }
 
-fn not_opened(error: DynoxideError) -> StoreError {
-    StoreError::Refused {
-        code: "the embedded store cannot be opened".to_owned(),
-        source: error.into(),
-    }
+fn not_opened(error: &DynoxideError) -> StoreError {
+    StoreError::Refused(format!("the embedded store cannot be opened: {error}"))
 }
 
-struct Connector {
-    database: Database,
-}
+struct Connector(Embedded);
 
-impl std::fmt::Debug for Connector {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("embedded DynamoDB")
     }
 }
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        HttpConnectorFuture::ready(self.answer(&request))
+        if !self.0.is_file {
+            return HttpConnectorFuture::ready(answer(&self.0.database, &request));
+        }
+        // A file may have to be waited for, and must not hold up other requests meanwhile.
+        let database = self.0.database.clone();
+        HttpConnectorFuture::new(async move {
+            tokio::task::spawn_blocking(move || answer(&database, &request))
+                .await
+                .map_err(|error| ConnectorError::other(error.into(), None))?
+        })
     }
 }
 
-impl Connector {
-    fn answer(&self, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        let operation = request
-            .headers()
-            .get("x-amz-target")
-            .and_then(|target| target.strip_prefix(TARGET_PREFIX))
-            .unwrap_or_default();
-        let body = request.body().bytes().unwrap_or_default();
-        let (status, json) = match self.run(operation, body) {
-            Ok(json) => (200, json),
-            Err(error) => refusal(&error),
-        };
-        let status = StatusCode::try_from(status)
-            .map_err(|error| ConnectorError::other(error.into(), None))?;
-        let mut response = HttpResponse::new(status, SdkBody::from(json));
-        response
-            .headers_mut()
-            .insert("content-type", "application/x-amz-json-1.0");
-        Ok(response)
-    }
+fn answer(database: &Database, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    let operation = request
+        .headers()
+        .get("x-amz-target")
+        .and_then(|target| target.strip_prefix(TARGET_PREFIX))
+        .unwrap_or_default();
+    let body = request.body().bytes().unwrap_or_default();
+    let (status, json) = match run(database, operation, body) {
+        Ok(json) => (200, json),
+        Err(error) => refusal(&error),
+    };
+    let status =
+        StatusCode::try_from(status).map_err(|error| ConnectorError::other(error.into(), None))?;
+    let mut response = HttpResponse::new(status, SdkBody::from(json));
+    response
+        .headers_mut()
+        .insert("content-type", "application/x-amz-json-1.0");
+    Ok(response)
+}
 
-    fn run(&self, operation: &str, body: &[u8]) -> Result<Vec<u8>, DynoxideError> {
-        let database = &self.database;
-        match operation {
-            "BatchGetItem" => call(body, |request| database.batch_get_item(request)),
-            "CreateTable" => call(body, |request| database.create_table(request)),
-            "GetItem" => call(body, |request| database.get_item(request)),
-            "PutItem" => call(body, |request| database.put_item(request)),
-            "Query" => call(body, |request| database.query(request)),
-            "Scan" => call(body, |request| database.scan(request)),
-            "TransactWriteItems" => call(body, |request| database.transact_write_items(request)),
-            _ => Err(DynoxideError::ValidationException(format!(
-                "The embedded store does not know the operation '{operation}'"
-            ))),
-        }
+fn run(database: &Database, operation: &str, body: &[u8]) -> Result<Vec<u8>, DynoxideError> {
+    match operation {
+        "BatchGetItem" => call(body, |request| database.batch_get_item(request)),
+        "CreateTable" => call(body, |request| database.create_table(request)),
+        "GetItem" => call(body, |request| database.get_item(request)),
+        "PutItem" => call(body, |request| database.put_item(request)),
+        "Query" => call(body, |request| database.query(request)),
+        "Scan" => call(body, |request| database.scan(request)),
+        "TransactWriteItems" => call(body, |request| database.transact_write_items(request)),
+        _ => Err(DynoxideError::ValidationException(format!(
+            "The embedded store does not know the operation '{operation}'"
+        ))),
     }
 }
 
@@ -163,12 +185,15 @@ fn call<Request: DeserializeOwned, Response: Serialize>(
 /// The answer for an error. Where another process holds the file, DynamoDB would throttle: the
 /// SDK then tries again.
 fn refusal(error: &DynoxideError) -> (u16, Vec<u8>) {
-    let message = error.to_string();
-    let is_busy = matches!(error, DynoxideError::SqliteError(_))
-        && (message.contains("locked") || message.contains("busy"));
-    if is_busy {
+    if is_busy(error) {
         let throttled = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"the file is in use"}"#;
         return (400, throttled.into());
     }
     (error.status_code(), error.to_json().into_bytes())
+}
+
+/// Whether another process holds the file.
+fn is_busy(error: &DynoxideError) -> bool {
+    let message = error.to_string();
+    message.contains("locked") || message.contains("busy")
 }

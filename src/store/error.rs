@@ -1,8 +1,6 @@
 //! What can go wrong in the store.
 
-use std::error::Error;
-
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 use thiserror::Error;
 
 /// Most users that may bear one `externalId` or email before looking them up is refused.
@@ -14,61 +12,76 @@ pub enum StoreError {
     /// Another user of the company bears the `userName`.
     #[error("the userName is taken")]
     UserNameTaken,
-    /// More users than one request may look at.
-    #[error("more users match than one request may look at")]
-    TooMany,
+    /// More users bear one look-up value than [`MAX_LOOK_UP_MATCHES`].
+    #[error("too many users bear the value")]
+    TooManyMatches,
+    /// The company has more users than one request may look at.
+    #[error("the company has too many users to look at each")]
+    TooManyUsers,
     /// DynamoDB is throttling, in conflict, or does not answer, and trying again did not help.
-    #[error("the store is busy")]
-    Busy(#[source] Option<Box<dyn Error + Send + Sync>>),
+    #[error("the store is busy: {0}")]
+    Busy(String),
     /// An item is not as this program writes it.
     #[error("an item lacks a valid '{0}'")]
     Corrupt(&'static str),
-    /// DynamoDB refused the request for good: missing table, missing permission, a defect.
-    #[error("DynamoDB refused a request: {code}")]
-    Refused {
-        /// The error code DynamoDB sent.
-        code: String,
-        /// The SDK's error.
-        #[source]
-        source: Box<dyn Error + Send + Sync>,
-    },
+    /// The request cannot succeed: missing table, permission, credentials or region, a defect.
+    #[error("the store refused a request: {0}")]
+    Refused(String),
 }
 
 impl StoreError {
-    /// Sorts an SDK error into those worth trying again and those not.
-    pub(super) fn from_sdk<E, R>(error: SdkError<E, R>) -> Self
+    /// Sorts an SDK error into those worth trying again and those not. What it says of an error is
+    /// free of the request, which holds personal data.
+    pub(super) fn from_sdk<E>(error: SdkError<E>) -> Self
     where
-        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-        R: std::fmt::Debug + Send + Sync + 'static,
+        E: ProvideErrorMetadata,
     {
-        let code = error.code().map(str::to_owned);
-        match (&error, code) {
-            (SdkError::ServiceError(_), Some(code)) if is_retryable(&code) => {
-                Self::Busy(Some(error.into()))
+        match &error {
+            SdkError::ServiceError(context) => {
+                let status = context.raw().status().as_u16();
+                let code = error.code().unwrap_or("without code");
+                let summary = format!("{code}, HTTP status {status}");
+                if status >= 500 || status == 429 || is_retryable(code) {
+                    Self::Busy(summary)
+                } else {
+                    Self::Refused(summary)
+                }
             }
-            (SdkError::ServiceError(_), code) => Self::Refused {
-                code: code.unwrap_or_else(|| "unknown".to_owned()),
-                source: error.into(),
-            },
-            (SdkError::ConstructionFailure(_), _) => Self::Refused {
-                code: "request not sent".to_owned(),
-                source: error.into(),
-            },
-            _ => Self::Busy(Some(error.into())),
+            SdkError::ResponseError(context) => {
+                let status = context.raw().status().as_u16();
+                Self::Busy(format!(
+                    "an answer of HTTP status {status} was not understood"
+                ))
+            }
+            SdkError::TimeoutError(_) => Self::Busy("no answer in time".to_owned()),
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+                Self::Busy("no connection in time".to_owned())
+            }
+            SdkError::DispatchFailure(failure) if failure.is_io() => {
+                Self::Busy("the connection failed".to_owned())
+            }
+            _ => Self::Refused(
+                "the request could not be sent; check endpoint, region and credentials".to_owned(),
+            ),
         }
+    }
+
+    /// A request that this program did not build completely.
+    pub(super) fn incomplete(error: BuildError) -> Self {
+        Self::Refused(format!("request not complete: {error}"))
     }
 }
 
 /// Error codes of DynamoDB after which the same request may succeed.
-pub(super) fn is_retryable(code: &str) -> bool {
+fn is_retryable(code: &str) -> bool {
     matches!(
         code,
-        "InternalServerError"
-            | "LimitExceededException"
+        "LimitExceededException"
             | "ProvisionedThroughputExceededException"
             | "ReplicatedWriteConflictException"
             | "RequestLimitExceeded"
-            | "ServiceUnavailable"
+            | "RequestTimeout"
+            | "RequestTimeoutException"
             | "ThrottlingException"
             | "TransactionConflictException"
             | "TransactionInProgressException"

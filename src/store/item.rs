@@ -1,6 +1,6 @@
 //! Items of the table and the things they hold.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -22,7 +22,7 @@ const COMPANY: &str = "company";
 const CREATED: &str = "created";
 const CURSOR_SECRET: &str = "cursorSecret";
 const DOCUMENT: &str = "document";
-pub(super) const EXPIRES: &str = "expires";
+const EXPIRES: &str = "expires";
 const KEYS: &str = "keys";
 const LAST_MODIFIED: &str = "lastModified";
 pub(super) const NAME: &str = "name";
@@ -33,6 +33,8 @@ pub(super) const REVOKED: &str = "revoked";
 pub(super) const SECRET_HASH: &str = "secretHash";
 const STATE: &str = "state";
 const STATUS: &str = "status";
+/// Seconds since 1970 after which DynamoDB drops the item; only audit records have it.
+const TTL: &str = "ttl";
 const USER_ID: &str = "userId";
 /// Number of live users in a counter's shard.
 pub(super) const USERS: &str = "users";
@@ -196,7 +198,7 @@ pub(super) fn from_user(
         .with(STATE, string(user.state().as_str()))
         .with_some(RENAMES, from_renames(&user.renames))
         .with_some(PERMISSIONS, string_set(permissions))
-        .with_some(KEYS, string_set(user.keys.iter().map(KeyId::to_string)))
+        .with(KEYS, from_keys(&user.keys))
         .with(CREATED, string(user.created))
         .with(LAST_MODIFIED, string(user.last_modified))
         .with(VERSION, number(user.version))
@@ -234,11 +236,38 @@ pub(super) fn to_user(id: UserId, item: &Item) -> Result<Option<User>, StoreErro
         document: Document::from_validated(members),
         renames: to_renames(&reader)?,
         permissions: reader.set(PERMISSIONS, Permission::parse)?,
-        keys: reader.set(KEYS, KeyId::parse)?,
+        keys: to_keys(item)?,
         created: reader.timestamp(CREATED)?,
         last_modified: reader.timestamp(LAST_MODIFIED)?,
         version: reader.number(VERSION)?,
     }))
+}
+
+/// The user's keys: id to the time it expires, or null.
+fn from_keys(keys: &BTreeMap<KeyId, Option<Timestamp>>) -> AttributeValue {
+    let expires = |expires: &Option<Timestamp>| expires.map_or(AttributeValue::Null(true), string);
+    let entries = keys
+        .iter()
+        .map(|(id, time)| (id.to_string(), expires(time)));
+    AttributeValue::M(entries.collect())
+}
+
+fn to_keys(item: &Item) -> Result<BTreeMap<KeyId, Option<Timestamp>>, StoreError> {
+    let corrupt = || StoreError::Corrupt(KEYS);
+    let entries = item.get(KEYS).and_then(|value| value.as_m().ok());
+    let entry = |(id, expires): (&String, &AttributeValue)| {
+        let expires = match expires {
+            AttributeValue::Null(_) => None,
+            AttributeValue::S(time) => Some(time.parse().ok()?),
+            _ => return None,
+        };
+        Some((KeyId::parse(id)?, expires))
+    };
+    entries
+        .ok_or_else(corrupt)?
+        .iter()
+        .map(|pair| entry(pair).ok_or_else(corrupt))
+        .collect()
 }
 
 fn from_renames(renames: &Renames) -> Option<AttributeValue> {
@@ -290,7 +319,7 @@ pub(super) fn from_audit(company: CompanyId, user: UserId, record: &AuditRecord)
         .with_some("attributes", string_set(attributes))
         .with_some("before", record.before.map(|state| string(state.as_str())))
         .with("after", string(record.after.as_str()))
-        .with(EXPIRES, number(record.expires().as_second()))
+        .with(TTL, number(record.expires().as_second()))
         .build()
 }
 

@@ -22,6 +22,10 @@ pub(super) const INDEX_SK: &str = "ByCompanySK";
 /// Number of counters a company's users are spread over, against contention.
 pub(super) const COUNTER_SHARDS: u8 = 16;
 
+const COMPANY_SK: &str = "COMPANY";
+/// There is one look-up item of a `userName`, whoever bears it.
+const USER_NAME_SK: &str = "USER";
+
 /// Primary key of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Key {
@@ -76,11 +80,24 @@ impl LookUp {
         Key {
             pk: self.pk(company, value),
             sk: match self {
-                Self::UserName => "USER".to_owned(),
+                Self::UserName => USER_NAME_SK.to_owned(),
                 Self::ExternalId | Self::Email => format!("USER#{user}"),
             },
         }
     }
+}
+
+/// Key of the look-up item of a `userName`.
+pub(super) fn user_name(company: CompanyId, user_name: &str) -> Key {
+    Key {
+        pk: LookUp::UserName.pk(company, user_name),
+        sk: USER_NAME_SK.to_owned(),
+    }
+}
+
+/// Whether a sort key is that of a company.
+pub(super) fn is_company(sk: &str) -> bool {
+    sk == COMPANY_SK
 }
 
 /// Reads the user id from the sort key of a look-up that is not unique.
@@ -91,7 +108,7 @@ pub(super) fn user_of_look_up(sk: &str) -> Option<UserId> {
 pub(super) fn company(company: CompanyId) -> Key {
     Key {
         pk: format!("COMPANY#{company}"),
-        sk: "COMPANY".to_owned(),
+        sk: COMPANY_SK.to_owned(),
     }
 }
 

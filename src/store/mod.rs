@@ -1,6 +1,7 @@
 //! The directory in one DynamoDB table: the access paths. Nothing else names the SDK.
 
 mod api_keys;
+mod backoff;
 mod companies;
 #[cfg(feature = "local")]
 pub mod embedded;
@@ -21,19 +22,18 @@ use aws_sdk_dynamodb::types::KeysAndAttributes;
 
 use crate::config::{DEFAULT_TABLE, TABLE_VARIABLE};
 use crate::directory::KeyId;
+use backoff::Backoff;
 use item::Item;
 use keys::Key;
 
 pub use error::{MAX_LOOK_UP_MATCHES, StoreError};
 pub use keys::LookUp;
 pub use users::{MAX_SCANNED_USERS, Next, UserChange};
-pub use write::KeyChange;
 
 /// Items that one BatchGetItem may ask for.
 const BATCH_SIZE: usize = 100;
-/// How often keys that DynamoDB leaves unprocessed are asked for again.
-const MAX_BATCH_ROUNDS: u32 = 6;
-const FIRST_BATCH_PAUSE: Duration = Duration::from_millis(25);
+/// How long keys that DynamoDB leaves unprocessed are asked for again.
+const BATCH_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The table, through the SDK.
 #[derive(Debug, Clone)]
@@ -60,8 +60,8 @@ impl Store {
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(Duration::from_secs(1))
-                    .operation_attempt_timeout(Duration::from_secs(3))
-                    .operation_timeout(Duration::from_secs(8))
+                    .operation_attempt_timeout(Duration::from_secs(2))
+                    .operation_timeout(Duration::from_secs(5))
                     .build(),
             );
         match endpoint_url {
@@ -101,16 +101,13 @@ impl Store {
     async fn batch_get(&self, keys: impl Iterator<Item = Key>) -> Result<Vec<Item>, StoreError> {
         let mut keys: Vec<Item> = keys.map(item::key).collect();
         let mut items = Vec::with_capacity(keys.len());
-        let mut pause = FIRST_BATCH_PAUSE;
-        for _ in 0..MAX_BATCH_ROUNDS {
-            if keys.is_empty() {
-                return Ok(items);
-            }
+        let mut backoff = Backoff::new(BATCH_PATIENCE);
+        while !keys.is_empty() {
             let request = KeysAndAttributes::builder()
                 .set_keys(Some(keys))
                 .consistent_read(true)
                 .build()
-                .map_err(|error| StoreError::Busy(Some(error.into())))?;
+                .map_err(StoreError::incomplete)?;
             let output = self
                 .client
                 .batch_get_item()
@@ -131,16 +128,11 @@ impl Store {
                 .flatten()
                 .flat_map(|(_, unprocessed)| unprocessed.keys)
                 .collect();
-            if !keys.is_empty() {
-                tokio::time::sleep(pause + write::jitter(pause)).await;
-                pause *= 2;
+            if !keys.is_empty() && !backoff.pause().await {
+                return Err(StoreError::Busy("keys left unprocessed".to_owned()));
             }
         }
-        if keys.is_empty() {
-            Ok(items)
-        } else {
-            Err(StoreError::Busy(None))
-        }
+        Ok(items)
     }
 
     /// The sort keys of one partition of the index, in order. They are eventually consistent.

@@ -1,6 +1,7 @@
 //! The table itself. On AWS the template makes it; here it is made for the embedded store and for
 //! tests.
 
+use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
@@ -16,20 +17,18 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn ensure_table(&self) -> Result<(), StoreError> {
-        let refused = |error: aws_sdk_dynamodb::error::BuildError| StoreError::Refused {
-            code: "request not complete".to_owned(),
-            source: error.into(),
-        };
         let index = GlobalSecondaryIndex::builder()
             .index_name(INDEX)
-            .set_key_schema(Some(key_schema(INDEX_PK, INDEX_SK).map_err(refused)?))
+            .set_key_schema(Some(
+                key_schema(INDEX_PK, INDEX_SK).map_err(StoreError::incomplete)?,
+            ))
             .projection(
                 Projection::builder()
                     .projection_type(ProjectionType::KeysOnly)
                     .build(),
             )
             .build()
-            .map_err(refused)?;
+            .map_err(StoreError::incomplete)?;
         let definitions = [PK, SK, INDEX_PK, INDEX_SK]
             .into_iter()
             .map(|name| {
@@ -39,12 +38,12 @@ impl Store {
                     .build()
             })
             .collect::<Result<Vec<_>, _>>()
-            .map_err(refused)?;
+            .map_err(StoreError::incomplete)?;
         let result = self
             .client
             .create_table()
             .table_name(&self.table)
-            .set_key_schema(Some(key_schema(PK, SK).map_err(refused)?))
+            .set_key_schema(Some(key_schema(PK, SK).map_err(StoreError::incomplete)?))
             .set_attribute_definitions(Some(definitions))
             .global_secondary_indexes(index)
             .billing_mode(BillingMode::PayPerRequest)
@@ -65,10 +64,7 @@ impl Store {
     }
 }
 
-fn key_schema(
-    partition: &str,
-    sort: &str,
-) -> Result<Vec<KeySchemaElement>, aws_sdk_dynamodb::error::BuildError> {
+fn key_schema(partition: &str, sort: &str) -> Result<Vec<KeySchemaElement>, BuildError> {
     [(partition, KeyType::Hash), (sort, KeyType::Range)]
         .into_iter()
         .map(|(name, key_type)| {

@@ -1,23 +1,25 @@
 //! Users in the table: finding, counting, listing, changing.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 
+use super::backoff::Backoff;
 use super::item::{Item, Reader, user_id_of_look_up};
 use super::keys::{self, COUNTER_SHARDS, LookUp, SK, user_of_look_up};
-use super::write::{Change, KeyChange, UserWrite, WriteError};
+use super::write::{Change, UserWrite, WriteError};
 use super::{BATCH_SIZE, MAX_LOOK_UP_MATCHES, Store, StoreError, item};
-use crate::directory::{Actor, AuditRecord, CompanyId, Operation, State, User, UserId};
+use crate::directory::{Actor, AuditRecord, CompanyId, KeyChange, Operation, State, User, UserId};
 use crate::scim::schema::USER;
 
 /// Most users that one request may look at, for filters and sorting that no look-up serves.
 pub const MAX_SCANNED_USERS: usize = 10_000;
 /// Batches that are read at the same time.
 const CONCURRENT_BATCHES: usize = 8;
-/// How often a change is made again on what someone else wrote meanwhile.
-const MAX_ROUNDS: u32 = 8;
+/// How long a change is made again on what someone else wrote meanwhile.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Who changes a user, how and when.
 #[derive(Debug, Clone)]
@@ -39,8 +41,8 @@ pub struct UserChange {
 pub enum Next<'k> {
     /// This is the user now. Nothing is written if that is what they were.
     Update(User),
-    /// The same, and a key changes with it.
-    UpdateWithKey(User, KeyChange<'k>),
+    /// The same, and keys change with it.
+    UpdateWithKeys(User, Vec<KeyChange<'k>>),
     /// Nothing personal stays; the user's keys are revoked.
     Anonymise,
 }
@@ -66,9 +68,7 @@ impl Store {
         company: CompanyId,
         user_name: &str,
     ) -> Result<Option<User>, StoreError> {
-        let pk = LookUp::UserName.pk(company, user_name);
-        let sk = "USER".to_owned();
-        match self.get(keys::Key { pk, sk }).await? {
+        match self.get(keys::user_name(company, user_name)).await? {
             Some(found) => self.user(company, user_id_of_look_up(&found)?).await,
             None => Ok(None),
         }
@@ -77,7 +77,7 @@ impl Store {
     /// The users who bear an `externalId` or email.
     ///
     /// # Errors
-    /// [`StoreError::TooMany`] beyond [`MAX_LOOK_UP_MATCHES`].
+    /// [`StoreError::TooManyMatches`] beyond [`MAX_LOOK_UP_MATCHES`].
     pub async fn users_by_look_up(
         &self,
         company: CompanyId,
@@ -104,7 +104,7 @@ impl Store {
                 ids.push(user.ok_or(StoreError::Corrupt(SK))?);
             }
             if ids.len() > MAX_LOOK_UP_MATCHES {
-                return Err(StoreError::TooMany);
+                return Err(StoreError::TooManyMatches);
             }
             match output.last_evaluated_key {
                 Some(next) => from = Some(next),
@@ -179,11 +179,11 @@ impl Store {
     /// All of the company's users, oldest first.
     ///
     /// # Errors
-    /// [`StoreError::TooMany`] beyond [`MAX_SCANNED_USERS`].
+    /// [`StoreError::TooManyUsers`] beyond [`MAX_SCANNED_USERS`].
     pub async fn all_users(&self, company: CompanyId) -> Result<Vec<User>, StoreError> {
         let ids = self.user_ids(company, 0, MAX_SCANNED_USERS + 1).await?;
         if ids.len() > MAX_SCANNED_USERS {
-            return Err(StoreError::TooMany);
+            return Err(StoreError::TooManyUsers);
         }
         self.users(company, &ids).await
     }
@@ -202,8 +202,10 @@ impl Store {
         match self.write_user(write).await {
             Ok(()) => Ok(()),
             Err(WriteError::Store(error)) => Err(error),
-            // Two users would have to have drawn the same UUID.
-            Err(WriteError::VersionChanged) => Err(StoreError::Busy(None)),
+            // The answer was lost, and someone has changed the new user since.
+            Err(WriteError::VersionChanged) => Err(StoreError::Busy(
+                "the user was changed meanwhile".to_owned(),
+            )),
         }
     }
 
@@ -219,16 +221,19 @@ impl Store {
         id: UserId,
         mut decide: impl FnMut(&User) -> Result<Next<'k>, E>,
     ) -> Result<Option<User>, E> {
-        for _ in 0..MAX_ROUNDS {
+        let mut backoff = Backoff::new(PATIENCE);
+        loop {
             let Some(before) = self.user(change.company, id).await? else {
                 return Ok(None);
             };
             let (after, keys) = match decide(&before)? {
-                Next::Update(after) if after == before => return Ok(Some(before)),
+                Next::Update(after) | Next::UpdateWithKeys(after, _) if after == before => {
+                    return Ok(Some(before));
+                }
                 Next::Update(after) => (Some(after), Vec::new()),
-                Next::UpdateWithKey(after, key) => (Some(after), vec![key]),
+                Next::UpdateWithKeys(after, keys) => (Some(after), keys),
                 Next::Anonymise => {
-                    let revoked = before.keys.iter().copied().map(KeyChange::Revoke);
+                    let revoked = before.keys.keys().copied().map(KeyChange::Revoke);
                     (None, revoked.collect())
                 }
             };
@@ -249,8 +254,11 @@ impl Store {
                 Err(WriteError::VersionChanged) => {}
                 Err(WriteError::Store(error)) => return Err(error.into()),
             }
+            if !backoff.pause().await {
+                let busy = "others keep changing the user".to_owned();
+                return Err(StoreError::Busy(busy).into());
+            }
         }
-        Err(StoreError::Busy(None).into())
     }
 }
 

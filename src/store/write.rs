@@ -14,13 +14,15 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::backoff::Backoff;
 use super::item::{self, Reader, number, string};
 use super::keys::{self, COUNTER_SHARDS, Key, LookUp, PK};
 use super::{Store, StoreError};
-use crate::directory::{ApiKey, AuditRecord, CompanyId, KeyId, User, UserId};
+use crate::directory::{AuditRecord, CompanyId, KeyChange, User, UserId};
 
-const MAX_ATTEMPTS: u32 = 6;
-const FIRST_PAUSE: Duration = Duration::from_millis(25);
+/// How long a transaction is sent again; with the SDK's own limits, a write ends well inside the
+/// 25 s of a request.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// What becomes of a user.
 pub(super) enum Change<'u> {
@@ -57,15 +59,6 @@ impl Change<'_> {
     }
 }
 
-/// A change of an API key that belongs to a change of its owner.
-#[derive(Debug)]
-pub enum KeyChange<'k> {
-    /// The key is new.
-    Create(&'k ApiKey),
-    /// The key is honoured no more, and its hash and name are cleared.
-    Revoke(KeyId),
-}
-
 /// A change of one user, ready to be written.
 pub(super) struct UserWrite<'u> {
     pub(super) company: CompanyId,
@@ -99,13 +92,19 @@ struct Transaction {
 
 impl Transaction {
     fn put(&mut self, role: Role, put: PutBuilder) -> Result<(), StoreError> {
-        let put = put.table_name(&self.table).build().map_err(incomplete)?;
+        let put = put
+            .table_name(&self.table)
+            .build()
+            .map_err(StoreError::incomplete)?;
         self.push(role, TransactWriteItem::builder().put(put));
         Ok(())
     }
 
     fn update(&mut self, update: UpdateBuilder) -> Result<(), StoreError> {
-        let update = update.table_name(&self.table).build().map_err(incomplete)?;
+        let update = update
+            .table_name(&self.table)
+            .build()
+            .map_err(StoreError::incomplete)?;
         self.push(Role::Other, TransactWriteItem::builder().update(update));
         Ok(())
     }
@@ -115,7 +114,7 @@ impl Transaction {
             .table_name(&self.table)
             .set_key(Some(item::key(key)))
             .build()
-            .map_err(incomplete)?;
+            .map_err(StoreError::incomplete)?;
         self.push(Role::Other, TransactWriteItem::builder().delete(delete));
         Ok(())
     }
@@ -282,12 +281,11 @@ impl Store {
         Ok(transaction)
     }
 
-    /// Sends a transaction until it is written, refused, or was tried [`MAX_ATTEMPTS`] times. An
-    /// answer may be lost after the write took effect: the write id in the user's item then shows
-    /// that the failed condition is our own doing.
+    /// Sends a transaction until it is written, refused, or [`PATIENCE`] ends. An answer may be lost
+    /// after the write took effect: the write id in the user's item then shows that the failed
+    /// condition is our own doing.
     async fn commit(&self, transaction: &Transaction) -> Result<(), WriteError> {
-        let mut pause = FIRST_PAUSE;
-        let mut attempt = 1;
+        let mut backoff = Backoff::new(PATIENCE);
         loop {
             let actions = transaction.actions.iter().map(|(_, action)| action.clone());
             let result = self
@@ -304,12 +302,9 @@ impl Store {
                 Outcome::Failed(error) => return Err(error),
                 Outcome::TryAgain(busy) => busy,
             };
-            if attempt == MAX_ATTEMPTS {
+            if !backoff.pause().await {
                 return Err(WriteError::Store(busy));
             }
-            attempt += 1;
-            tokio::time::sleep(pause + jitter(pause)).await;
-            pause *= 2;
         }
     }
 }
@@ -367,25 +362,16 @@ fn outcome(error: SdkError<TransactWriteItemsError>, transaction: &Transaction) 
         )
     });
     if is_passing {
-        Outcome::TryAgain(StoreError::Busy(Some(error.into())))
+        Outcome::TryAgain(StoreError::Busy("transaction in conflict".to_owned()))
     } else {
-        Outcome::Failed(WriteError::Store(StoreError::Refused {
-            code: "TransactionCanceledException".to_owned(),
-            source: error.into(),
-        }))
-    }
-}
-
-/// Up to half a pause more, so that rivals do not meet again.
-pub(super) fn jitter(pause: Duration) -> Duration {
-    let [.., last] = *Uuid::now_v7().as_bytes();
-    pause / 2 * u32::from(last) / 255
-}
-
-fn incomplete(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
-    StoreError::Refused {
-        code: "request not complete".to_owned(),
-        source: error.into(),
+        let codes: Vec<&str> = reasons
+            .iter()
+            .filter_map(CancellationReason::code)
+            .collect();
+        Outcome::Failed(WriteError::Store(StoreError::Refused(format!(
+            "transaction cancelled: {}",
+            codes.join(", ")
+        ))))
     }
 }
 

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use paradigm_scim::config::Config;
 use paradigm_scim::directory::Permission;
-use paradigm_scim::store::{KeyChange, Next};
+use paradigm_scim::store::Next;
 use serde_json::json;
 
 use crate::support::{Call, Client, World, in_memory};
@@ -106,7 +106,8 @@ async fn a_revoked_key_is_refused_within_a_minute() {
     let key = client.key;
     world
         .change(client.company, client.administrator, |owner| {
-            Next::UpdateWithKey(owner.without_key(key), KeyChange::Revoke(key))
+            let (owner, changes) = owner.without_key(key);
+            Next::UpdateWithKeys(owner, changes)
         })
         .await;
     world.clock.advance(ONE_MINUTE);

@@ -1,12 +1,15 @@
 //! Every limit, at it and above it.
 
+use jiff::SignedDuration;
 use paradigm_scim::api::message::MAX_BODY_BYTES;
+use paradigm_scim::config::Clock as _;
 use paradigm_scim::directory::user::{MAX_DOCUMENT_BYTES, MAX_EMAILS, MAX_USER_NAME_CHARS};
 use paradigm_scim::scim::filter::{MAX_FILTER_DEPTH, MAX_FILTER_LENGTH};
 use paradigm_scim::scim::list::MAX_COUNT;
 use paradigm_scim::scim::patch::MAX_OPERATIONS;
 use paradigm_scim::scim::path::MAX_PATH_LENGTH;
 use paradigm_scim::scim::resource::MAX_VALUES;
+use paradigm_scim::store::MAX_LOOK_UP_MATCHES;
 use serde_json::{Value, json};
 
 use crate::support::{Call, World};
@@ -193,18 +196,67 @@ async fn a_page() {
 }
 
 #[tokio::test]
-async fn active_keys_of_a_user() {
+async fn active_keys_of_a_user_where_expired_ones_make_room() {
     let world = World::new().await;
     let client = world.client().await;
-    for _ in 0..4 {
+    let soon = world.clock.now() + SignedDuration::from_secs(10);
+    let (expiring, _) = world
+        .key(client.company, client.administrator, Some(soon))
+        .await;
+    for _ in 0..3 {
         world.key(client.company, client.administrator, None).await;
     }
-    let owner = world
-        .store
-        .user(client.company, client.administrator)
-        .await
-        .unwrap()
-        .unwrap();
+    let owner = async || {
+        let owner = world.store.user(client.company, client.administrator).await;
+        owner.unwrap().unwrap()
+    };
     let key = world.store.find_key(client.key).await.unwrap().unwrap();
-    assert!(owner.with_key(&key).is_err());
+    assert!(owner().await.with_key(&key, world.clock.now()).is_err());
+    world.clock.advance(SignedDuration::from_secs(10));
+    world.key(client.company, client.administrator, None).await;
+    assert_eq!(owner().await.keys.len(), 5);
+    let expired = world.store.find_key(expiring).await.unwrap().unwrap();
+    assert!(expired.revoked.is_some());
+}
+
+#[tokio::test]
+async fn a_restore_stays_within_the_document() {
+    // Folding makes 11 letters of this one, so that a renamed email may be shorter than the original.
+    let (long, short) = ("صلى الله عليه وسلم".repeat(500), "\u{fdfa}".repeat(500));
+    let world = World::new().await;
+    let client = world.client().await;
+    let user = json!({"userName": "u", "emails": [{"value": long}]});
+    let id = client.create(&user).await;
+    let emails: Value = (0..10)
+        .map(|n| json!({"value": format!("{n:032x}{short}")}))
+        .collect();
+    let deleted = json!({"userName": "u", "active": false, "emails": emails});
+    client.put(&id, &deleted).await.assert_status(200);
+    let activate = json!([{"op": "replace", "path": "active", "value": true}]);
+    let restored = client.patch(&id, &activate).await;
+    restored.assert_status(200);
+    let size = restored.json().to_string().len();
+    assert!(size <= MAX_DOCUMENT_BYTES, "{size}");
+    let deactivate = json!([{"op": "replace", "path": "active", "value": false}]);
+    client.patch(&id, &deactivate).await.assert_status(200);
+}
+
+#[tokio::test]
+async fn users_who_share_a_value() {
+    let world = World::new().await;
+    let client = world.client().await;
+    for number in 0..=MAX_LOOK_UP_MATCHES {
+        client
+            .create(&json!({"userName": format!("u{number}"), "externalId": "x"}))
+            .await;
+    }
+    let answer = client.filter("externalId eq \"x\"").await;
+    answer.assert_error(400, Some("tooMany"));
+    // Beside an attribute that is unique, in whatever order, it is no limit.
+    for filter in [
+        "externalId eq \"x\" and userName eq \"u7\"",
+        "userName eq \"u7\" and externalId eq \"x\"",
+    ] {
+        assert_eq!(client.filter(filter).await.total(), 1, "{filter}");
+    }
 }

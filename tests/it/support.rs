@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jiff::{SignedDuration, Timestamp};
 use paradigm_scim::api::Service;
-use paradigm_scim::api::message::Request;
+use paradigm_scim::api::message::{Body, Request};
 use paradigm_scim::config::{Clock, Config};
 use paradigm_scim::directory::{
     Actor, ApiKey, Company, CompanyId, KeyId, Operation, Permission, Token, User, UserId,
 };
 use paradigm_scim::scim::resource::Document;
 use paradigm_scim::store::embedded::Embedded;
-use paradigm_scim::store::{KeyChange, Next, Store, StoreError, UserChange};
+use paradigm_scim::store::{Next, Store, StoreError, UserChange};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -117,10 +117,11 @@ impl World {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = KeyId::new(NEXT.fetch_add(1, Ordering::Relaxed));
         let token = Token::new(id, [9; 32]);
-        let user = self.store.user(company, owner).await.unwrap().unwrap();
-        let key = ApiKey::new(&token, "test", company, &user, expires, self.clock.now()).unwrap();
+        let now = self.clock.now();
+        let key = ApiKey::new(&token, "test", company, owner, expires, now).unwrap();
         self.change(company, owner, |owner| {
-            Next::UpdateWithKey(owner.with_key(&key).unwrap(), KeyChange::Create(&key))
+            let (owner, changes) = owner.with_key(&key, now).unwrap();
+            Next::UpdateWithKeys(owner, changes)
         })
         .await;
         (id, token.reveal().to_string())
@@ -283,7 +284,7 @@ impl Call {
             path: self.path,
             query: self.query,
             headers: self.headers,
-            body: self.body.into(),
+            body: Body::Complete(self.body.into()),
             origin: ORIGIN.to_owned(),
         }
     }

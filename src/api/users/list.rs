@@ -108,10 +108,13 @@ enum Access<'f> {
 }
 
 impl<'f> Access<'f> {
-    /// The access for an equality, or for one side of an `and`.
+    /// The access for an equality, or for the side of an `and` that fewest users can match.
     fn of(filter: &'f Filter) -> Option<Self> {
         match filter {
-            Filter::And(parts) => parts.iter().find_map(Self::of),
+            Filter::And(parts) => parts
+                .iter()
+                .filter_map(Self::of)
+                .min_by_key(|access| !access.is_unique()),
             Filter::Compare {
                 path,
                 operator: Operator::Eq,
@@ -128,6 +131,11 @@ impl<'f> Access<'f> {
             Filter::Values { path, filter } if path.attribute.name == "emails" => Self::of(filter),
             _ => None,
         }
+    }
+
+    /// Whether it finds one user at most.
+    fn is_unique(&self) -> bool {
+        matches!(self, Self::Id(_) | Self::LookUp(LookUp::UserName, _))
     }
 
     /// Empty values have no look-up items.

@@ -40,7 +40,7 @@ impl Company {
     pub(crate) async fn run(&self) -> Result<(), Failure> {
         match self {
             Self::Create(arguments) => {
-                let store = arguments.store.open().await?;
+                let store = arguments.store.open_or_make().await?;
                 let id = CompanyId::new(Uuid::now_v7());
                 let company = create(&store, id, &arguments.name).await?;
                 arguments.format.record(&shown(&company))

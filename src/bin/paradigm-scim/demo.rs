@@ -50,13 +50,14 @@ async fn create_as(
     if !store.companies().await?.is_empty() {
         return Ok(None);
     }
-    company::create(store, company, COMPANY).await?;
     user::create(store, company, administrator, ADMINISTRATOR).await?;
     user::change(store, company, administrator, Operation::Grant, |user| {
         Ok(user.granted(Permission::UsersManage))
     })
     .await?;
     key::create(store, company, administrator, COMPANY, None, &token).await?;
+    // Last, because a store without company counts as empty: an interrupted start is made up for.
+    company::create(store, company, COMPANY).await?;
     Ok(Some(token))
 }
 

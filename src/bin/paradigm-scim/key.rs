@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use paradigm_scim::directory::{ApiKey, CompanyId, KeyId, Operation, Token, UserId};
-use paradigm_scim::store::{KeyChange, Next, Store};
+use paradigm_scim::store::{Next, Store};
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -82,16 +82,12 @@ impl Revoke {
             return Err(no_such_key());
         }
         if key.revoked.is_none() {
+            let change = operator_change(company, Operation::RevokeKey);
             store
-                .change_user(
-                    &operator_change(company, Operation::RevokeKey),
-                    key.owner,
-                    |owner| {
-                        let next =
-                            Next::UpdateWithKey(owner.without_key(id), KeyChange::Revoke(id));
-                        Ok::<_, Failure>(next)
-                    },
-                )
+                .change_user(&change, key.owner, |owner| {
+                    let (owner, changes) = owner.without_key(id);
+                    Ok::<_, Failure>(Next::UpdateWithKeys(owner, changes))
+                })
                 .await?
                 .ok_or("the key's owner is gone, and the key with them")?;
         }
@@ -116,20 +112,15 @@ pub(crate) async fn create(
     expires: Option<Timestamp>,
     token: &Token,
 ) -> Result<ApiKey, Failure> {
-    let no_such_user = || Failure::from("the company has no such user");
-    let user = store.user(company, owner).await?.ok_or_else(no_such_user)?;
-    let key = ApiKey::new(token, name, company, &user, expires, now())?;
+    let key = ApiKey::new(token, name, company, owner, expires, now())?;
+    let change = operator_change(company, Operation::CreateKey);
     store
-        .change_user(
-            &operator_change(company, Operation::CreateKey),
-            owner,
-            |owner| {
-                let next = Next::UpdateWithKey(owner.with_key(&key)?, KeyChange::Create(&key));
-                Ok::<_, Failure>(next)
-            },
-        )
+        .change_user(&change, owner, |owner| {
+            let (owner, changes) = owner.with_key(&key, change.now)?;
+            Ok::<_, Failure>(Next::UpdateWithKeys(owner, changes))
+        })
         .await?
-        .ok_or_else(no_such_user)?;
+        .ok_or("the company has no such user")?;
     Ok(key)
 }
 

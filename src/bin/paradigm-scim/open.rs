@@ -1,5 +1,7 @@
 //! Which store the commands work on.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -35,8 +37,20 @@ pub(crate) struct StoreArguments {
 }
 
 impl StoreArguments {
-    /// Opens the store; the embedded one is made if it is not there.
+    /// Opens the store, which must be there.
     pub(crate) async fn open(&self) -> Result<Store, Failure> {
+        if self.endpoint_url.is_none() && !self.data_dir.join(FILE_NAME).exists() {
+            return Err(format!(
+                "there is no store in {}; 'serve' and 'company create' make one",
+                self.data_dir.display()
+            )
+            .into());
+        }
+        self.open_or_make().await
+    }
+
+    /// Opens the store; the embedded one is made if it is not there.
+    pub(crate) async fn open_or_make(&self) -> Result<Store, Failure> {
         match &self.endpoint_url {
             Some(url) => {
                 let config = Store::config_from_env(Some(url)).await;
@@ -52,7 +66,11 @@ impl StoreArguments {
 
 /// The embedded database in a folder, which is made if it is not there.
 pub(crate) fn in_folder(folder: &Path) -> Result<Embedded, Failure> {
-    std::fs::create_dir_all(folder)
+    // What is in it is nobody else's business on this machine.
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
         .map_err(|error| format!("the folder {} cannot be made: {error}", folder.display()))?;
     Ok(Embedded::in_file(&folder.join(FILE_NAME))?)
 }

@@ -10,15 +10,14 @@ use bytes::Bytes;
 use clap::Args;
 use http::header::HOST;
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use paradigm_scim::api::Service;
-use paradigm_scim::api::message::{MAX_BODY_BYTES, Request, Response};
+use paradigm_scim::api::message::{Body, MAX_BODY_BYTES, Request, Response};
 use paradigm_scim::config::{ACTIVATION_VARIABLE, BASE_PATH, Config, SystemClock, origin_of};
-use paradigm_scim::scim::ScimError;
 use paradigm_scim::store::Store;
 use paradigm_scim::store::embedded::Embedded;
 use paradigm_scim::telemetry;
@@ -72,7 +71,7 @@ impl Serve {
         if self.in_memory {
             Ok(Embedded::in_memory()?.store(&self.store.table).await?)
         } else {
-            self.store.open().await
+            self.store.open_or_make().await
         }
     }
 
@@ -137,11 +136,11 @@ async fn accept(listener: TcpListener, service: Arc<Service>) -> Result<(), Fail
         });
     }
     drop(listener);
-    if tokio::time::timeout(GRACE, graceful.shutdown())
-        .await
-        .is_err()
-    {
-        tracing::warn!("requests under way were cut off");
+    tokio::select! {
+        () = graceful.shutdown() => {}
+        () = tokio::time::sleep(GRACE) => tracing::warn!("requests under way were cut off"),
+        // Who asks twice does not want to wait.
+        () = end_signal()? => tracing::warn!("requests under way were cut off"),
     }
     Ok(())
 }
@@ -169,23 +168,23 @@ async fn answer(
     request: hyper::Request<Incoming>,
 ) -> hyper::Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
-    let limited = Limited::new(body, MAX_BODY_BYTES);
-    let response = match tokio::time::timeout(PATIENCE, limited.collect()).await {
-        Ok(Ok(body)) => {
-            let request = received(parts, body.to_bytes());
-            service.handle(&request).await
-        }
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            Response::error(&ScimError::payload_too_large(MAX_BODY_BYTES))
-        }
-        Ok(Err(_)) | Err(_) => Response::error(&ScimError::invalid_syntax(
-            "The request body did not arrive as announced.",
-        )),
-    };
-    sent(response)
+    let body = arrived(body).await;
+    sent(service.handle(&received(parts, body)).await)
 }
 
-fn received(parts: http::request::Parts, body: Bytes) -> Request {
+async fn arrived(body: Incoming) -> Body {
+    if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
+        return Body::TooLarge;
+    }
+    let limited = Limited::new(body, MAX_BODY_BYTES);
+    match tokio::time::timeout(PATIENCE, limited.collect()).await {
+        Ok(Ok(body)) => Body::Complete(body.to_bytes()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Body::TooLarge,
+        Ok(Err(_)) | Err(_) => Body::Broken,
+    }
+}
+
+fn received(parts: http::request::Parts, body: Body) -> Request {
     let host = parts
         .headers
         .get(HOST)

@@ -113,7 +113,12 @@ impl User {
             }
             Self::Restore(arguments) => {
                 arguments
-                    .change(Operation::Restore, |user| Ok(user.restored(now())?))
+                    .change(Operation::Restore, |user| {
+                        if user.is_active() {
+                            return Err("the user of this id or userName is active".into());
+                        }
+                        Ok(user.restored(now())?)
+                    })
                     .await
             }
         }
@@ -206,7 +211,7 @@ fn shown(user: &DirectoryUser) -> Value {
         "userName": user.document.string("userName"),
         "state": user.state().as_str(),
         "permissions": permissions,
-        "keys": user.keys.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "keys": user.keys.keys().map(ToString::to_string).collect::<Vec<_>>(),
         "created": user.created.to_string(),
         "lastModified": user.last_modified.to_string(),
         "version": user.version,
