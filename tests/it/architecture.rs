@@ -17,7 +17,7 @@ const CONFINED: [(&str, &[&str]); 6] = [
     ("http::", &["api", "bin", "lambda.rs"]),
     ("hyper", &["bin"]),
     ("lambda_http", &["lambda.rs"]),
-    ("tokio", &["store", "bin"]),
+    ("tokio", &["store", "api", "bin"]),
 ];
 
 fn sources(folder: &Path, files: &mut Vec<PathBuf>) {

@@ -274,15 +274,19 @@ fn operators_manage_companies_users_and_keys_while_the_server_runs() {
 #[test]
 fn wrong_commands_end_with_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("store");
+    let list = ["user", "list", "--company", "Nobody"];
+    let message = run(&store, &list).unwrap_err();
+    assert!(message.contains("there is no store"), "{message}");
+    assert!(!store.exists(), "a command that reads made a store");
+    run(&store, &["company", "create", "Somebody"]).unwrap();
     for (arguments, expected) in [
-        (
-            vec!["user", "list", "--company", "Nobody"],
-            "there is no company",
-        ),
-        (vec!["company", "create", ""], "1 to 100 characters"),
-        (vec!["user", "create"], "required"),
+        (list.as_slice(), "there is no company"),
+        (&["company", "create", ""], "1 to 100 characters"),
+        (&["user", "create"], "required"),
+        (&["user", "show", "x", "--company", "Somebody"], "no user"),
     ] {
-        let message = run(folder.path(), &arguments).unwrap_err();
+        let message = run(&store, arguments).unwrap_err();
         assert!(message.contains(expected), "{arguments:?}: {message}");
         assert!(!message.contains("panicked"), "{message}");
     }

@@ -1,0 +1,158 @@
+//! What a client sees when DynamoDB is busy, silent or refuses. Time is paused: pauses cost none.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
+use paradigm_scim::store::Store;
+use paradigm_scim::store::embedded::Embedded;
+use serde_json::json;
+
+use crate::support::World;
+
+/// What happens to a request to DynamoDB.
+#[derive(Debug, Clone, Copy)]
+enum Fault {
+    /// It is answered with this status and body, and has no effect.
+    Answered(u16, &'static str),
+    /// It takes effect, and its answer is lost.
+    AnswerLost,
+    /// It has no effect and no answer.
+    Lost,
+}
+
+#[derive(Debug)]
+struct Faulty {
+    inner: SharedHttpConnector,
+    fault: Fault,
+    /// How many of the coming requests it happens to.
+    left: Arc<AtomicUsize>,
+}
+
+impl HttpConnector for Faulty {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let take = |left: usize| left.checked_sub(1);
+        if self
+            .left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, take)
+            .is_err()
+        {
+            return self.inner.call(request);
+        }
+        let lost = || ConnectorError::io("connection reset".into());
+        match self.fault {
+            Fault::Answered(status, body) => {
+                let status = StatusCode::try_from(status).unwrap();
+                HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
+            }
+            Fault::AnswerLost => {
+                let answer = self.inner.call(request);
+                HttpConnectorFuture::new(async move {
+                    answer.await?;
+                    Err(lost())
+                })
+            }
+            Fault::Lost => HttpConnectorFuture::ready(Err(lost())),
+        }
+    }
+}
+
+/// A world in which a fault can be switched on for so many requests.
+async fn world(fault: Fault) -> (World, Arc<AtomicUsize>) {
+    let left = Arc::new(AtomicUsize::new(0));
+    let config = Embedded::in_memory().unwrap().config();
+    let client = config.http_client().unwrap();
+    let switch = Arc::clone(&left);
+    let faulty = http_client_fn(move |settings, components| {
+        SharedHttpConnector::new(Faulty {
+            inner: client.http_connector(settings, components),
+            fault,
+            left: Arc::clone(&switch),
+        })
+    });
+    let store = Store::new(&config.into_builder().http_client(faulty).build(), "test");
+    store.ensure_table().await.unwrap();
+    (World::on(store), left)
+}
+
+const THROTTLED: &str =
+    r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"slow down"}"#;
+const CONFLICT: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException","CancellationReasons":[{"Code":"TransactionConflict"},{"Code":"None"},{"Code":"None"},{"Code":"None"}]}"#;
+const DENIED: &str =
+    r#"{"__type":"com.amazon.coral.service#AccessDeniedException","message":"no"}"#;
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_store_is_503_with_retry_after_and_never_500() {
+    for fault in [
+        Fault::Answered(500, ""),
+        Fault::Answered(503, "<html>"),
+        Fault::Answered(429, ""),
+        Fault::Answered(400, THROTTLED),
+        Fault::Lost,
+    ] {
+        let (world, left) = world(fault).await;
+        let client = world.client().await;
+        let id = client.create(&json!({"userName": "u"})).await;
+        left.store(usize::MAX, Ordering::SeqCst);
+        let disable = json!([{"op": "replace", "path": "active", "value": false}]);
+        for answer in [
+            client.get(&format!("/Users/{id}")).await,
+            client.get("/Users").await,
+            client.post(&json!({"userName": "v"})).await,
+            client.patch(&id, &disable).await,
+            client.delete(&id).await,
+        ] {
+            answer.assert_error(503, None);
+            assert!(answer.header("retry-after").is_some(), "{fault:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_passes_is_tried_again_and_nothing_is_done_twice() {
+    for fault in [
+        Fault::Answered(400, THROTTLED),
+        Fault::Answered(400, CONFLICT),
+        Fault::Answered(500, ""),
+        Fault::Lost,
+        Fault::AnswerLost,
+    ] {
+        for times in [1, 4] {
+            let (world, left) = world(fault).await;
+            let client = world.client().await;
+            client.get("/Users").await.assert_status(200);
+            left.store(times, Ordering::SeqCst);
+            let id = client
+                .create(&json!({"userName": "u", "emails": [{"value": "e"}]}))
+                .await;
+            // Reads have no write id to recognise themselves by, and no second loop: one fault.
+            left.store(1, Ordering::SeqCst);
+            let set = json!([{"op": "add", "path": "title", "value": "T"}]);
+            let patched = client.patch(&id, &set).await;
+            if !matches!(fault, Fault::Answered(_, CONFLICT)) {
+                patched.assert_status(200);
+                assert_eq!(patched.json()["meta"]["version"], "W/\"2\"", "{fault:?}");
+            }
+            left.store(0, Ordering::SeqCst);
+            assert_eq!(client.get("/Users").await.total(), 2, "{fault:?}");
+            assert_eq!(client.filter("emails.value eq \"e\"").await.total(), 1);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_for_good_is_500_without_its_cause() {
+    let (world, left) = world(Fault::Answered(400, DENIED)).await;
+    let client = world.client().await;
+    client.get("/Users").await.assert_status(200);
+    left.store(usize::MAX, Ordering::SeqCst);
+    let answer = client.get("/Users").await;
+    answer.assert_error(500, None);
+    assert!(!answer.json().to_string().contains("Denied"));
+}

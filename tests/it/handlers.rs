@@ -1,0 +1,274 @@
+//! The handlers as Lambda runs them: real binaries, each event of `events/` replayed against a
+//! stand-in for the Runtime API, with an embedded DynamoDB and demo data behind it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use paradigm_scim::api::route::{Handler, Match, ROUTES, find};
+use serde_json::{Value, json};
+use yaml_rust2::YamlLoader;
+
+use crate::runtime_api::{Lambda, Outcome};
+use crate::support::{assert_none, differences};
+
+/// An embedded DynamoDB with demo data, as a process; ended when dropped.
+struct DynamoDb {
+    process: Child,
+    url: String,
+    _stdout: BufReader<std::process::ChildStdout>,
+}
+
+impl DynamoDb {
+    fn start() -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_paradigm-scim"))
+            .args(["dynamodb", "--listen", "127.0.0.1:0", "--demo"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let url = line.trim().strip_prefix("DynamoDB: ").unwrap().to_owned();
+        Self {
+            process,
+            url,
+            _stdout: stdout,
+        }
+    }
+}
+
+impl Drop for DynamoDb {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// An event and what its answer must be.
+struct Case {
+    name: String,
+    handler: String,
+    event: Value,
+    expected: Value,
+}
+
+fn cases() -> Vec<Case> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
+    let read = |path: &Path| -> Value {
+        let text =
+            std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"))
+    };
+    let entries = |folder: &Path| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut entries: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        entries.sort();
+        entries
+    };
+    let mut cases = Vec::new();
+    for folder in entries(&root).iter().filter(|path| path.is_dir()) {
+        let handler = folder.file_name().unwrap().to_string_lossy().into_owned();
+        for path in entries(folder) {
+            let file = path.file_name().unwrap().to_string_lossy().into_owned();
+            if file.ends_with(".expected.json") {
+                continue;
+            }
+            let name = file
+                .strip_suffix(".json")
+                .expect("only JSON files")
+                .to_owned();
+            cases.push(Case {
+                name: format!("{handler}/{name}"),
+                handler: handler.clone(),
+                event: read(&path),
+                expected: read(&folder.join(format!("{name}.expected.json"))),
+            });
+        }
+    }
+    cases
+}
+
+fn binary(handler: &str) -> &'static str {
+    match handler {
+        "list_users" => env!("CARGO_BIN_EXE_list_users"),
+        "create_user" => env!("CARGO_BIN_EXE_create_user"),
+        "get_user" => env!("CARGO_BIN_EXE_get_user"),
+        "replace_user" => env!("CARGO_BIN_EXE_replace_user"),
+        "patch_user" => env!("CARGO_BIN_EXE_patch_user"),
+        "delete_user" => env!("CARGO_BIN_EXE_delete_user"),
+        "service_provider_config" => env!("CARGO_BIN_EXE_service_provider_config"),
+        "resource_types" => env!("CARGO_BIN_EXE_resource_types"),
+        "schemas" => env!("CARGO_BIN_EXE_schemas"),
+        "groups" => env!("CARGO_BIN_EXE_groups"),
+        "default" => env!("CARGO_BIN_EXE_default"),
+        other => panic!("there is no handler {other}"),
+    }
+}
+
+#[tokio::test]
+async fn every_event_is_answered_as_written_beside_it() {
+    let dynamodb = DynamoDb::start();
+    let environment = [
+        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url.as_str()),
+        ("AWS_REGION", "eu-west-3"),
+        ("AWS_ACCESS_KEY_ID", "demo"),
+        ("AWS_SECRET_ACCESS_KEY", "demo"),
+        ("SCIM_INSTANCE_ACTIVATION", "True"),
+        ("SCIM_TABLE", "paradigm-scim"),
+    ];
+    let mut failures = Vec::new();
+    for case in cases() {
+        let lambda = Lambda::start(binary(&case.handler), &environment).await;
+        let (outcome, log) = lambda.invoke(&case.event).await;
+        let name = &case.name;
+        if log.contains("\"level\":\"ERROR\"") || log.contains("panicked") {
+            failures.push(format!("{name} logged: {log}"));
+        }
+        match outcome {
+            Outcome::Failed(reason) => failures.push(format!("{name} failed: {reason}\n{log}")),
+            Outcome::Answered(answer) => {
+                let mut found = Vec::new();
+                differences(&case.expected, &readable(&answer), "", &mut found);
+                failures.extend(
+                    found
+                        .into_iter()
+                        .map(|failure| format!("{name}: {failure}")),
+                );
+            }
+        }
+    }
+    assert_none(&failures);
+}
+
+/// API Gateway's answer with the body as JSON instead of text.
+fn readable(answer: &Value) -> Value {
+    let mut answer = answer.clone();
+    assert_eq!(answer["isBase64Encoded"], false);
+    let body = answer["body"].as_str().map_or(Value::Null, |text| {
+        serde_json::from_str(text).expect("a JSON body")
+    });
+    answer["body"] = body;
+    answer
+}
+
+/// Route keys of the template, such as `GET /scim/v2/Users`, with the binary that serves them.
+fn template_routes() -> BTreeMap<String, String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("template.yaml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let template = YamlLoader::load_from_str(&text).unwrap().remove(0);
+    let mut routes = BTreeMap::new();
+    for resource in template["Resources"].as_hash().unwrap().values() {
+        if resource["Type"].as_str() != Some("AWS::Serverless::Function") {
+            continue;
+        }
+        assert_eq!(
+            resource["Metadata"]["BuildMethod"].as_str(),
+            Some("rust-cargolambda")
+        );
+        let binary = resource["Metadata"]["BuildProperties"]["Binary"]
+            .as_str()
+            .unwrap();
+        for event in resource["Properties"]["Events"].as_hash().unwrap().values() {
+            assert_eq!(event["Type"].as_str(), Some("HttpApi"));
+            let properties = &event["Properties"];
+            let key = match (properties["Method"].as_str(), properties["Path"].as_str()) {
+                (Some(method), Some(path)) => format!("{method} {path}"),
+                (None, None) => "$default".to_owned(),
+                other => panic!("half a route: {other:?}"),
+            };
+            let earlier = routes.insert(key.clone(), binary.to_owned());
+            assert_eq!(earlier, None, "{key} has two integrations");
+        }
+    }
+    routes
+}
+
+#[test]
+fn template_binaries_events_and_routes_agree() {
+    let expected: BTreeMap<String, String> = ROUTES
+        .iter()
+        .map(|route| {
+            let key = format!("{} /scim/v2{}", route.method, route.path);
+            (key, route.endpoint.handler().binary().to_owned())
+        })
+        .chain([("$default".to_owned(), "default".to_owned())])
+        .collect();
+    assert_eq!(template_routes(), expected);
+
+    let handlers: BTreeSet<&str> = Handler::ALL
+        .iter()
+        .map(|handler| handler.binary())
+        .collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bin/lambda");
+    let sources: BTreeSet<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            entry
+                .unwrap()
+                .path()
+                .file_stem()
+                .unwrap()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    assert_eq!(
+        sources,
+        handlers.iter().map(|name| (*name).to_owned()).collect()
+    );
+
+    // Each event goes to the handler that the gateway would choose, and every route has one.
+    let mut covered = BTreeSet::new();
+    for case in cases() {
+        let path = case.event["rawPath"].as_str().unwrap();
+        let method = case.event["requestContext"]["http"]["method"]
+            .as_str()
+            .unwrap();
+        let key = case.event["routeKey"].as_str().unwrap();
+        if key == "$default" {
+            assert_eq!(case.handler, "default", "{}", case.name);
+            continue;
+        }
+        assert_eq!(expected.get(key), Some(&case.handler), "{}", case.name);
+        match find(&method.parse().unwrap(), path) {
+            Match::Route { route, .. } => {
+                assert_eq!(
+                    key,
+                    format!("{method} /scim/v2{}", route.path),
+                    "{}",
+                    case.name
+                );
+                covered.insert(key.to_owned());
+            }
+            other => panic!("{}: {other:?}", case.name),
+        }
+    }
+    let missing: Vec<&String> = expected
+        .keys()
+        .filter(|key| *key != "$default" && !covered.contains(*key))
+        .collect();
+    assert!(missing.is_empty(), "without event: {missing:?}");
+}
+
+#[tokio::test]
+async fn a_handler_serves_its_own_routes_only() {
+    let events = cases();
+    let case = events
+        .iter()
+        .find(|case| case.name == "list_users/all")
+        .unwrap();
+    let environment = [
+        ("SCIM_INSTANCE_ACTIVATION", "True"),
+        ("AWS_REGION", "eu-west-3"),
+    ];
+    // Discovery is public and reads nothing, so this handler needs no store to refuse.
+    let lambda = Lambda::start(binary("schemas"), &environment).await;
+    let (outcome, _) = lambda.invoke(&case.event).await;
+    match outcome {
+        Outcome::Answered(answer) => assert_ne!(answer["statusCode"], json!(200)),
+        Outcome::Failed(reason) => panic!("{reason}"),
+    }
+}
