@@ -1,6 +1,6 @@
 //! The SCIM 2.0 service provider of LightOn's Paradigm.
 //!
-//! Dependencies point one way: `bin -> api -> {directory, store} -> scim`. ARCHITECTURE.md is the
+//! Dependencies point one way: `bin -> lambda -> api -> {directory, store} -> scim`. ARCHITECTURE.md is the
 //! way in.
 
 /// One function per route, and what is the same for all of them (RFC 7644 §3, §4).

@@ -1,4 +1,4 @@
-//! The dependency direction, read from the source: `bin -> api -> {directory, store} -> scim`.
+//! The dependency direction, read from the source: `bin -> lambda -> api -> {directory, store} -> scim`.
 
 use std::path::{Path, PathBuf};
 

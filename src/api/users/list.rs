@@ -5,10 +5,10 @@
 use http::StatusCode;
 use serde_json::{Map, Value};
 
-use super::super::Exchange;
-use super::super::authentication::Caller;
-use super::super::message::Response;
 use super::rendered;
+use crate::api::Exchange;
+use crate::api::authentication::Caller;
+use crate::api::message::Response;
 use crate::directory::{CompanyId, User, UserId};
 use crate::scim::ScimError;
 use crate::scim::filter::{Filter, Operator, Scope, parse};
