@@ -1,7 +1,7 @@
 //! API keys in the table.
 
 use super::keys;
-use super::{BATCH_SIZE, Store, StoreError, item};
+use super::{Store, StoreError, item};
 use crate::directory::{ApiKey, Company, CompanyId, KeyId, User, UserId};
 
 /// Most keys that are listed.
@@ -46,26 +46,15 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn api_keys(&self, company: CompanyId) -> Result<Vec<ApiKey>, StoreError> {
-        let ids: Vec<KeyId> = self
-            .index_range(&keys::keys_of(company), 0, MAX_LISTED_KEYS)
-            .await?
-            .iter()
-            .filter_map(|id| KeyId::parse(id))
-            .collect();
-        let mut api_keys = Vec::with_capacity(ids.len());
-        for batch in ids.chunks(BATCH_SIZE) {
-            let items = self
-                .batch_get(batch.iter().map(|id| keys::api_key(*id)))
-                .await?;
-            for found in &items {
-                let id = item::Reader(found)
-                    .string(keys::INDEX_SK)
-                    .ok()
-                    .and_then(KeyId::parse)
-                    .ok_or(StoreError::Corrupt(keys::INDEX_SK))?;
-                api_keys.push(item::to_api_key(id, found)?);
-            }
-        }
+        let mut api_keys = self
+            .listed(
+                &keys::keys_of(company),
+                MAX_LISTED_KEYS,
+                KeyId::parse,
+                keys::api_key,
+                item::to_api_key,
+            )
+            .await?;
         api_keys.sort_by_key(|api_key| (api_key.created, api_key.id));
         Ok(api_keys)
     }

@@ -1,7 +1,7 @@
 //! Companies in the table.
 
 use super::keys::{self, PK};
-use super::{BATCH_SIZE, Store, StoreError, item};
+use super::{Store, StoreError, item};
 use crate::directory::{Company, CompanyId};
 
 /// Most companies that are listed.
@@ -41,26 +41,15 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn companies(&self) -> Result<Vec<Company>, StoreError> {
-        let ids: Vec<CompanyId> = self
-            .index_range(keys::COMPANIES, 0, MAX_COMPANIES)
-            .await?
-            .iter()
-            .filter_map(|id| CompanyId::parse(id))
-            .collect();
-        let mut companies = Vec::with_capacity(ids.len());
-        for batch in ids.chunks(BATCH_SIZE) {
-            let items = self
-                .batch_get(batch.iter().map(|id| keys::company(*id)))
-                .await?;
-            for found in &items {
-                let id = item::Reader(found)
-                    .string(keys::INDEX_SK)
-                    .ok()
-                    .and_then(CompanyId::parse)
-                    .ok_or(StoreError::Corrupt(keys::INDEX_SK))?;
-                companies.push(item::to_company(id, found)?);
-            }
-        }
+        let mut companies = self
+            .listed(
+                keys::COMPANIES,
+                MAX_COMPANIES,
+                CompanyId::parse,
+                keys::company,
+                item::to_company,
+            )
+            .await?;
         companies.sort_by_key(|company| company.id);
         Ok(companies)
     }

@@ -168,6 +168,34 @@ impl Store {
         Ok((sort_keys, output.last_evaluated_key))
     }
 
+    /// What the first `limit` entries of one partition of the index stand for, in no particular
+    /// order. Their sort keys are ids.
+    async fn listed<Id: Copy, T>(
+        &self,
+        partition: &str,
+        limit: usize,
+        parse: fn(&str) -> Option<Id>,
+        key_of: fn(Id) -> Key,
+        read: fn(Id, &Item) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let corrupt = || StoreError::Corrupt(keys::INDEX_SK);
+        let ids = self
+            .index_range(partition, 0, limit)
+            .await?
+            .iter()
+            .map(|id| parse(id).ok_or_else(corrupt))
+            .collect::<Result<Vec<Id>, _>>()?;
+        let mut listed = Vec::with_capacity(ids.len());
+        for batch in ids.chunks(BATCH_SIZE) {
+            for found in self.batch_get(batch.iter().map(|id| key_of(*id))).await? {
+                let reader = item::Reader(&found);
+                let id = reader.string(keys::INDEX_SK)?;
+                listed.push(read(parse(id).ok_or_else(corrupt)?, &found)?);
+            }
+        }
+        Ok(listed)
+    }
+
     /// Sort keys `offset..offset + limit` of one partition of the index.
     async fn index_range(
         &self,
