@@ -54,7 +54,14 @@ pub fn order(attribute: &Attribute, left: &Value, right: &Value) -> Option<Order
 /// The instant an `xsd:dateTime` with a zone names (RFC 7643 §2.3.5).
 #[must_use]
 pub fn instant(text: &str) -> Option<Timestamp> {
-    text.parse().ok()
+    let is_at = |index, byte| text.as_bytes().get(index) == Some(&byte);
+    let has_seconds = is_at(10, b'T') && is_at(13, b':') && is_at(16, b':');
+    let zone_hours = text
+        .rsplit_once(['+', '-'])
+        .filter(|_| !text.ends_with('Z'))
+        .map(|(_, zone)| zone.get(..2).and_then(|hours| hours.parse::<u8>().ok()));
+    let has_zone = zone_hours.is_none_or(|hours| hours.is_some_and(|hours| hours <= 14));
+    (has_seconds && has_zone).then(|| text.parse().ok())?
 }
 
 /// Whether a value counts as present: not null, not an empty string, array or object.

@@ -18,8 +18,9 @@ pub fn resource(input: &mut Map<String, Value>, resource_type: &ResourceType) {
             (Ok(Name::Attribute(path)), value) => *value = coerce(path.leaf(), value.take()),
             (Ok(Name::Schema(schema)), Value::Object(members)) => {
                 for (name, value) in members {
-                    if let Some(declared) = resource_type.attribute_of(schema, name) {
-                        *value = coerce(declared.attribute, value.take());
+                    let name = format!("{}:{name}", schema.id);
+                    if let Ok(Name::Attribute(path)) = resolve(&name, resource_type) {
+                        *value = coerce(path.leaf(), value.take());
                     }
                 }
             }

@@ -10,7 +10,8 @@ use super::compare::order;
 use super::dialect;
 use super::path::{AttributePath, PatchPath, PathError, ValuePath};
 use super::resource::{
-    Document, cannot_be_cleared, check_elements, is_primary, validate, validate_element,
+    Document, cannot_be_cleared, check_elements, drop_repeated, given_twice, is_primary, validate,
+    validate_element,
 };
 use super::schema::{Attribute, ResourceType, Schema, Type};
 
@@ -106,10 +107,9 @@ impl PatchOp {
     ) -> Result<Document, ScimError> {
         let mut patched = document.clone();
         for step in &self.steps {
-            apply_change(&step.change, id, &mut patched)
+            apply_step(&step.change, id, &mut patched)
                 .map_err(|error| error.within(&format!("Operations[{}]", step.operation)))?;
         }
-        drop_stale_references(document, &mut patched, resource_type);
         patched.check_required(resource_type)?;
         Ok(patched)
     }
@@ -210,6 +210,8 @@ fn parse_without_path(
         let path = match PatchPath::parse(&key, resource_type) {
             Ok(path) => path,
             Err(PathError::UnknownAttribute) => continue,
+            // What cannot be the name of an attribute is one that nobody knows.
+            Err(_) if !key.contains('[') => continue,
             Err(error) => {
                 return Err(ScimError::invalid_path(format!(
                     "The key '{key}' cannot be used: {error}."
@@ -269,7 +271,6 @@ fn schema_assignments(
                 .collect();
             parse_without_path(op, Some(Value::Object(qualified)), resource_type)
         }
-        Value::Null if op == Op::Add => Ok(Vec::new()),
         Value::Null => remove_schema(schema, resource_type).map(|change| vec![change]),
         _ => Err(ScimError::invalid_value(format!(
             "The value of '{}' must be an object.",
@@ -292,7 +293,7 @@ fn remove_schema(
 
 /// The new content of the elements that a filter selects: an object, or an array of one.
 fn single_element(attribute: &Attribute, value: Value) -> Result<Value, ScimError> {
-    match dialect::coerce(attribute, value) {
+    match dialect::patch_value(attribute, value) {
         Value::Array(mut elements) if elements.len() == 1 => {
             Ok(elements.pop().unwrap_or(Value::Null))
         }
@@ -339,6 +340,54 @@ fn parse_remove(
         _ => Vec::new(),
     };
     Ok(Change::RemoveListed(path, listed))
+}
+
+/// Applies one change. A `$ref` that was not sent with a new `value` would still point to the old
+/// one, so it goes.
+fn apply_step(change: &Change, id: &str, document: &mut Document) -> Result<(), ScimError> {
+    let Some(reference) = Reference::touched_by(change) else {
+        return apply_change(change, id, document);
+    };
+    let before = document.get(&reference.value).cloned();
+    apply_change(change, id, document)?;
+    if document.get(&reference.value) != before.as_ref() {
+        document.set(&reference.path, None);
+    }
+    Ok(())
+}
+
+/// The `value` and `$ref` of a singular complex attribute.
+struct Reference {
+    value: AttributePath,
+    path: AttributePath,
+}
+
+impl Reference {
+    /// Those that a change may make disagree: it touches the attribute and leaves `$ref` alone.
+    fn touched_by(change: &Change) -> Option<Self> {
+        let (path, sent) = match change {
+            Change::Add(Target::Attribute(path), value)
+            | Change::Replace(Target::Attribute(path), value) => (path, Some(value)),
+            Change::Remove(Target::Attribute(path)) => (path, None),
+            _ => return None,
+        };
+        let attribute = path.attribute;
+        let sub_path = |name| {
+            Some(AttributePath {
+                sub_attribute: Some(attribute.sub_attribute(name)?),
+                ..*path
+            })
+        };
+        let reference = Self {
+            value: sub_path("value")?,
+            path: sub_path("$ref")?,
+        };
+        let names_it = |member: &String| member.eq_ignore_ascii_case("$ref");
+        let is_sent = sent
+            .and_then(Value::as_object)
+            .is_some_and(|members| members.keys().any(names_it));
+        (!attribute.multi_valued && !is_sent && *path != reference.path).then_some(reference)
+    }
 }
 
 fn apply_change(change: &Change, id: &str, document: &mut Document) -> Result<(), ScimError> {
@@ -425,6 +474,31 @@ fn replace(document: &mut Document, path: &AttributePath, value: Value) -> Resul
     }
 }
 
+fn remove(document: &mut Document, path: &AttributePath) {
+    match path.sub_attribute {
+        Some(sub_attribute) if path.attribute.multi_valued => {
+            let mut elements = take_elements(document, path);
+            elements.retain_mut(|element| keeps_sense_without(element, sub_attribute));
+            set_elements(document, path, elements);
+        }
+        _ => document.set(path, None),
+    }
+}
+
+/// Takes a sub-attribute away, and says whether what is left means anything: a type and a mark
+/// without a value do not.
+fn keeps_sense_without(element: &mut Value, sub_attribute: &Attribute) -> bool {
+    let Some(members) = element.as_object_mut() else {
+        return false;
+    };
+    members.shift_remove(sub_attribute.name);
+    let describes = |name: &String| matches!(name.as_str(), "display" | "primary" | "type");
+    match sub_attribute.name {
+        "value" => !members.keys().all(describes),
+        _ => !members.is_empty(),
+    }
+}
+
 fn clear(document: &mut Document, path: &AttributePath) -> Result<(), ScimError> {
     let attribute = path.leaf();
     if attribute.required || attribute.never_cleared {
@@ -440,60 +514,25 @@ fn merge_complex(
     path: &AttributePath,
     members: Map<String, Value>,
 ) -> Result<(), ScimError> {
+    let mut merged: Vec<&'static Attribute> = Vec::new();
     for (name, value) in members {
         let Some(sub_attribute) = path.attribute.sub_attribute(&name) else {
             continue;
         };
-        if !sub_attribute.is_read_only() {
-            let sub_path = AttributePath {
-                sub_attribute: Some(sub_attribute),
-                ..*path
-            };
-            document.set(&sub_path, validate(sub_attribute, value)?);
+        if sub_attribute.is_read_only() {
+            continue;
         }
+        if merged.iter().any(|earlier| earlier.is(sub_attribute)) {
+            return Err(given_twice(path.attribute, sub_attribute));
+        }
+        merged.push(sub_attribute);
+        let sub_path = AttributePath {
+            sub_attribute: Some(sub_attribute),
+            ..*path
+        };
+        document.set(&sub_path, validate(sub_attribute, value)?);
     }
     Ok(())
-}
-
-/// A `$ref` that was not sent with a new `value` still points to the old one.
-fn drop_stale_references(before: &Document, after: &mut Document, resource_type: &ResourceType) {
-    for declared in resource_type
-        .declared()
-        .filter(|declared| !declared.attribute.multi_valued)
-    {
-        let path = |name| {
-            Some(AttributePath {
-                sub_attribute: Some(declared.attribute.sub_attribute(name)?),
-                ..declared.path()
-            })
-        };
-        let (Some(value), Some(reference)) = (path("value"), path("$ref")) else {
-            continue;
-        };
-        if before.get(&value) != after.get(&value)
-            && before.get(&reference) == after.get(&reference)
-        {
-            after.set(&reference, None);
-        }
-    }
-}
-
-fn remove(document: &mut Document, path: &AttributePath) {
-    match path.sub_attribute {
-        Some(sub_attribute) if path.attribute.multi_valued => {
-            let mut elements = take_elements(document, path);
-            for element in elements.iter_mut().filter_map(Value::as_object_mut) {
-                element.shift_remove(sub_attribute.name);
-            }
-            elements.retain(|element| {
-                element
-                    .as_object()
-                    .is_none_or(|members| !members.is_empty())
-            });
-            set_elements(document, path, elements);
-        }
-        _ => document.set(path, None),
-    }
 }
 
 /// A path such as `emails.type`, without a filter, means that sub-attribute of every value.
@@ -552,7 +591,10 @@ fn write_values(
         Some(sub_attribute) => validate(sub_attribute, value.clone())?,
         None => validate_element(attribute, value.clone())?,
     };
-    let Some(value) = validated else {
+    let cleared = cleared_members(attribute, value);
+    let Some(value) =
+        validated.or_else(|| (!cleared.is_empty()).then(|| Value::Object(Map::new())))
+    else {
         return Ok(());
     };
     let told_by_filter = dialect::element_from_filter(&values.filter);
@@ -572,9 +614,15 @@ fn write_values(
             }
             (None, Value::Object(content)) => {
                 if write == Write::Substitute {
-                    *members = told_by_filter.clone().unwrap_or_default();
+                    // What the filter tells stays, so that a repeated request finds it again.
+                    members.retain(|name, _| {
+                        told_by_filter
+                            .as_ref()
+                            .is_some_and(|told| told.contains_key(name))
+                    });
                 }
                 members.extend(content.clone());
+                members.retain(|name, _| !cleared.contains(&name.as_str()));
             }
             (None, _) => {}
         }
@@ -585,6 +633,15 @@ fn write_values(
     }
     keep_one_primary(&mut elements, &selected);
     put_elements(document, &values.path, elements)
+}
+
+/// Names of the sub-attributes that are given as null.
+fn cleared_members(attribute: &Attribute, value: &Value) -> Vec<&'static str> {
+    let members = value.as_object().into_iter().flatten();
+    members
+        .filter(|(_, value)| value.is_null())
+        .filter_map(|(name, _)| Some(attribute.sub_attribute(name)?.name))
+        .collect()
 }
 
 /// RFC 7644 table 9: a filter that selects nothing is `noTarget`.
@@ -607,12 +664,9 @@ fn clear_values(values: &ValuePath, elements: &mut Vec<Value>, selected: &[usize
         if !is_selected {
             return true;
         }
-        match (values.sub_attribute, element.as_object_mut()) {
-            (Some(sub_attribute), Some(members)) => {
-                members.shift_remove(sub_attribute.name);
-                !members.is_empty()
-            }
-            _ => false,
+        match values.sub_attribute {
+            Some(sub_attribute) => keeps_sense_without(element, sub_attribute),
+            None => false,
         }
     });
 }
@@ -712,8 +766,9 @@ fn set_elements(document: &mut Document, path: &AttributePath, elements: Vec<Val
 fn put_elements(
     document: &mut Document,
     path: &AttributePath,
-    elements: Vec<Value>,
+    mut elements: Vec<Value>,
 ) -> Result<(), ScimError> {
+    drop_repeated(&mut elements);
     check_elements(path.attribute, &elements)?;
     set_elements(document, path, elements);
     Ok(())

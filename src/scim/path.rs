@@ -90,10 +90,12 @@ pub fn resolve(text: &str, resource_type: &ResourceType) -> Result<Name, PathErr
     if text.len() > MAX_PATH_LENGTH {
         return Err(PathError::Malformed("it is too long"));
     }
-    let (urn, rest) = split_urn(text, resource_type);
-    if let (Urn::Of(schema), "") = (urn, rest) {
-        return Ok(Name::Schema(schema));
-    }
+    let (schema, rest) = match split_urn(text, resource_type) {
+        Urn::Alone(schema) => return Ok(Name::Schema(schema)),
+        Urn::Unknown => return Err(PathError::UnknownAttribute),
+        Urn::Of(schema, rest) => (Some(schema), rest),
+        Urn::None => (None, text),
+    };
     let (name, sub_name) = match rest.split_once('.') {
         Some((name, sub_name)) => (name, Some(sub_name)),
         None => (rest, None),
@@ -103,10 +105,9 @@ pub fn resolve(text: &str, resource_type: &ResourceType) -> Result<Name, PathErr
             "an attribute name is letters, digits, '-' and '_', at most one '.' between attribute and sub-attribute",
         ));
     }
-    let declared = match urn {
-        Urn::None => resource_type.attribute(name),
-        Urn::Of(schema) => resource_type.attribute_of(schema, name),
-        Urn::Unknown => None,
+    let declared = match schema {
+        None => resource_type.attribute(name),
+        Some(schema) => resource_type.attribute_of(schema, name),
     };
     let Declared {
         extension,
@@ -127,23 +128,25 @@ pub fn resolve(text: &str, resource_type: &ResourceType) -> Result<Name, PathErr
     }))
 }
 
-/// The URN before an attribute name.
-#[derive(Clone, Copy)]
-enum Urn {
+/// How a text begins.
+enum Urn<'t> {
+    /// Without a URN.
     None,
-    Of(&'static Schema),
+    /// It is the URN of a schema.
+    Alone(&'static Schema),
+    /// With the URN of a schema, and more behind it.
+    Of(&'static Schema, &'t str),
+    /// With a URN that is none of ours; where it ends nobody can tell.
     Unknown,
 }
 
-/// Splits a leading schema URN off. URNs hold dots and colons themselves, so the known ones are
-/// tried first; of an unknown one, everything to the last colon counts as URN. Behind a known one
-/// the rest is empty only if the URN stands alone.
-fn split_urn<'t>(text: &'t str, resource_type: &ResourceType) -> (Urn, &'t str) {
-    if !text
+/// Splits a leading schema URN off. URNs hold dots and colons themselves.
+fn split_urn<'t>(text: &'t str, resource_type: &ResourceType) -> Urn<'t> {
+    let starts_as_urn = text
         .get(..4)
-        .is_some_and(|start| start.eq_ignore_ascii_case("urn:"))
-    {
-        return (Urn::None, text);
+        .is_some_and(|start| start.eq_ignore_ascii_case("urn:"));
+    if !starts_as_urn {
+        return Urn::None;
     }
     for schema in resource_type.schemas() {
         let Some((urn, rest)) = text.split_at_checked(schema.id.len()) else {
@@ -152,18 +155,15 @@ fn split_urn<'t>(text: &'t str, resource_type: &ResourceType) -> (Urn, &'t str) 
         if !urn.eq_ignore_ascii_case(schema.id) {
             continue;
         }
+        if rest.is_empty() {
+            return Urn::Alone(schema);
+        }
         // Entra has been seen to join URN and attribute with a dot.
-        match rest.strip_prefix([':', '.']) {
-            Some("") => return (Urn::Unknown, ""),
-            Some(name) => return (Urn::Of(schema), name),
-            None if rest.is_empty() => return (Urn::Of(schema), ""),
-            None => {}
+        if let Some(name) = rest.strip_prefix([':', '.']) {
+            return Urn::Of(schema, name);
         }
     }
-    match text.rsplit_once(':') {
-        Some((_, name)) => (Urn::Unknown, name),
-        None => (Urn::None, text),
-    }
+    Urn::Unknown
 }
 
 /// `ATTRNAME` of RFC 7643 §2.1; `$ref` is the one name with a `$`.

@@ -72,12 +72,22 @@ impl Document {
         let Some(value) = validate(path.leaf(), value)? else {
             return Ok(());
         };
-        if self.get(&path).is_some() {
-            return Err(ScimError::invalid_syntax(format!(
-                "'{}' is given twice; send it once.",
-                path.leaf().name
-            )));
-        }
+        // `name` and `name.givenName` may come in any order, as long as they do not overlap.
+        let value = match (self.get(&path), value) {
+            (None, value) => value,
+            (Some(Value::Object(present)), Value::Object(added)) => {
+                let overlaps = |name: &&Attribute| {
+                    present.contains_key(name.name) && added.contains_key(name.name)
+                };
+                if let Some(twice) = path.attribute.sub_attributes.iter().find(overlaps) {
+                    return Err(given_twice(path.attribute, twice));
+                }
+                let mut merged = present.clone();
+                merged.extend(added);
+                Value::Object(merged)
+            }
+            _ => return Err(given_twice(path.attribute, path.leaf())),
+        };
         self.set(&path, Some(value));
         Ok(())
     }
@@ -99,8 +109,10 @@ impl Document {
             }
         };
         for (key, value) in members {
-            if let Some(declared) = resource_type.attribute_of(schema, &key) {
-                self.assign(declared.path(), value)?;
+            if let Ok(Name::Attribute(path)) =
+                resolve(&format!("{}:{key}", schema.id), resource_type)
+            {
+                self.assign(path, value)?;
             }
         }
         Ok(())
@@ -277,12 +289,35 @@ pub fn validate(attribute: &Attribute, value: Value) -> Result<Option<Value>, Sc
     let Value::Array(elements) = value else {
         return Err(wrong_type(attribute, "an array"));
     };
-    let elements = elements
+    let mut elements = elements
         .into_iter()
         .filter_map(|element| validate_element(attribute, element).transpose())
         .collect::<Result<Vec<_>, _>>()?;
+    drop_repeated(&mut elements);
     check_elements(attribute, &elements)?;
     Ok((!elements.is_empty()).then_some(Value::Array(elements)))
+}
+
+/// The refusal of an attribute, or a sub-attribute of it, that comes under two names.
+#[must_use]
+pub fn given_twice(attribute: &Attribute, sub_attribute: &Attribute) -> ScimError {
+    let name = if attribute.is(sub_attribute) {
+        attribute.name.to_owned()
+    } else {
+        format!("{}.{}", attribute.name, sub_attribute.name)
+    };
+    ScimError::invalid_syntax(format!("'{name}' is given twice; send it once."))
+}
+
+/// Drops values that are there already (RFC 7643 §2.4), so that repeated requests do not pile up.
+pub fn drop_repeated(elements: &mut Vec<Value>) {
+    let mut kept: Vec<Value> = Vec::with_capacity(elements.len());
+    for element in elements.drain(..) {
+        if !kept.contains(&element) {
+            kept.push(element);
+        }
+    }
+    *elements = kept;
 }
 
 /// Checks what concerns all values of a multi-valued attribute together: their number, and that
@@ -364,10 +399,7 @@ fn validate_complex(
             .insert(sub_attribute.name.to_owned(), value)
             .is_some()
         {
-            return Err(ScimError::invalid_syntax(format!(
-                "'{}.{}' is given twice; send it once.",
-                attribute.name, sub_attribute.name
-            )));
+            return Err(given_twice(attribute, sub_attribute));
         }
     }
     Ok((!validated.is_empty()).then_some(Value::Object(validated)))

@@ -1,5 +1,5 @@
-//! Whole conversations: `tests/data/conversations/**/*.json`, each a list of steps over the real
-//! router. `capture` takes values out of an answer by JSON pointer for later steps, as `{name}`.
+//! Whole conversations: `tests/data/conversations` by subject, `tests/data/idp` by the client that
+//! leads them; each file is a list of steps over the real router. `capture` takes values out of an answer by JSON pointer for later steps, as `{name}`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,15 @@ use crate::support::{Call, Client, World, assert_none, data_path, differences};
 async fn every_conversation_goes_as_written() {
     let mut files = Vec::new();
     collect(&data_path("conversations"), &mut files);
-    assert!(files.len() > 10, "only {} conversations found", files.len());
+    collect(&data_path("idp"), &mut files);
+    assert!(files.len() > 50, "only {} conversations found", files.len());
     let mut failures = Vec::new();
     for file in files {
-        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        let name = file
+            .strip_prefix(data_path(""))
+            .unwrap()
+            .display()
+            .to_string();
         let text = std::fs::read_to_string(&file).unwrap();
         let conversation: Value =
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));

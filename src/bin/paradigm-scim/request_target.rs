@@ -10,10 +10,16 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, BufMut as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A stream whose request lines are repaired while they are read.
+/// Longest request line that is waited for; hyper refuses a longer one.
+const MAX_LINE: usize = 64 * 1024;
+
+/// A stream whose request lines are repaired while they are read. Requests that are sent before
+/// the one before them is answered are passed on as they are.
 pub(crate) struct Repaired<S> {
     stream: S,
-    /// What was repaired and is not handed on yet.
+    /// Whether the next byte begins a request: at the start, and after an answer.
+    at_request: bool,
+    /// What was read and is not handed on yet.
     pending: BytesMut,
 }
 
@@ -21,6 +27,7 @@ impl<S> Repaired<S> {
     pub(crate) fn new(stream: S) -> Self {
         Self {
             stream,
+            at_request: true,
             pending: BytesMut::new(),
         }
     }
@@ -32,15 +39,21 @@ impl<S: AsyncRead + Unpin> AsyncRead for Repaired<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        while self.at_request {
+            let mut chunk = [0; 4096];
+            let mut chunk = ReadBuf::new(&mut chunk);
+            ready!(Pin::new(&mut self.stream).poll_read(context, &mut chunk))?;
+            self.pending.put_slice(chunk.filled());
+            let is_complete = self.pending.windows(2).skip(1).any(|pair| pair == b"\r\n");
+            if is_complete || chunk.filled().is_empty() || self.pending.len() > MAX_LINE {
+                self.at_request = false;
+                if let Some(repaired) = repaired(&self.pending) {
+                    self.pending = repaired;
+                }
+            }
+        }
         if self.pending.is_empty() {
-            let before = buffer.filled().len();
-            ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-            let read = buffer.filled().get(before..).unwrap_or_default();
-            let Some(repaired) = repaired(read) else {
-                return Poll::Ready(Ok(()));
-            };
-            buffer.set_filled(before);
-            self.pending = repaired;
+            return Pin::new(&mut self.stream).poll_read(context, buffer);
         }
         let length = self.pending.len().min(buffer.remaining());
         buffer.put_slice(self.pending.get(..length).unwrap_or_default());
@@ -55,6 +68,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Repaired<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.at_request = self.pending.is_empty();
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -67,8 +81,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Repaired<S> {
     }
 }
 
-/// The bytes with a repaired request line, if they begin with one that needs it. A JSON body never
-/// looks like a request line, so bytes in the middle of one are left alone.
+/// The bytes with a repaired request line, if they begin with one that needs it.
 fn repaired(bytes: &[u8]) -> Option<BytesMut> {
     let end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
     let (line, rest) = bytes.split_at_checked(end)?;
@@ -76,9 +89,8 @@ fn repaired(bytes: &[u8]) -> Option<BytesMut> {
     let version_start = line.iter().rposition(|byte| *byte == b' ')?;
     let (method, version) = (line.get(..method_end)?, line.get(version_start..)?);
     let target = line.get(method_end + 1..version_start)?;
-    let is_request_line = method.iter().all(u8::is_ascii_uppercase)
-        && target.starts_with(b"/")
-        && version.starts_with(b" HTTP/1.");
+    let is_request_line =
+        method.iter().all(u8::is_ascii_uppercase) && version.starts_with(b" HTTP/1.");
     if !is_request_line || !target.iter().copied().any(must_be_encoded) {
         return None;
     }
@@ -97,11 +109,12 @@ fn repaired(bytes: &[u8]) -> Option<BytesMut> {
     Some(repaired)
 }
 
-/// Visible characters and the space, where RFC 3986 allows neither raw; the rest is left to hyper.
+/// Visible characters and the space, where a request target has none of them raw; the rest is left
+/// to hyper.
 fn must_be_encoded(byte: u8) -> bool {
     matches!(
         byte,
-        b' ' | b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'
+        b' ' | b'"' | b'#' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'
     )
 }
 
@@ -122,6 +135,7 @@ mod tests {
             b"\r\n",
             b"",
             b"no /\" HTTP/1.1\r\n",
+            b"GET /\" FTP/1.1\r\n",
         ] {
             assert!(repaired(untouched).is_none());
         }

@@ -1,7 +1,6 @@
 //! Tokens of a filter. Every token knows where it began.
 
-use super::FilterError;
-use super::parser::position;
+use super::{FilterError, position};
 
 /// A piece of a filter.
 #[derive(Debug, Clone, PartialEq, Eq)]

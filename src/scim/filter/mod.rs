@@ -143,3 +143,10 @@ impl FilterError {
         matches!(self, Self::UnknownAttribute { .. })
     }
 }
+
+/// Position of a byte offset in characters, counted from 1.
+fn position(text: &str, offset: usize) -> usize {
+    text.get(..offset)
+        .map_or(0, |before| before.chars().count())
+        + 1
+}

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::lexer::{Token, tokens};
-use super::{Filter, FilterError, MAX_FILTER_DEPTH, MAX_FILTER_LENGTH, Operator, Scope};
+use super::{Filter, FilterError, MAX_FILTER_DEPTH, MAX_FILTER_LENGTH, Operator, Scope, position};
 use crate::scim::compare;
 use crate::scim::dialect;
 use crate::scim::path::{self, AttributePath, Name, PathError};
@@ -340,13 +340,6 @@ fn check(
         }
         _ => Ok(()),
     }
-}
-
-/// Position of a byte offset in characters, counted from 1.
-pub(super) fn position(text: &str, offset: usize) -> usize {
-    text.get(..offset)
-        .map_or(0, |before| before.chars().count())
-        + 1
 }
 
 fn one_or(mut parts: Vec<Filter>, join: fn(Vec<Filter>) -> Filter) -> Filter {
