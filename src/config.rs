@@ -8,6 +8,9 @@ pub const ACTIVATION_VARIABLE: &str = "SCIM_INSTANCE_ACTIVATION";
 pub const TABLE_VARIABLE: &str = "SCIM_TABLE";
 /// Scheme and host that clients use, such as `https://paradigm.lighton.ai`.
 pub const PUBLIC_URL_VARIABLE: &str = "SCIM_PUBLIC_URL";
+/// Another endpoint with DynamoDB's API; empty for DynamoDB itself. The SDK has a variable of its
+/// own for it, but panics if that is empty, as a template's parameter may be.
+pub const ENDPOINT_VARIABLE: &str = "SCIM_DYNAMODB_ENDPOINT_URL";
 /// The table's name where none is configured.
 pub const DEFAULT_TABLE: &str = "paradigm-scim";
 /// Where all routes are, below the public URL.

@@ -20,7 +20,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 
-use crate::config::{DEFAULT_TABLE, TABLE_VARIABLE};
+use crate::config::{DEFAULT_TABLE, ENDPOINT_VARIABLE, TABLE_VARIABLE};
 use crate::directory::KeyId;
 use backoff::Backoff;
 use item::Item;
@@ -73,7 +73,9 @@ impl Store {
     /// A store where the environment points to.
     pub async fn from_env() -> Self {
         let table = std::env::var(TABLE_VARIABLE).unwrap_or_else(|_| DEFAULT_TABLE.to_owned());
-        Self::new(&Self::config_from_env(None).await, &table)
+        let endpoint_url = std::env::var(ENDPOINT_VARIABLE).ok();
+        let endpoint_url = endpoint_url.as_deref().filter(|url| !url.is_empty());
+        Self::new(&Self::config_from_env(endpoint_url).await, &table)
     }
 
     /// Opens the connection to DynamoDB before the first request needs it, by a read that every
