@@ -112,7 +112,7 @@ fn binary(handler: &str) -> &'static str {
 async fn every_event_is_answered_as_written_beside_it() {
     let dynamodb = DynamoDb::start();
     let environment = [
-        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url.as_str()),
+        ("SCIM_DYNAMODB_ENDPOINT_URL", dynamodb.url.as_str()),
         ("AWS_REGION", "eu-west-3"),
         ("AWS_ACCESS_KEY_ID", "demo"),
         ("AWS_SECRET_ACCESS_KEY", "demo"),
@@ -263,6 +263,7 @@ async fn a_handler_serves_its_own_routes_only() {
     let environment = [
         ("SCIM_INSTANCE_ACTIVATION", "True"),
         ("AWS_REGION", "eu-west-3"),
+        ("SCIM_DYNAMODB_ENDPOINT_URL", ""),
     ];
     // Discovery is public and reads nothing, so this handler needs no store to refuse.
     let lambda = Lambda::start(binary("schemas"), &environment).await;
