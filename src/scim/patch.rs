@@ -768,6 +768,11 @@ fn put_elements(
     path: &AttributePath,
     mut elements: Vec<Value>,
 ) -> Result<(), ScimError> {
+    elements.retain(|element| {
+        element
+            .as_object()
+            .is_none_or(|members| !members.is_empty())
+    });
     drop_repeated(&mut elements);
     check_elements(path.attribute, &elements)?;
     set_elements(document, path, elements);
