@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 
 use paradigm_scim::api::route::{Handler, Match, ROUTES, find};
 use serde_json::{Value, json};
@@ -121,9 +122,19 @@ async fn every_event_is_answered_as_written_beside_it() {
     ];
     let mut failures = Vec::new();
     for case in cases() {
-        let lambda = Lambda::start(binary(&case.handler), &environment).await;
-        let (outcome, log) = lambda.invoke(&case.event).await;
         let name = &case.name;
+        let started = Instant::now();
+        let lambda = Lambda::start(binary(&case.handler), &environment).await;
+        let ready = started.elapsed().as_millis();
+        let (outcome, log) = lambda.invoke(&case.event).await;
+        let ended = started.elapsed().as_millis();
+        // Shown by --nocapture: event, status, start and whole time.
+        if let Outcome::Answered(answer) = &outcome {
+            println!(
+                "{name:<40} {} {ready:>4} ms {ended:>4} ms",
+                answer["statusCode"]
+            );
+        }
         if log.contains("\"level\":\"ERROR\"") || log.contains("panicked") {
             failures.push(format!("{name} logged: {log}"));
         }
