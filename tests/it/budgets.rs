@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use paradigm_scim::store::Store;
-use paradigm_scim::store::embedded::Embedded;
 use serde_json::json;
 
-use crate::support::{Answer, Call, World, encode};
+use crate::support::{Answer, Call, World, encode, store_through};
 
 /// Operations in the order of their names, with their number.
 type Calls = BTreeMap<String, usize>;
@@ -33,18 +32,12 @@ impl HttpConnector for Counting {
 
 async fn counted_store() -> (Store, Arc<Mutex<Calls>>) {
     let calls = Arc::new(Mutex::new(Calls::new()));
-    let config = Embedded::in_memory().unwrap().config();
-    let client = config.http_client().unwrap();
     let counted = Arc::clone(&calls);
-    let counting = http_client_fn(move |settings, components| {
-        SharedHttpConnector::new(Counting {
-            inner: client.http_connector(settings, components),
-            calls: Arc::clone(&counted),
-        })
-    });
-    let config = config.into_builder().http_client(counting).build();
-    let store = Store::new(&config, "test");
-    store.ensure_table().await.unwrap();
+    let store = store_through(move |inner| Counting {
+        inner,
+        calls: Arc::clone(&counted),
+    })
+    .await;
     (store, calls)
 }
 

@@ -4,17 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
-use paradigm_scim::store::Store;
-use paradigm_scim::store::embedded::Embedded;
 use serde_json::json;
 
-use crate::support::World;
+use crate::support::{World, store_through};
 
 /// What happens to a request to DynamoDB.
 #[derive(Debug, Clone, Copy)]
@@ -66,18 +64,13 @@ impl HttpConnector for Faulty {
 /// A world in which a fault can be switched on for so many requests.
 async fn world(fault: Fault) -> (World, Arc<AtomicUsize>) {
     let left = Arc::new(AtomicUsize::new(0));
-    let config = Embedded::in_memory().unwrap().config();
-    let client = config.http_client().unwrap();
     let switch = Arc::clone(&left);
-    let faulty = http_client_fn(move |settings, components| {
-        SharedHttpConnector::new(Faulty {
-            inner: client.http_connector(settings, components),
-            fault,
-            left: Arc::clone(&switch),
-        })
-    });
-    let store = Store::new(&config.into_builder().http_client(faulty).build(), "test");
-    store.ensure_table().await.unwrap();
+    let store = store_through(move |inner| Faulty {
+        inner,
+        fault,
+        left: Arc::clone(&switch),
+    })
+    .await;
     (World::on(store), left)
 }
 

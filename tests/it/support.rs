@@ -4,6 +4,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use aws_smithy_runtime_api::client::http::{
+    HttpClient as _, HttpConnector, SharedHttpConnector, http_client_fn,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jiff::{SignedDuration, Timestamp};
 use paradigm_scim::api::Service;
@@ -23,6 +26,20 @@ pub(crate) const ORIGIN: &str = "https://scim.example.com";
 /// A store on a new embedded database.
 pub(crate) async fn in_memory() -> Store {
     Embedded::in_memory().unwrap().store("test").await.unwrap()
+}
+
+/// A store on a new embedded database whose requests pass through a connector of the test's.
+pub(crate) async fn store_through<C: HttpConnector + 'static>(
+    connector: impl Fn(SharedHttpConnector) -> C + Send + Sync + 'static,
+) -> Store {
+    let config = Embedded::in_memory().unwrap().config();
+    let client = config.http_client().unwrap();
+    let through = http_client_fn(move |settings, components| {
+        SharedHttpConnector::new(connector(client.http_connector(settings, components)))
+    });
+    let store = Store::new(&config.into_builder().http_client(through).build(), "test");
+    store.ensure_table().await.unwrap();
+    store
 }
 
 /// A clock that stands still until it is told to move.

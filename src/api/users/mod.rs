@@ -2,8 +2,8 @@
 
 mod list;
 
-use http::StatusCode;
 use http::header::{IF_MATCH, IF_NONE_MATCH};
+use http::{HeaderName, StatusCode};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -38,18 +38,10 @@ pub(super) async fn get(exchange: &Exchange<'_>, caller: Caller) -> Result<Respo
         .user(caller.company, user_id(exchange)?)
         .await?
         .ok_or_else(no_such_user)?;
-    let request = exchange.request;
-    let is_named = |header: &str| etag::names_version(header, user.version);
-    if request
-        .header(IF_MATCH)
-        .is_some_and(|header| !is_named(&header))
-    {
+    if names_current(exchange, IF_MATCH, &user) == Some(false) {
         return Err(ScimError::precondition_failed());
     }
-    if request
-        .header(IF_NONE_MATCH)
-        .is_some_and(|header| is_named(&header))
-    {
+    if names_current(exchange, IF_NONE_MATCH, &user) == Some(true) {
         return Ok(Response::not_modified(&etag::of_version(user.version)));
     }
     Ok(found(exchange, StatusCode::OK, &user, &projection))
@@ -127,18 +119,18 @@ fn no_such_user() -> ScimError {
 
 /// `If-Match` and, for a change, `If-None-Match` (RFC 9110 §13.1.1, §13.1.2).
 fn check_preconditions(exchange: &Exchange<'_>, user: &User) -> Result<(), ScimError> {
-    let is_named = |header: &str| etag::names_version(header, user.version);
-    let request = exchange.request;
-    let is_unmatched = request
-        .header(IF_MATCH)
-        .is_some_and(|header| !is_named(&header));
-    let is_excluded = request
-        .header(IF_NONE_MATCH)
-        .is_some_and(|header| is_named(&header));
+    let is_unmatched = names_current(exchange, IF_MATCH, user) == Some(false);
+    let is_excluded = names_current(exchange, IF_NONE_MATCH, user) == Some(true);
     if is_unmatched || is_excluded {
         return Err(ScimError::precondition_failed());
     }
     Ok(())
+}
+
+/// Whether a conditional header names the user's version; `None` if it was not sent.
+fn names_current(exchange: &Exchange<'_>, header: HeaderName, user: &User) -> Option<bool> {
+    let tags = exchange.request.header(header)?;
+    Some(etag::names_version(&tags, user.version))
 }
 
 /// A user as clients see them, complete.

@@ -7,9 +7,9 @@ use clap::Args;
 use paradigm_scim::config::{DEFAULT_TABLE, TABLE_VARIABLE};
 use paradigm_scim::store::embedded::Embedded;
 use paradigm_scim::telemetry;
-use tokio::net::TcpListener;
 
 use crate::output::line;
+use crate::serve::listen;
 use crate::signal::end_signal;
 use crate::{Failure, demo, open};
 
@@ -43,9 +43,7 @@ impl DynamoDb {
         } else {
             None
         };
-        let listener = TcpListener::bind(self.listen)
-            .await
-            .map_err(|error| format!("cannot listen on {}: {error}", self.listen))?;
+        let listener = listen(self.listen).await?;
         line(&format!("DynamoDB: http://{}", listener.local_addr()?))?;
         line(&format!("Table: {}", self.table))?;
         if let Some(token) = token {

@@ -54,9 +54,7 @@ impl Serve {
     pub(crate) async fn run(&self) -> Result<(), Failure> {
         telemetry::log_to_terminal();
         let store = self.open().await?;
-        let listener = TcpListener::bind(self.listen)
-            .await
-            .map_err(|error| format!("cannot listen on {}: {error}", self.listen))?;
+        let listener = listen(self.listen).await?;
         let address = listener.local_addr()?;
         let mut config = Config::from_env();
         if let Some(url) = &self.public_url {
@@ -107,6 +105,13 @@ impl Serve {
         }
         Ok(())
     }
+}
+
+/// Takes an address and port, or says why not.
+pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("cannot listen on {address}: {error}").into())
 }
 
 /// Serves connections until Ctrl-C or SIGTERM, then lets the requests under way end.

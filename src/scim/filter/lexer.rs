@@ -34,7 +34,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token<'_>, usize)>, FilterError>
             ')' => (Token::Close, 1),
             '[' => (Token::OpenBracket, 1),
             ']' => (Token::CloseBracket, 1),
-            '"' => string(rest, position(text, offset))?,
+            '"' => string(text, offset)?,
             _ => {
                 let length = rest
                     .find(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | '[' | ']' | '"'))
@@ -47,7 +47,12 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token<'_>, usize)>, FilterError>
     }
 }
 
-fn string(rest: &str, position: usize) -> Result<(Token<'_>, usize), FilterError> {
+fn string(text: &str, offset: usize) -> Result<(Token<'_>, usize), FilterError> {
+    let rest = text.get(offset..).unwrap_or_default();
+    let syntax = |message| FilterError::Syntax {
+        message,
+        position: position(text, offset),
+    };
     let mut escaped = false;
     let end = rest
         .char_indices()
@@ -58,14 +63,9 @@ fn string(rest: &str, position: usize) -> Result<(Token<'_>, usize), FilterError
             closes
         })
         .map(|(end, _)| end + 1)
-        .ok_or(FilterError::Syntax {
-            message: "a string is not closed",
-            position,
-        })?;
+        .ok_or_else(|| syntax("a string is not closed"))?;
     let literal = rest.get(..end).unwrap_or(rest);
-    let text = serde_json::from_str(literal).map_err(|_| FilterError::Syntax {
-        message: "a string is not a valid JSON string",
-        position,
-    })?;
-    Ok((Token::String(text), end))
+    let unescaped =
+        serde_json::from_str(literal).map_err(|_| syntax("a string is not a valid JSON string"))?;
+    Ok((Token::String(unescaped), end))
 }
