@@ -7,6 +7,9 @@
 pub mod api;
 /// Configuration from the environment, and the clock.
 pub mod config;
+/// Conversations with a SCIM endpoint as data, for the simulator and the tests.
+#[cfg(feature = "local")]
+pub mod conversation;
 /// Paradigm's own rules: companies, the lifecycle of users, permissions, API keys, audit.
 pub mod directory;
 /// API Gateway's events: the only place that knows `lambda_http`.

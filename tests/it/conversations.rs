@@ -1,12 +1,12 @@
 //! Whole conversations: `tests/data/conversations` by subject, `tests/data/idp` by the client that
 //! leads them; each file is a list of steps over the real router. `capture` takes values out of an answer by JSON pointer for later steps, as `{name}`.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use paradigm_scim::conversation::{Variables, capture, differences, filled_in};
 use serde_json::Value;
 
-use crate::support::{Call, Client, World, assert_none, data_path, differences};
+use crate::support::{Call, Client, World, assert_none, data_path};
 
 #[tokio::test]
 async fn every_conversation_goes_as_written() {
@@ -26,7 +26,7 @@ async fn every_conversation_goes_as_written() {
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
         let world = World::new().await;
         let client = world.client().await;
-        let mut variables = BTreeMap::from([("token".to_owned(), client.token.clone())]);
+        let mut variables = Variables::from([("token".to_owned(), client.token.clone())]);
         for (index, step) in conversation["steps"].as_array().unwrap().iter().enumerate() {
             let found = run(&client, step, &mut variables).await;
             failures.extend(
@@ -54,12 +54,8 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-async fn run(
-    client: &Client<'_>,
-    step: &Value,
-    variables: &mut BTreeMap<String, String>,
-) -> Vec<String> {
-    let step = substituted(step, variables);
+async fn run(client: &Client<'_>, step: &Value, variables: &mut Variables) -> Vec<String> {
+    let step = filled_in(step, variables);
     let method = step["method"].as_str().unwrap();
     let mut call = Call::new(method, step["path"].as_str().unwrap())
         .query(step["query"].as_str().unwrap_or_default());
@@ -86,11 +82,12 @@ async fn run(
     }
     for (name, value) in expect["headers"].as_object().into_iter().flatten() {
         let actual = answer.header(name).map_or(Value::Null, Value::from);
-        differences(value, &actual, name, &mut failures);
+        let found = differences(value, &actual);
+        failures.extend(found.iter().map(|found| format!("{name}{found}")));
     }
     let body = answer.body.clone().unwrap_or_default();
     if let Some(expected) = expect.get("body") {
-        differences(expected, &body, "", &mut failures);
+        failures.extend(differences(expected, &body));
     }
     for pointer in expect["absent"].as_array().into_iter().flatten() {
         let pointer = pointer.as_str().unwrap();
@@ -98,36 +95,8 @@ async fn run(
             failures.push(format!("{pointer} is there"));
         }
     }
-    for (name, pointer) in step["capture"].as_object().into_iter().flatten() {
-        match body
-            .pointer(pointer.as_str().unwrap())
-            .and_then(Value::as_str)
-        {
-            Some(value) => {
-                variables.insert(name.clone(), value.to_owned());
-            }
-            None => failures.push(format!("nothing to capture as {name}")),
-        }
+    if let Some(pointers) = step["capture"].as_object() {
+        failures.extend(capture(pointers, &body, variables).err());
     }
     failures
-}
-
-fn substituted(value: &Value, variables: &BTreeMap<String, String>) -> Value {
-    match value {
-        Value::String(text) => {
-            let replaced = variables.iter().fold(text.clone(), |text, (name, value)| {
-                text.replace(&format!("{{{name}}}"), value)
-            });
-            Value::String(replaced)
-        }
-        Value::Array(values) => values
-            .iter()
-            .map(|value| substituted(value, variables))
-            .collect(),
-        Value::Object(members) => members
-            .iter()
-            .map(|(name, value)| (name.clone(), substituted(value, variables)))
-            .collect(),
-        value => value.clone(),
-    }
 }

@@ -1,9 +1,10 @@
 //! Bodies of POST and PUT (RFC 7643 §2-§4): `tests/data/documents.json`, each case a body with
 //! what is stored of it, or the refusal. Every case runs by POST and by PUT.
 
+use paradigm_scim::conversation::differences;
 use serde_json::{Value, json};
 
-use crate::support::{World, assert_none, data, differences};
+use crate::support::{World, assert_none, data};
 
 #[tokio::test]
 async fn every_document_is_stored_or_refused_as_it_should() {
@@ -65,8 +66,7 @@ fn check(
         failures.push(format!("{about}: {status} {body}"));
         return;
     }
-    let mut found = Vec::new();
-    differences(&case["stored"], &body, "", &mut found);
+    let mut found = differences(&case["stored"], &body);
     for name in case["dropped"].as_array().into_iter().flatten() {
         if body.get(name.as_str().unwrap()).is_some() {
             found.push(format!("{name} is there"));

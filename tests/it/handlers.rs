@@ -8,11 +8,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use paradigm_scim::api::route::{Handler, Match, ROUTES, find};
+use paradigm_scim::conversation::differences;
 use serde_json::{Value, json};
 use yaml_rust2::YamlLoader;
 
 use crate::runtime_api::{Lambda, Outcome};
-use crate::support::{assert_none, differences};
+use crate::support::assert_none;
 
 /// An embedded DynamoDB with demo data, as a process; ended when dropped.
 struct DynamoDb {
@@ -141,8 +142,7 @@ async fn every_event_is_answered_as_written_beside_it() {
         match outcome {
             Outcome::Failed(reason) => failures.push(format!("{name} failed: {reason}\n{log}")),
             Outcome::Answered(answer) => {
-                let mut found = Vec::new();
-                differences(&case.expected, &readable(&answer), "", &mut found);
+                let found = differences(&case.expected, &readable(&answer));
                 failures.extend(
                     found
                         .into_iter()

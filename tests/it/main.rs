@@ -25,4 +25,6 @@ mod limits;
 mod patches;
 mod program;
 mod runtime_api;
+mod serve;
+mod simulate;
 mod support;

@@ -2,9 +2,10 @@
 //! of `{about, user, operations}` with the members `after`, or the refusal. `null` in `after`
 //! stands for an attribute that must be gone.
 
+use paradigm_scim::conversation::differences;
 use serde_json::{Map, Value, json};
 
-use crate::support::{World, assert_none, data, data_path, differences};
+use crate::support::{World, assert_none, data, data_path};
 
 #[tokio::test]
 async fn every_patch_does_what_it_should() {
@@ -46,9 +47,8 @@ async fn every_patch_does_what_it_should() {
                 failures.push(format!("{about}: {} {:?}", answer.status, answer.body));
                 continue;
             }
-            let mut found = Vec::new();
             let (gone, kept) = split(&case["after"]);
-            differences(&kept, now.json(), "", &mut found);
+            let mut found = differences(&kept, now.json());
             for name in gone {
                 if now.json().get(&name).is_some() {
                     found.push(format!("{name} is still there"));

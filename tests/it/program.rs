@@ -1,101 +1,13 @@
 //! The program as its users run it: `serve` and the commands, on one store.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_paradigm-scim");
-
-/// A running `serve`; ended when dropped.
-struct Serve {
-    process: Child,
-    lines: Vec<String>,
-    /// Kept open, so that the program can go on writing.
-    _stdout: BufReader<ChildStdout>,
-}
-
-impl Serve {
-    fn start(arguments: &[&str], activation: Option<&str>) -> Self {
-        let mut command = Command::new(PROGRAM);
-        command
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .args(arguments)
-            .env_remove("SCIM_INSTANCE_ACTIVATION")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        if let Some(value) = activation {
-            command.env("SCIM_INSTANCE_ACTIVATION", value);
-        }
-        let mut process = command.spawn().unwrap();
-        let mut stdout = BufReader::new(process.stdout.take().unwrap());
-        let mut lines = Vec::new();
-        for _ in 0..2 {
-            let mut line = String::new();
-            stdout.read_line(&mut line).unwrap();
-            lines.push(line.trim_end().to_owned());
-        }
-        Self {
-            process,
-            lines,
-            _stdout: stdout,
-        }
-    }
-
-    fn line(&self, start: &str) -> Option<&str> {
-        self.lines.iter().find_map(|line| line.strip_prefix(start))
-    }
-
-    fn base_url(&self) -> &str {
-        let url = self.line("Tenant URL: ").unwrap();
-        url.strip_suffix("/?aadOptscim062020").unwrap()
-    }
-
-    fn token(&self) -> &str {
-        self.line("Secret token: ").unwrap()
-    }
-
-    /// Sends a request and returns status and body.
-    fn send(&self, method: &str, path: &str, token: &str, body: &Value) -> (u16, Value) {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .build()
-            .into();
-        let request = ureq::http::Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.base_url()))
-            .header("authorization", format!("Bearer {token}"))
-            .header("content-type", "application/scim+json")
-            .body(body.to_string())
-            .unwrap();
-        let mut response = agent.run(request).unwrap();
-        let text = response.body_mut().read_to_string().unwrap();
-        let body = serde_json::from_str(&text).unwrap_or_default();
-        (response.status().as_u16(), body)
-    }
-
-    fn get(&self, path: &str, token: &str) -> (u16, Value) {
-        self.send("GET", path, token, &Value::Null)
-    }
-
-    fn signal(mut self, signal: &str) -> ExitStatus {
-        let status = Command::new("kill")
-            .args([signal, &self.process.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(status.success());
-        self.process.wait().unwrap()
-    }
-}
-
-impl Drop for Serve {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+use crate::serve::{PROGRAM, Serve};
 
 /// Runs a command on a store and returns what it printed.
 #[track_caller]

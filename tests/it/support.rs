@@ -387,29 +387,6 @@ pub(crate) fn data_path(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// Where `actual` is not what `expected` asks for: objects may hold more members, arrays have the
-/// same length, `"{any}"` stands for any value but null.
-pub(crate) fn differences(expected: &Value, actual: &Value, at: &str, found: &mut Vec<String>) {
-    match (expected, actual) {
-        (Value::String(text), actual) if text == "{any}" && !actual.is_null() => {}
-        (Value::Object(expected), Value::Object(actual)) => {
-            for (name, expected) in expected {
-                match actual.get(name) {
-                    Some(actual) => differences(expected, actual, &format!("{at}/{name}"), found),
-                    None => found.push(format!("{at}/{name} is missing")),
-                }
-            }
-        }
-        (Value::Array(expected), Value::Array(actual)) if expected.len() == actual.len() => {
-            for (index, (expected, actual)) in expected.iter().zip(actual).enumerate() {
-                differences(expected, actual, &format!("{at}/{index}"), found);
-            }
-        }
-        _ if expected == actual => {}
-        _ => found.push(format!("{at} is {actual}, not {expected}")),
-    }
-}
-
 /// Fails with all messages, if there are any.
 #[track_caller]
 pub(crate) fn assert_none(failures: &[String]) {

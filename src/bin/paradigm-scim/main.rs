@@ -10,6 +10,7 @@ mod output;
 mod request_target;
 mod serve;
 mod signal;
+mod simulate;
 mod user;
 
 use std::process::ExitCode;
@@ -46,6 +47,8 @@ enum Command {
     /// Create, list and revoke API keys
     #[command(subcommand)]
     Key(key::Key),
+    /// Play an identity provider against a SCIM endpoint, and report what it would get
+    Simulate(simulate::Simulate),
 }
 
 #[tokio::main]
@@ -56,6 +59,7 @@ async fn main() -> ExitCode {
         Command::Company(company) => company.run().await,
         Command::User(user) => user.run().await,
         Command::Key(key) => key.run().await,
+        Command::Simulate(simulate) => simulate.run().await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,172 @@
+//! What the simulation tells.
+
+use serde_json::json;
+
+use super::player::{Outcome, Played};
+use crate::Failure;
+use crate::output::line;
+
+/// Most steps that are explained in the readable report; the others look alike.
+const EXPLAINED: usize = 10;
+
+/// What was played, and what is left of it on the server.
+pub(super) struct Report {
+    /// Whether the provider would have begun to provision.
+    pub(super) connects: bool,
+    /// Whether it was told to end early.
+    pub(super) is_cut_short: bool,
+    pub(super) played: Vec<Played>,
+    /// Users that could not be removed, and why.
+    pub(super) left_behind: Vec<String>,
+}
+
+impl Report {
+    fn count(&self, outcome: Outcome) -> usize {
+        let matching = self
+            .played
+            .iter()
+            .filter(|played| played.outcome == outcome);
+        matching.count()
+    }
+
+    /// Prints the report as one JSON object.
+    pub(super) fn print_json(&self) -> Result<(), Failure> {
+        let report = json!({
+            "passed": self.count(Outcome::Passed),
+            "warned": self.count(Outcome::Warned),
+            "failed": self.count(Outcome::Failed),
+            "skipped": self.count(Outcome::Skipped),
+            "refusal": self.refusal(),
+            "isCutShort": self.is_cut_short,
+            "leftBehind": self.left_behind,
+            "steps": self.played,
+        });
+        line(&serde_json::to_string_pretty(&report)?)
+    }
+
+    /// Prints a line for each step, all users together, and explains what did not pass.
+    pub(super) fn print(&self) -> Result<(), Failure> {
+        let mut names: Vec<&str> = Vec::new();
+        for played in &self.played {
+            if !names.contains(&played.step.as_str()) {
+                names.push(&played.step);
+            }
+        }
+        let width = names.iter().map(|name| name.chars().count()).max();
+        for name in names {
+            let of_step: Vec<&Played> = self
+                .played
+                .iter()
+                .filter(|played| played.step == name)
+                .collect();
+            line(&summary(name, width.unwrap_or_default(), &of_step))?;
+        }
+        self.explain()?;
+        if let Some(refusal) = self.refusal() {
+            line(&format!("\nThe provider would go no further: {refusal}"))?;
+        }
+        if self.is_cut_short {
+            line("\nEnded early.")?;
+        }
+        for left in &self.left_behind {
+            line(&format!("\nLeft behind: {left}"))?;
+        }
+        let counts = [
+            (Outcome::Passed, "passed"),
+            (Outcome::Warned, "warned"),
+            (Outcome::Failed, "failed"),
+            (Outcome::Skipped, "skipped"),
+        ]
+        .map(|(outcome, word)| format!("{} {word}", self.count(outcome)));
+        line(&format!("\n{}", counts.join(", ")))
+    }
+
+    /// Why the provider does not get as far as its first user, if so.
+    fn refusal(&self) -> Option<String> {
+        let last = self.played.last().filter(|_| !self.connects)?;
+        Some(match last.status {
+            None => "the endpoint cannot be reached.".to_owned(),
+            Some(300..=399) => {
+                "the endpoint redirects, which no provider follows; correct the URL.".to_owned()
+            }
+            Some(401) => "the endpoint does not accept the token.".to_owned(),
+            Some(403) => format!("the endpoint refuses every request: {}", last.got),
+            Some(404) => "there is no SCIM endpoint at this URL.".to_owned(),
+            Some(_) => "the endpoint does not answer as a SCIM service provider.".to_owned(),
+        })
+    }
+
+    fn explain(&self) -> Result<(), Failure> {
+        let explained: Vec<&Played> = self
+            .played
+            .iter()
+            .filter(|played| played.means.is_some())
+            .collect();
+        for played in explained.iter().take(EXPLAINED) {
+            let user = played.user.map(|user| format!(", user {user}"));
+            line(&format!("\n{}{}", played.step, user.unwrap_or_default()))?;
+            line(&format!("  request   {} {}", played.method, played.url))?;
+            if let Some(body) = &played.body {
+                line(&format!("            {body}"))?;
+            }
+            line(&format!("  expected  {}", played.expected))?;
+            line(&format!("  got       {}", played.got))?;
+            line(&format!(
+                "  means     {}",
+                played.means.as_deref().unwrap_or_default()
+            ))?;
+        }
+        match explained.len().checked_sub(EXPLAINED) {
+            Some(more) if more > 0 => line(&format!("\nand {more} more; see --json")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Why the program must not end with success, if so.
+    pub(super) fn verdict(&self) -> Result<(), Failure> {
+        let failed = self.count(Outcome::Failed);
+        if failed > 0 {
+            Err(format!("{failed} of {} steps failed", self.played.len()).into())
+        } else if !self.left_behind.is_empty() {
+            Err("some of the simulated users could not be removed".into())
+        } else if self.is_cut_short {
+            Err("the simulation was ended before it was over".into())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// One line: outcome, step, statuses, slowest answer.
+fn summary(name: &str, width: usize, played: &[&Played]) -> String {
+    let worst = [Outcome::Failed, Outcome::Skipped, Outcome::Warned]
+        .into_iter()
+        .find(|outcome| played.iter().any(|played| played.outcome == *outcome));
+    let mark = match worst {
+        Some(Outcome::Failed) => "FAILED",
+        Some(Outcome::Skipped) => "skipped",
+        Some(Outcome::Warned) => "warning",
+        Some(Outcome::Passed) | None => "ok",
+    };
+    let mut statuses: Vec<u16> = played.iter().filter_map(|played| played.status).collect();
+    statuses.sort_unstable();
+    statuses.dedup();
+    let statuses: Vec<String> = statuses.iter().map(u16::to_string).collect();
+    let slowest = played.iter().filter_map(|played| played.milliseconds).max();
+    let slowest = slowest.map(|milliseconds| format!("{milliseconds} ms"));
+    let passed = played
+        .iter()
+        .filter(|played| played.outcome == Outcome::Passed)
+        .count();
+    let times = match played.len() {
+        1 => String::new(),
+        all => format!("  {passed}/{all}"),
+    };
+    format!(
+        "{mark:<8} {name:<width$}  {:<7} {:>8}{times}",
+        statuses.join(","),
+        slowest.unwrap_or_default()
+    )
+    .trim_end()
+    .to_owned()
+}

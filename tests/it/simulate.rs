@@ -1,0 +1,210 @@
+//! `simulate`, against `serve` and against endpoints that are wrong.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use crate::serve::{PROGRAM, Serve, send};
+
+fn simulate(url: &str, token: &str, arguments: &[&str]) -> Output {
+    Command::new(PROGRAM)
+        .arg("simulate")
+        .args(arguments)
+        .args(["--url", url, "--token", token])
+        .output()
+        .unwrap()
+}
+
+/// Whether it succeeded, and its report as JSON.
+fn report(url: &str, token: &str, arguments: &[&str]) -> (bool, Value) {
+    let output = simulate(url, token, &[arguments, &["--json"]].concat());
+    let report = serde_json::from_slice(&output.stdout);
+    (output.status.success(), report.unwrap())
+}
+
+/// What the readable report and the last word to standard error say.
+fn told(url: &str, token: &str, arguments: &[&str]) -> (bool, String) {
+    let output = simulate(url, token, arguments);
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    (output.status.success(), text)
+}
+
+fn users(serve: &Serve) -> Value {
+    serve.get("/Users", serve.token()).1["totalResults"].clone()
+}
+
+#[test]
+fn every_provider_gets_what_it_needs_from_serve() {
+    let serve = Serve::start(&["--in-memory"], Some("True"));
+    let url = serve.line("Tenant URL: ").unwrap();
+    for (provider, least) in [
+        (["entra", "--flag"].as_slice(), 30),
+        (&["entra", "--no-flag"], 30),
+        (&["entra", "--users", "3"], 90),
+        (&["okta", "--users", "2"], 30),
+        (&["authentik"], 14),
+    ] {
+        let (succeeded, report) = report(url, serve.token(), provider);
+        assert!(succeeded, "{provider:?}: {report:#}");
+        assert!(report["passed"].as_u64().unwrap() >= least, "{report:#}");
+        for nothing in ["warned", "failed", "skipped"] {
+            assert_eq!(report[nothing], 0, "{provider:?}: {report:#}");
+        }
+        assert_eq!(users(&serve), 1, "{provider:?} left users behind");
+    }
+}
+
+#[test]
+fn the_dialect_is_the_one_asked_for() {
+    let serve = Serve::start(&["--in-memory"], Some("True"));
+    let flagged = serve.line("Tenant URL: ").unwrap();
+    let plain = serve.base_url();
+    for (url, arguments, with_flag) in [
+        (flagged, ["entra"].as_slice(), true),
+        (plain, &["entra"], false),
+        (flagged, &["entra", "--no-flag"], false),
+        (plain, &["entra", "--flag"], true),
+    ] {
+        let (_, report) = report(url, serve.token(), arguments);
+        let steps = report["steps"].as_array().unwrap();
+        let change = steps
+            .iter()
+            .find(|step| step["step"] == "change attributes")
+            .unwrap();
+        let url = change["url"].as_str().unwrap();
+        assert_eq!(url.contains("aadOptscim062020"), with_flag, "{url}");
+        let op = if with_flag { "replace" } else { "Replace" };
+        assert_eq!(change["body"]["Operations"][0]["op"], op);
+    }
+    let (succeeded, text) = told(plain, serve.token(), &["okta", "--flag"]);
+    assert!(!succeeded && text.contains("about Entra only"), "{text}");
+}
+
+#[test]
+fn what_keeps_a_provider_from_connecting_is_said() {
+    let active = Serve::start(&["--in-memory"], Some("True"));
+    let inactive = Serve::start(&["--in-memory"], None);
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = format!("http://{}", nobody.local_addr().unwrap());
+    drop(nobody);
+    let elsewhere = format!("{}/elsewhere", active.base_url());
+    let wrong = format!("{}00", active.token());
+    for (url, token, expected) in [
+        (
+            inactive.base_url(),
+            inactive.token(),
+            "refuses every request: 403 SCIM is not activated on this instance",
+        ),
+        (active.base_url(), &wrong, "does not accept the token"),
+        (&elsewhere, active.token(), "no SCIM endpoint at this URL"),
+        (&closed, active.token(), "cannot be reached"),
+        ("ftp://example.com", "", "must be an http or https URL"),
+    ] {
+        for provider in ["entra", "okta"] {
+            let (succeeded, text) = told(url, token, &[provider]);
+            assert!(!succeeded && text.contains(expected), "{text}");
+            assert!(token.is_empty() || !text.contains(token), "{text}");
+        }
+    }
+}
+
+#[test]
+fn an_endpoint_that_fails_is_found_out_and_cleaned_up() {
+    let serve = Serve::start(&["--in-memory"], Some("True"));
+    let url = spoiled(&serve, |method, answer| match method {
+        "PATCH" => (500, json!({"detail": "broken"})),
+        _ => answer,
+    });
+    let (succeeded, text) = told(&url, serve.token(), &["entra"]);
+    assert!(!succeeded, "{text}");
+    assert!(text.contains("FAILED   unassign "), "{text}");
+    assert!(text.contains("got       500 broken"), "{text}");
+    assert!(
+        text.contains("Who lost access in Entra keeps it here."),
+        "{text}"
+    );
+    assert_eq!(users(&serve), 1);
+}
+
+#[test]
+fn a_user_whose_making_was_not_acknowledged_is_cleaned_up() {
+    let serve = Serve::start(&["--in-memory"], Some("True"));
+    let url = spoiled(&serve, |method, answer| match method {
+        "POST" => (201, json!({})),
+        _ => answer,
+    });
+    let (succeeded, report) = report(&url, serve.token(), &["okta", "--users", "2"]);
+    assert!(!succeeded);
+    assert!(report["skipped"].as_u64().unwrap() > 10, "{report:#}");
+    assert_eq!(report["leftBehind"], json!([]));
+    assert_eq!(users(&serve), 1);
+}
+
+#[test]
+fn users_that_cannot_be_removed_are_named() {
+    let serve = Serve::start(&["--in-memory"], Some("True"));
+    let url = spoiled(&serve, |method, answer| match method {
+        "DELETE" => (503, json!({"detail": "busy"})),
+        _ => answer,
+    });
+    let (succeeded, text) = told(&url, serve.token(), &["okta"]);
+    assert!(
+        !succeeded && text.contains("Left behind: DELETE "),
+        "{text}"
+    );
+    assert!(text.contains("0 failed"), "{text}");
+}
+
+/// An endpoint before another that answers `spoil` of what that one does with a method.
+fn spoiled(
+    serve: &Serve,
+    spoil: impl Fn(&str, (u16, Value)) -> (u16, Value) + Send + 'static,
+) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (base_url, token) = (serve.base_url().to_owned(), serve.token().to_owned());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let (method, target, body) = read_request(&mut stream);
+            // A method that is spoiled whatever comes of it does not reach the other.
+            let is_lost = method != "POST" && spoil(&method, (0, Value::Null)).0 != 0;
+            let answer = if is_lost {
+                (0, Value::Null)
+            } else {
+                send(&format!("{base_url}{target}"), &method, &token, &body)
+            };
+            let (status, body) = spoil(&method, answer);
+            let body = body.to_string();
+            let length = body.len();
+            let answer = format!(
+                "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+            );
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    url
+}
+
+/// Method, target and body of a request.
+fn read_request(stream: &mut TcpStream) -> (String, String, String) {
+    let mut reader = BufReader::new(stream);
+    let mut lines = Vec::new();
+    while !lines.last().is_some_and(String::is_empty) {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        lines.push(line.trim_end().to_owned());
+    }
+    let length = lines.iter().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let is_length = name.eq_ignore_ascii_case("content-length");
+        is_length.then(|| value.trim().parse().unwrap())
+    });
+    let mut body = vec![0; length.unwrap_or_default()];
+    reader.read_exact(&mut body).unwrap();
+    let mut words = lines[0].split(' ').map(str::to_owned);
+    let (method, target) = (words.next().unwrap(), words.next().unwrap());
+    (method, target, String::from_utf8(body).unwrap())
+}
