@@ -2,25 +2,29 @@
 //!
 //! Every rule looks at what a request *is*, never at who sends it: one Entra tenant sends RFC and
 //! legacy shapes side by side, because its `aadOptscim062020` flag does not reach on-demand
-//! provisioning. Names in any case, URN-qualified and dotted keys are part of
-//! [`super::path::resolve`].
+//! provisioning. Each rule is a function that says who sends what it rewrites, and has cases of
+//! its name in `tests/data/dialects`. "Entra, known issues" is Microsoft's page "Known issues and
+//! resolutions with SCIM 2.0 protocol compliance", "Entra, tutorial" its "Develop and plan
+//! provisioning for a SCIM endpoint"; `owner/name#1` are issues on GitHub.
 
 use serde_json::{Map, Value};
 
 use super::filter::{Filter, Operator};
-use super::path::{Name, resolve};
-use super::schema::{Attribute, ResourceType, Type};
+use super::path::{AttributePath, Name, PatchPath, PathError, resolve, resolve_in};
+use super::schema::{Attribute, Declared, ResourceType, Type};
 
 /// Rewrites the body of a POST or PUT.
 pub fn resource(input: &mut Map<String, Value>, resource_type: &ResourceType) {
     for (key, value) in input.iter_mut() {
         match (resolve(key, resource_type), value) {
-            (Ok(Name::Attribute(path)), value) => *value = coerce(path.leaf(), value.take()),
+            (Ok(Name::Attribute(path)), value) if path.attribute.name == "schemas" => {
+                *value = foreign_schemas(value.take(), resource_type);
+            }
+            (Ok(Name::Attribute(path)), value) => *value = to_schema(path.leaf(), value.take()),
             (Ok(Name::Schema(schema)), Value::Object(members)) => {
                 for (name, value) in members {
-                    let name = format!("{}:{name}", schema.id);
-                    if let Ok(Name::Attribute(path)) = resolve(&name, resource_type) {
-                        *value = coerce(path.leaf(), value.take());
+                    if let Ok(path) = resolve_in(schema, name, resource_type) {
+                        *value = to_schema(path.leaf(), value.take());
                     }
                 }
             }
@@ -29,102 +33,200 @@ pub fn resource(input: &mut Map<String, Value>, resource_type: &ResourceType) {
     }
 }
 
-/// Rewrites a PATCH message: member names in any case, `op` in lower case (Entra without its flag
-/// sends `Add`, `Replace`, `Remove`), an empty `path` as none.
+/// Rewrites a PATCH message, but for the values, whose attributes are not known yet.
 pub fn patch_message(message: &mut Map<String, Value>) {
-    canonical_names(message, &["Operations", "schemas"]);
+    member_names_in_any_case(message, &["Operations"]);
+    other_message_schemas(message);
     let Some(Value::Array(operations)) = message.get_mut("Operations") else {
         return;
     };
     for operation in operations.iter_mut().filter_map(Value::as_object_mut) {
-        canonical_names(operation, &["op", "path", "value"]);
-        if let Some(Value::String(op)) = operation.get_mut("op") {
-            op.make_ascii_lowercase();
-        }
-        let path_is_empty = match operation.get("path") {
-            Some(Value::String(path)) => path.trim().is_empty(),
-            Some(Value::Null) => true,
-            _ => false,
-        };
-        if path_is_empty {
-            operation.shift_remove("path");
-        }
+        member_names_in_any_case(operation, &["op", "path", "value"]);
+        op_in_any_case(operation);
+        empty_path(operation);
     }
 }
 
-/// Rewrites the value of a PATCH operation for its attribute: like [`coerce`], and empty strings
-/// clear (Microsoft's gallery validation).
+/// Rewrites the value of a PATCH operation for its attribute.
 #[must_use]
 pub fn patch_value(attribute: &Attribute, value: Value) -> Value {
-    empty_as_null(attribute, coerce(attribute, value))
-}
-
-/// `""` as null, except for an attribute that must have a value.
-fn empty_as_null(attribute: &Attribute, value: Value) -> Value {
-    match value {
-        Value::String(text) if text.is_empty() && !attribute.required => Value::Null,
-        Value::Array(elements) => elements
-            .into_iter()
-            .map(|element| empty_as_null(attribute, element))
-            .collect(),
-        Value::Object(mut members) => {
-            for (name, value) in &mut members {
-                if let Some(sub_attribute) = attribute.sub_attribute(name) {
-                    *value = empty_as_null(sub_attribute, value.take());
-                }
-            }
-            Value::Object(members)
-        }
-        value => value,
-    }
+    empty_string_clears(attribute, to_schema(attribute, value))
 }
 
 /// Rewrites a value whose shape does not fit its attribute, where the meaning is plain. What
 /// stays wrong is left for validation to refuse.
 #[must_use]
-pub fn coerce(attribute: &Attribute, value: Value) -> Value {
+pub fn to_schema(attribute: &Attribute, value: Value) -> Value {
     if !attribute.multi_valued {
-        return coerce_element(attribute, unwrap_singular(attribute, value));
+        return element_to_schema(attribute, wrapped_singular(attribute, value));
     }
-    let elements = match value {
-        Value::Null => return Value::Null,
-        Value::Array(elements) => elements,
-        single => vec![single],
-    };
-    elements
-        .into_iter()
-        .map(|element| coerce_element(attribute, element))
-        .collect()
+    match single_for_multi_valued(value) {
+        Value::Array(elements) => elements
+            .into_iter()
+            .map(|element| element_to_schema(attribute, element))
+            .collect(),
+        value => value,
+    }
 }
 
-fn coerce_element(attribute: &Attribute, value: Value) -> Value {
+fn element_to_schema(attribute: &Attribute, value: Value) -> Value {
     match (attribute.kind, value) {
         (Type::Boolean, Value::String(text)) => {
-            boolean(&text).map_or(Value::String(text), Value::Bool)
+            boolean_as_string(&text).map_or(Value::String(text), Value::Bool)
         }
-        (Type::Complex, Value::String(text)) => complex_from_string(attribute, text),
-        (Type::Complex, Value::Object(members)) => coerce_members(attribute, members),
+        (Type::Complex, Value::String(text)) => complex_as_string(attribute, text),
+        (Type::Complex, Value::Object(members)) => {
+            let mut members = stringified_element(attribute, members);
+            for (name, value) in &mut members {
+                if let Some(sub_attribute) = attribute.sub_attribute(name) {
+                    *value = to_schema(sub_attribute, value.take());
+                }
+            }
+            empty_reference(attribute, members)
+        }
         (_, value) => value,
     }
 }
 
-fn coerce_members(attribute: &Attribute, members: Map<String, Value>) -> Value {
-    let mut members = parse_stringified(attribute, members);
-    for (name, value) in &mut members {
-        if let Some(sub_attribute) = attribute.sub_attribute(name) {
-            *value = coerce(sub_attribute, value.take());
+/// `"operations"`, `"Op"`, `"Path"`: names of a message's members in any case.
+///
+/// Sent by: clients whose JSON library capitalises names; Microsoft asks servers not to match
+/// structure by case (Entra, tutorial).
+fn member_names_in_any_case(members: &mut Map<String, Value>, names: &[&str]) {
+    for name in names {
+        if members.contains_key(*name) {
+            continue;
+        }
+        let variant = members
+            .keys()
+            .find(|key| key.eq_ignore_ascii_case(name))
+            .cloned();
+        if let Some(value) = variant.and_then(|variant| members.shift_remove(&variant)) {
+            members.insert((*name).to_owned(), value);
         }
     }
-    if is_empty_reference(attribute, &members) {
-        return Value::Null;
-    }
-    Value::Object(members)
 }
 
-/// `"True"` and `"False"` where the schema says boolean: Entra's default mapping of `active`, and
-/// `primary` in Microsoft's SCIM Validator.
+/// `schemas` of a PATCH message with another URN than PatchOp's, or none: the body is a PatchOp by
+/// its `Operations`.
+///
+/// Sent by: Microsoft's SCIM Validator, `urn:ietf:params:scim:schemas:core:2.0:PatchOp`
+/// (thomaspoignant/scim-patch#207).
+fn other_message_schemas(message: &mut Map<String, Value>) {
+    message.retain(|name, _| !name.eq_ignore_ascii_case("schemas"));
+}
+
+/// `"Add"`, `"Replace"`, `"Remove"`.
+///
+/// Sent by: Entra without its flag (Entra, known issues).
+fn op_in_any_case(operation: &mut Map<String, Value>) {
+    if let Some(Value::String(op)) = operation.get_mut("op") {
+        op.make_ascii_lowercase();
+    }
+}
+
+/// `"path": ""` or `null` for an operation without path.
+///
+/// Sent by: nobody we have a capture of; what serialisers make of a path that is not set.
+fn empty_path(operation: &mut Map<String, Value>) {
+    let is_empty = match operation.get("path") {
+        Some(Value::String(path)) => path.trim().is_empty(),
+        Some(Value::Null) => true,
+        _ => false,
+    };
+    if is_empty {
+        operation.shift_remove("path");
+    }
+}
+
+/// `{"name.givenName": …, "URN:department": …, "emails[type eq \"work\"].value": …}`: the keys of
+/// an operation without path are paths themselves. `None` for what no schema declares.
+///
+/// Sent by: Entra with its flag (Entra, known issues; Captain-P-Goldfish/scim-for-keycloak#26).
+///
+/// # Errors
+/// [`PathError`] for a key with brackets that are wrong; any other is one that nobody knows.
+pub fn keys_as_paths(
+    key: &str,
+    resource_type: &'static ResourceType,
+) -> Result<Option<PatchPath>, PathError> {
+    match PatchPath::parse(key, resource_type) {
+        Ok(path) => Ok(Some(path)),
+        Err(PathError::UnknownAttribute) => Ok(None),
+        Err(_) if !key.contains('[') => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// `schemas`, `meta`, `groups` and other read-only attributes among those of an operation without
+/// path: the client gives back what it read. (An `id` must be the resource's own.)
+///
+/// Sent by: Okta, which renames with `{"id": …, "displayName": …}` and reads before it writes
+/// (Okta's SCIM 2.0 guide).
 #[must_use]
-pub fn boolean(text: &str) -> Option<bool> {
+pub fn values_read_before(path: &PatchPath) -> bool {
+    path.read_only().is_some()
+}
+
+/// `manager`, `department` and the others of the enterprise extension without their URN.
+///
+/// Sent by: Entra without its flag, `{"op": "Add", "path": "manager", …}` (Entra, tutorial).
+#[must_use]
+pub fn extension_attribute_without_urn(
+    resource_type: &ResourceType,
+    name: &str,
+) -> Option<Declared> {
+    resource_type.extensions.iter().find_map(|extension| {
+        extension.attribute(name).map(|attribute| Declared {
+            extension: Some(extension),
+            attribute,
+        })
+    })
+}
+
+/// `urn:…:enterprise:2.0:User.department`: URN and attribute joined by a dot. Returns the name.
+///
+/// Sent by: Entra without its flag until 2018, and applications that still run in that mode
+/// (Entra, known issues).
+#[must_use]
+pub fn dot_after_urn(behind_urn: &str) -> Option<&str> {
+    behind_urn.strip_prefix('.')
+}
+
+/// `schemas` of a resource without ours, because it is absent or empty, or with others beside
+/// ours.
+///
+/// Sent by: Google Workspace, `urn:scim:schemas:core:1.0` (pond/scimitar#142); Entra,
+/// `…enterprise:2.0User` without colon (Entra, tutorial); Paradigm's own examples, none.
+fn foreign_schemas(schemas: Value, resource_type: &ResourceType) -> Value {
+    let mut listed = match schemas {
+        Value::Array(listed) => listed,
+        Value::String(urn) => vec![urn.into()],
+        schemas => return schemas,
+    };
+    let is_ours = |urn: &str| {
+        let mut ours = resource_type.schemas();
+        ours.any(|schema| schema.id.eq_ignore_ascii_case(urn))
+    };
+    let is_core = |urn: &Value| {
+        let urn = urn.as_str();
+        urn.is_some_and(|urn| urn.eq_ignore_ascii_case(resource_type.schema.id))
+    };
+    if listed.is_empty() {
+        return Value::Null;
+    }
+    if listed.iter().any(is_core) {
+        listed.retain(|urn| urn.as_str().is_some_and(is_ours));
+    }
+    Value::Array(listed)
+}
+
+/// `"True"` and `"False"` where the schema says boolean, also in filters.
+///
+/// Sent by: Entra, whose default mapping of `active` yields strings without its flag (Entra, known
+/// issues; scimmyjs/scimmy#86); Microsoft's SCIM Validator for `primary`.
+#[must_use]
+pub fn boolean_as_string(text: &str) -> Option<bool> {
     if text.eq_ignore_ascii_case("true") {
         Some(true)
     } else if text.eq_ignore_ascii_case("false") {
@@ -134,8 +236,10 @@ pub fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// `[{"value": x}]` or `[{…}]` for a singular attribute: Entra without its flag sends `manager` so.
-fn unwrap_singular(attribute: &Attribute, value: Value) -> Value {
+/// `[{"value": x}]` or `[{…}]` for a singular attribute; an empty array is none.
+///
+/// Sent by: Entra without its flag for `manager` (Entra, tutorial).
+fn wrapped_singular(attribute: &Attribute, value: Value) -> Value {
     let value = match value {
         Value::Array(mut elements) if elements.len() <= 1 => elements.pop().unwrap_or(Value::Null),
         value => value,
@@ -152,9 +256,21 @@ fn unwrap_singular(attribute: &Attribute, value: Value) -> Value {
     }
 }
 
-/// A bare string for a complex attribute means its `value`: `manager` as Entra and Microsoft's
-/// Logic App send it. An empty one means none.
-fn complex_from_string(attribute: &Attribute, text: String) -> Value {
+/// One object for a multi-valued attribute.
+///
+/// Sent by: nobody we have a capture of; clients that know a user's one address.
+fn single_for_multi_valued(value: Value) -> Value {
+    match value {
+        Value::Null | Value::Array(_) => value,
+        single => Value::Array(vec![single]),
+    }
+}
+
+/// A bare string for a complex attribute is its `value`; an empty one is none.
+///
+/// Sent by: Entra and Microsoft's Logic App validation for `manager` (apache/directory-scimple#1244,
+/// Captain-P-Goldfish/SCIM-SDK#686).
+fn complex_as_string(attribute: &Attribute, text: String) -> Value {
     if text.is_empty() {
         Value::Null
     } else if attribute.sub_attribute("value").is_some() {
@@ -164,18 +280,22 @@ fn complex_from_string(attribute: &Attribute, text: String) -> Value {
     }
 }
 
-/// `{"value": ""}` or `{"value": null}` for a singular complex attribute: Microsoft's SCIM Validator
-/// removes a manager so.
-fn is_empty_reference(attribute: &Attribute, members: &Map<String, Value>) -> bool {
-    !attribute.multi_valued
-        && members
-            .get("value")
-            .is_some_and(|value| value.is_null() || value.as_str() == Some(""))
+/// `{"value": ""}` or `{"value": null}` for a singular complex attribute is none.
+///
+/// Sent by: Microsoft's SCIM Validator, "Remove Manager".
+fn empty_reference(attribute: &Attribute, members: Map<String, Value>) -> Value {
+    let is_empty = |value: &Value| value.is_null() || value.as_str() == Some("");
+    if !attribute.multi_valued && members.get("value").is_some_and(is_empty) {
+        Value::Null
+    } else {
+        Value::Object(members)
+    }
 }
 
-/// `{"value": "{\"id\":…,\"value\":\"Admin\"}"}`: Entra without its flag sends `roles` as JSON
-/// inside a string.
-fn parse_stringified(attribute: &Attribute, members: Map<String, Value>) -> Map<String, Value> {
+/// `{"value": "{\"id\":…,\"value\":\"Admin\"}"}`: an element as JSON inside its `value`.
+///
+/// Sent by: Entra without its flag for `roles` (Captain-P-Goldfish/SCIM-SDK#516).
+fn stringified_element(attribute: &Attribute, members: Map<String, Value>) -> Map<String, Value> {
     let inner = members
         .get("value")
         .and_then(Value::as_str)
@@ -191,10 +311,34 @@ fn parse_stringified(attribute: &Attribute, members: Map<String, Value>) -> Map<
     }
 }
 
+/// `""` in a PATCH is null, except for an attribute that must have a value.
+///
+/// Sent by: Microsoft's Logic App validation, `SCIM_Null_Update`, first `""`, then null.
+fn empty_string_clears(attribute: &Attribute, value: Value) -> Value {
+    match value {
+        Value::String(text) if text.is_empty() && !attribute.required => Value::Null,
+        Value::Array(elements) => elements
+            .into_iter()
+            .map(|element| empty_string_clears(attribute, element))
+            .collect(),
+        Value::Object(mut members) => {
+            for (name, value) in &mut members {
+                if let Some(sub_attribute) = attribute.sub_attribute(name) {
+                    *value = empty_string_clears(sub_attribute, value.take());
+                }
+            }
+            Value::Object(members)
+        }
+        value => value,
+    }
+}
+
 /// The element that a PATCH to `emails[type eq "work"].value` makes where none matches: the values
-/// its filter asks for. Entra's whole attribute mapping relies on it; RFC 7644 §3.5.2.3 alone
-/// would answer 400 noTarget, and its erratum 8097 on `add` is held. `None` if the filter does not
-/// say by `eq` what the element would be.
+/// its filter asks for. RFC 7644 §3.5.2.3 alone would answer 400 noTarget, and its erratum 8097 on
+/// `add` is held. `None` if the filter does not say by `eq` what the element would be.
+///
+/// Sent by: Entra, for every attribute of a multi-valued one that the user did not have
+/// (Captain-P-Goldfish/SCIM-SDK#416).
 #[must_use]
 pub fn element_from_filter(filter: &Filter) -> Option<Map<String, Value>> {
     match filter {
@@ -222,17 +366,31 @@ pub fn element_from_filter(filter: &Filter) -> Option<Map<String, Value>> {
     }
 }
 
-fn canonical_names(members: &mut Map<String, Value>, names: &[&str]) {
-    for name in names {
-        if members.contains_key(*name) {
-            continue;
-        }
-        let variant = members
-            .keys()
-            .find(|key| key.eq_ignore_ascii_case(name))
-            .cloned();
-        if let Some(value) = variant.and_then(|variant| members.shift_remove(&variant)) {
-            members.insert((*name).to_owned(), value);
-        }
-    }
+/// `{"op": "Remove", "path": "emails", "value": [{"value": "a@x.org"}]}`: what to remove of a
+/// multi-valued attribute, listed instead of filtered. `None` if nothing is listed and all goes.
+///
+/// Sent by: Entra without its flag (Entra, known issues; AzureAD/SCIMReferenceCode#10), JumpCloud.
+#[must_use]
+pub fn removal_by_value(path: &AttributePath, value: Option<Value>) -> Option<Value> {
+    value
+        .filter(|value| !value.is_null() && path.attribute.multi_valued)
+        .map(|value| to_schema(path.leaf(), value))
+}
+
+/// `userName eq akadmin`: text in a filter without its quotes, where it is one word. Single quotes
+/// are no quotes.
+///
+/// Sent by: authentik in 2025 (goauthentik/authentik#16455); examples of Microsoft's tutorial.
+#[must_use]
+pub fn unquoted_text(word: &str) -> Option<&str> {
+    (!word.starts_with('\'')).then_some(word)
+}
+
+/// `emails[type eq "work"].value eq "…"`: a comparison behind the brackets, which the grammar of
+/// RFC 7644 does not have. It asks for one value that meets both, so it joins the filter inside.
+///
+/// Sent by: Entra, when it matches users by an email.
+#[must_use]
+pub fn condition_behind_brackets(inside: Filter, condition: Filter) -> Filter {
+    Filter::And(vec![inside, condition])
 }

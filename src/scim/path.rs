@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::dialect;
 use super::filter::{self, Filter, FilterError, Scope};
 use super::schema::{Attribute, Declared, ResourceType, Schema};
 
@@ -90,29 +91,49 @@ pub fn resolve(text: &str, resource_type: &ResourceType) -> Result<Name, PathErr
     if text.len() > MAX_PATH_LENGTH {
         return Err(PathError::Malformed("it is too long"));
     }
-    let (schema, rest) = match split_urn(text, resource_type) {
-        Urn::Alone(schema) => return Ok(Name::Schema(schema)),
-        Urn::Unknown => return Err(PathError::UnknownAttribute),
-        Urn::Of(schema, rest) => (Some(schema), rest),
-        Urn::None => (None, text),
-    };
-    let (name, sub_name) = match rest.split_once('.') {
+    match split_urn(text, resource_type) {
+        Urn::Alone(schema) => Ok(Name::Schema(schema)),
+        Urn::Unknown => Err(PathError::UnknownAttribute),
+        Urn::Of(schema, rest) => resolve_in(schema, rest, resource_type).map(Name::Attribute),
+        Urn::None => {
+            let find = |name: &str| {
+                let found = resource_type.attribute(name);
+                found.or_else(|| dialect::extension_attribute_without_urn(resource_type, name))
+            };
+            attribute_path(text, find).map(Name::Attribute)
+        }
+    }
+}
+
+/// Resolves `attribute ["." sub-attribute]` within one schema.
+///
+/// # Errors
+/// [`PathError::Malformed`] or [`PathError::UnknownAttribute`].
+pub fn resolve_in(
+    schema: &'static Schema,
+    text: &str,
+    resource_type: &ResourceType,
+) -> Result<AttributePath, PathError> {
+    attribute_path(text, |name| resource_type.attribute_of(schema, name))
+}
+
+fn attribute_path(
+    text: &str,
+    find: impl Fn(&str) -> Option<Declared>,
+) -> Result<AttributePath, PathError> {
+    let (name, sub_name) = match text.split_once('.') {
         Some((name, sub_name)) => (name, Some(sub_name)),
-        None => (rest, None),
+        None => (text, None),
     };
     if !is_attribute_name(name) || !sub_name.is_none_or(is_attribute_name) {
         return Err(PathError::Malformed(
             "an attribute name is letters, digits, '-' and '_', at most one '.' between attribute and sub-attribute",
         ));
     }
-    let declared = match schema {
-        None => resource_type.attribute(name),
-        Some(schema) => resource_type.attribute_of(schema, name),
-    };
     let Declared {
         extension,
         attribute,
-    } = declared.ok_or(PathError::UnknownAttribute)?;
+    } = find(name).ok_or(PathError::UnknownAttribute)?;
     let sub_attribute = match sub_name {
         Some(sub_name) => Some(
             attribute
@@ -121,11 +142,11 @@ pub fn resolve(text: &str, resource_type: &ResourceType) -> Result<Name, PathErr
         ),
         None => None,
     };
-    Ok(Name::Attribute(AttributePath {
+    Ok(AttributePath {
         extension,
         attribute,
         sub_attribute,
-    }))
+    })
 }
 
 /// How a text begins.
@@ -158,8 +179,8 @@ fn split_urn<'t>(text: &'t str, resource_type: &ResourceType) -> Urn<'t> {
         if rest.is_empty() {
             return Urn::Alone(schema);
         }
-        // Entra has been seen to join URN and attribute with a dot.
-        if let Some(name) = rest.strip_prefix([':', '.']) {
+        let name = rest.strip_prefix(':').or(dialect::dot_after_urn(rest));
+        if let Some(name) = name {
             return Urn::Of(schema, name);
         }
     }
@@ -198,6 +219,22 @@ pub struct ValuePath {
 }
 
 impl PatchPath {
+    /// The attribute on the path that clients may not write, if there is one.
+    #[must_use]
+    pub fn read_only(&self) -> Option<&'static Attribute> {
+        match self {
+            Self::Schema(_) => None,
+            Self::Attribute(path) => path.read_only(),
+            Self::Values(values) => {
+                let path = AttributePath {
+                    sub_attribute: values.sub_attribute,
+                    ..values.path
+                };
+                path.read_only()
+            }
+        }
+    }
+
     /// Parses `PATH = attrPath / valuePath [subAttr]` (RFC 7644 §3.5.2).
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::ScimError;
 use super::compare::is_present;
 use super::etag;
-use super::path::{AttributePath, Name, resolve};
+use super::path::{AttributePath, Name, resolve, resolve_in};
 use super::schema::{Attribute, ResourceType, Schema, Type};
 
 /// Most values of a multi-valued attribute.
@@ -109,9 +109,7 @@ impl Document {
             }
         };
         for (key, value) in members {
-            if let Ok(Name::Attribute(path)) =
-                resolve(&format!("{}:{key}", schema.id), resource_type)
-            {
+            if let Ok(path) = resolve_in(schema, &key, resource_type) {
                 self.assign(path, value)?;
             }
         }
@@ -249,26 +247,20 @@ fn set_in(members: &mut Map<String, Value>, path: &AttributePath, value: Option<
     };
 }
 
-/// An absent or empty `schemas` is accepted; one that leaves the core schema out means the body is
-/// something else.
+/// `schemas` must name the core schema (RFC 7643 §3); one that does not means the body is something
+/// else.
 fn check_schemas(schemas: &Value, resource_type: &ResourceType) -> Result<(), ScimError> {
-    let listed = match schemas {
-        Value::Null => return Ok(()),
-        Value::Array(listed) if listed.is_empty() => return Ok(()),
-        Value::Array(listed) => listed,
-        other => std::slice::from_ref(other),
+    let is_core = |urn: &Value| {
+        let urn = urn.as_str();
+        urn.is_some_and(|urn| urn.eq_ignore_ascii_case(resource_type.schema.id))
     };
-    let names_core = listed
-        .iter()
-        .filter_map(Value::as_str)
-        .any(|urn| urn.eq_ignore_ascii_case(resource_type.schema.id));
-    if names_core {
-        Ok(())
-    } else {
-        Err(ScimError::invalid_syntax(format!(
+    match schemas {
+        Value::Null => Ok(()),
+        Value::Array(listed) if listed.iter().any(is_core) => Ok(()),
+        _ => Err(ScimError::invalid_syntax(format!(
             "'schemas' must contain '{}'.",
             resource_type.schema.id
-        )))
+        ))),
     }
 }
 

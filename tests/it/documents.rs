@@ -4,67 +4,46 @@
 use paradigm_scim::conversation::differences;
 use serde_json::{Value, json};
 
-use crate::support::{World, assert_none, data};
+use crate::support::{Answer, Client, World, assert_none, data, of_case};
 
 #[tokio::test]
 async fn every_document_is_stored_or_refused_as_it_should() {
     let world = World::new().await;
     let client = world.client().await;
     let mut failures = Vec::new();
-    for (number, case) in data("documents.json")
-        .as_array()
-        .unwrap()
-        .iter()
-        .enumerate()
-    {
-        let about = case["about"].as_str().unwrap();
-        let created = client.post(&case["body"]).await;
-        check(
-            case,
-            &created.body,
-            created.status,
-            201,
-            &format!("POST {about}"),
-            &mut failures,
-        );
-        if created.status == 201 {
-            client.delete(&created.id()).await;
-        }
-        let other = json!({"userName": format!("other{number}@example.com"), "title": "Old"});
-        let id = client.create(&other).await;
-        let replaced = client.put(&id, &case["body"]).await;
-        check(
-            case,
-            &replaced.body,
-            replaced.status,
-            200,
-            &format!("PUT {about}"),
-            &mut failures,
-        );
-        client.delete(&id).await;
+    for case in data("documents.json").as_array().unwrap() {
+        failures.extend(of_case("documents", case, check(&client, case).await));
     }
     assert_none(&failures);
 }
 
-fn check(
-    case: &Value,
-    body: &Option<Value>,
-    status: u16,
-    success: u16,
-    about: &str,
-    failures: &mut Vec<String>,
-) {
-    let body = body.clone().unwrap_or_default();
+/// What is wrong with what became of a body, sent by POST and by PUT.
+pub(crate) async fn check(client: &Client<'_>, case: &Value) -> Vec<String> {
+    let created = client.post(&case["body"]).await;
+    let mut found = wrong_in(case, &created, 201);
+    if created.status == 201 {
+        client.delete(&created.id()).await;
+    }
+    let other = json!({"userName": "other@example.com", "title": "Old"});
+    let id = client.create(&other).await;
+    let replaced = client.put(&id, &case["body"]).await;
+    let wrong = wrong_in(case, &replaced, 200);
+    found.extend(wrong.iter().map(|wrong| format!("by PUT, {wrong}")));
+    client.delete(&id).await;
+    found
+}
+
+fn wrong_in(case: &Value, answer: &Answer, success: u16) -> Vec<String> {
+    let status = answer.status;
+    let body = answer.body.clone().unwrap_or_default();
     let refused = &case["refused"];
     if !refused.is_null() {
-        if status != 400 || body["scimType"] != *refused {
-            failures.push(format!("{about}: not {refused}, {status} {body}"));
-        }
-        return;
+        let is_refused = status == 400 && body["scimType"] == *refused;
+        let wrong = format!("not {refused}, {status} {body}");
+        return if is_refused { Vec::new() } else { vec![wrong] };
     }
     if status != success {
-        failures.push(format!("{about}: {status} {body}"));
-        return;
+        return vec![format!("{status} {body}")];
     }
     let mut found = differences(&case["stored"], &body);
     for name in case["dropped"].as_array().into_iter().flatten() {
@@ -72,9 +51,5 @@ fn check(
             found.push(format!("{name} is there"));
         }
     }
-    failures.extend(
-        found
-            .into_iter()
-            .map(|failure| format!("{about}: {failure}")),
-    );
+    found
 }

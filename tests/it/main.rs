@@ -15,6 +15,7 @@ mod authentication;
 mod budgets;
 mod concurrency;
 mod conversations;
+mod dialects;
 mod documents;
 mod erasure;
 mod faults;

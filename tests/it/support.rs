@@ -381,6 +381,30 @@ pub(crate) fn data(name: &str) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"))
 }
 
+/// The files of a folder by their names without extension, in order.
+pub(crate) fn data_files(folder: &str) -> Vec<(String, Value)> {
+    let mut names: Vec<String> = std::fs::read_dir(data_path(folder))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    names.sort();
+    names
+        .into_iter()
+        .map(|name| {
+            let cases = data(&format!("{folder}/{name}.json"));
+            (name, cases)
+        })
+        .collect()
+}
+
+/// Failures of a case, each with its file and what it is about.
+pub(crate) fn of_case(file: &str, case: &Value, found: Vec<String>) -> Vec<String> {
+    let about = case["about"].as_str().unwrap();
+    let named = |failure| format!("{file}, {about}: {failure}");
+    found.into_iter().map(named).collect()
+}
+
 pub(crate) fn data_path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/data")

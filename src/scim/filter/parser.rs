@@ -203,9 +203,7 @@ impl<'t> Parser<'t> {
         Ok(operator)
     }
 
-    /// `attribute[filter]`, also with a comparison of a sub-attribute behind the brackets: Entra
-    /// matches users by `emails[type eq "work"].value eq "…"`. It asks for one value that meets
-    /// both, so the comparison joins the filter inside.
+    /// `attribute[filter]`, also with a comparison of a sub-attribute behind the brackets.
     fn values(&mut self, scope: Scope, path: AttributePath) -> Result<Filter, FilterError> {
         let is_unknown = path.attribute.is(&UNKNOWN);
         let nestable = matches!(scope, Scope::Resource(_))
@@ -242,7 +240,7 @@ impl<'t> Parser<'t> {
                 let operator = self.operator()?;
                 self.comparison(sub_path, operator)?
             };
-            filter = Filter::And(vec![filter, condition]);
+            filter = dialect::condition_behind_brackets(filter, condition);
         }
         Ok(Filter::Values {
             path,
@@ -259,7 +257,10 @@ impl<'t> Parser<'t> {
         let attribute = path.leaf();
         let value = match self.peek() {
             Some(Token::String(text)) => string_value(attribute, text),
-            Some(&Token::Word(word)) if !word.starts_with('\'') => word_value(attribute, word),
+            Some(&Token::Word("null")) => Value::Null,
+            Some(&Token::Word(word)) => dialect::unquoted_text(word)
+                .map(|text| string_value(attribute, text))
+                .ok_or_else(|| self.syntax("a value was expected"))?,
             _ => return Err(self.syntax("a value was expected")),
         };
         check(attribute, operator, &value)?;
@@ -290,19 +291,11 @@ fn value_of_complex(path: AttributePath) -> Result<AttributePath, FilterError> {
     })
 }
 
+/// A quoted value, or `true`, `false` or a number without quotes.
 fn string_value(attribute: &Attribute, text: &str) -> Value {
     match attribute.kind {
-        Type::Boolean => dialect::boolean(text).map_or_else(|| text.into(), Value::Bool),
+        Type::Boolean => dialect::boolean_as_string(text).map_or_else(|| text.into(), Value::Bool),
         _ => text.into(),
-    }
-}
-
-/// A value without quotes: `true`, `false`, `null`, or text that someone forgot to quote, which
-/// authentik and Microsoft's own examples do.
-fn word_value(attribute: &Attribute, word: &str) -> Value {
-    match word {
-        "null" => Value::Null,
-        _ => string_value(attribute, word),
     }
 }
 

@@ -300,24 +300,14 @@ impl ResourceType {
         .chain(extended)
     }
 
-    /// Finds an attribute by its name without URN: common and core ones, then those of the
-    /// extensions, because Entra sends `manager` and `department` without their URN.
+    /// Finds a common or core attribute by its name.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<Declared> {
-        find(COMMON_ATTRIBUTES, name)
-            .or_else(|| self.schema.attribute(name))
-            .map(|attribute| Declared {
-                extension: None,
-                attribute,
-            })
-            .or_else(|| {
-                self.extensions.iter().copied().find_map(|extension| {
-                    extension.attribute(name).map(|attribute| Declared {
-                        extension: Some(extension),
-                        attribute,
-                    })
-                })
-            })
+        let attribute = find(COMMON_ATTRIBUTES, name).or_else(|| self.schema.attribute(name))?;
+        Some(Declared {
+            extension: None,
+            attribute,
+        })
     }
 
     /// Finds an attribute of one schema by its name. The core schema has the common ones too.

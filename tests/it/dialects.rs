@@ -1,0 +1,77 @@
+//! The rules of `src/scim/dialect.rs`: each has the file `tests/data/dialects/<rule>.json`, a list
+//! of cases that are PATCHes like those of `patches`, resources like those of `documents`, or
+//! `{about, user, filter, finds}`, where `finds` says whether that user matches or `"refused"`.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::{Client, World, assert_none, data_files, of_case};
+use crate::{documents, patches};
+
+const SOURCE: &str = include_str!("../../src/scim/dialect.rs");
+
+#[tokio::test]
+async fn every_rule_rewrites_what_it_should() {
+    let world = World::new().await;
+    let client = world.client().await;
+    let mut failures = Vec::new();
+    for (rule, cases) in data_files("dialects") {
+        for case in cases.as_array().unwrap() {
+            let found = if case.get("filter").is_some() {
+                check_filter(&client, case).await
+            } else if case.get("body").is_some() {
+                documents::check(&client, case).await
+            } else {
+                patches::check(&client, case).await
+            };
+            failures.extend(of_case(&rule, case, found));
+        }
+    }
+    assert_none(&failures);
+}
+
+/// A rule is a function whose documentation says who sends what it rewrites.
+#[test]
+fn every_rule_has_cases_and_every_case_a_rule() {
+    let mut rules = BTreeSet::new();
+    let mut is_rule = false;
+    for line in SOURCE.lines() {
+        is_rule |= line.starts_with("/// Sent by: ");
+        let declared = line
+            .strip_prefix("pub ")
+            .unwrap_or(line)
+            .strip_prefix("fn ");
+        if let Some(function) = declared {
+            let name = function.split(['(', '<']).next().unwrap();
+            if is_rule {
+                rules.insert(name.to_owned());
+            }
+            is_rule = false;
+        }
+    }
+    assert!(rules.len() >= 20, "{rules:?}");
+    let files: BTreeSet<String> = data_files("dialects")
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(rules, files);
+}
+
+async fn check_filter(client: &Client<'_>, case: &Value) -> Vec<String> {
+    let mut user = case["user"].clone();
+    user["userName"] = json!("filtered@example.com");
+    let id = client.create(&user).await;
+    let answer = client.filter(case["filter"].as_str().unwrap()).await;
+    client.delete(&id).await;
+    let found = match answer.status {
+        200 => json!(answer.user_names().contains(&"filtered@example.com")),
+        400 if answer.json()["scimType"] == "invalidFilter" => json!("refused"),
+        _ => json!(answer.body),
+    };
+    if found == case["finds"] {
+        Vec::new()
+    } else {
+        vec![format!("{found}, not {}", case["finds"])]
+    }
+}
