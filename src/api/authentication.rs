@@ -8,7 +8,9 @@ use http::header::AUTHORIZATION;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::directory::api_key::SecretHash;
-use crate::directory::{Actor, CompanyId, CompanyStatus, KeyId, Permission, Token, UserId};
+use crate::directory::{
+    Actor, CompanyId, CompanyStatus, CursorSecret, KeyId, Permission, Token, UserId,
+};
 use crate::scim::ScimError;
 use crate::store::Store;
 
@@ -26,6 +28,8 @@ pub struct Caller {
     pub key: KeyId,
     /// The user the key is linked to.
     pub owner: UserId,
+    /// What the company's cursors are sealed with.
+    pub cursor_secret: CursorSecret,
 }
 
 impl Caller {
@@ -145,6 +149,7 @@ async fn judge(
                     company: key.company,
                     key: key.id,
                     owner: key.owner,
+                    cursor_secret: company.cursor_secret,
                 })
             } else {
                 Err(Refusal::NotPermitted)

@@ -5,15 +5,16 @@ use http::StatusCode;
 
 use super::Exchange;
 use super::message::Response;
+use crate::scim::list::Start;
 use crate::scim::{ScimError, list};
 
 /// `GET /Groups`: an empty list, whatever the filter.
 pub(super) fn list_groups(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
-    let page = exchange.query()?.page()?;
-    Ok(Response::json(
-        StatusCode::OK,
-        &list::list_response(0, page.start_index, Vec::new()),
-    ))
+    let body = match exchange.query()?.page()?.start {
+        Start::Index(index) => list::index_page(0, index, Vec::new()),
+        Start::Cursor(_) => list::cursor_page(None, Vec::new()),
+    };
+    Ok(Response::json(StatusCode::OK, &body))
 }
 
 /// `GET /Groups/{id}`

@@ -1,16 +1,21 @@
 //! Requests and answers, whatever carries them: a Lambda event or a socket.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, ALLOW, CONTENT_LOCATION, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::{Map, Value};
 
+use crate::scim::bulk::MAX_PAYLOAD_BYTES;
 use crate::scim::{ScimError, list};
 
 /// The media type of all answers (RFC 7644 §3.1).
 pub const MEDIA_TYPE: &str = "application/scim+json";
-/// Largest request body, in bytes.
+/// The other media type that clients may send and ask for.
+const JSON: &str = "application/json";
+/// Largest request body, in bytes, but for bulk requests.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
+/// The largest body of any request, in bytes: no more of it is read.
+pub const MAX_READ_BYTES: usize = MAX_PAYLOAD_BYTES;
 
 /// A request, as it came.
 #[derive(Clone)]
@@ -36,7 +41,7 @@ pub struct Request {
 pub enum Body {
     /// All of it.
     Complete(Bytes),
-    /// More than [`MAX_BODY_BYTES`]; the rest was not read.
+    /// More than [`MAX_READ_BYTES`]; the rest was not read.
     TooLarge,
     /// It ended early, or its transfer encoding is wrong.
     Broken,
@@ -55,15 +60,44 @@ impl Request {
         (!lines.is_empty()).then(|| lines.join(", "))
     }
 
-    /// The body as a JSON object. A missing Content-Type is accepted, an explicitly wrong one is not.
+    /// Whether the client takes the media type of the answers: it does unless `Accept` says
+    /// otherwise (RFC 9110 §12.5.1).
+    #[must_use]
+    pub fn accepts_json(&self) -> bool {
+        let accept = self.header(ACCEPT).unwrap_or_default();
+        let is_acceptable = |range: &str| {
+            let mut parts = range.split(';').map(str::trim);
+            let media_type = parts.next().unwrap_or_default();
+            let is_refused = parts.any(|part| {
+                let quality = part.strip_prefix("q=").or(part.strip_prefix("Q="));
+                quality.and_then(|quality| quality.parse().ok()) == Some(0.0)
+            });
+            let includes_json = ["*/*", "application/*", MEDIA_TYPE, JSON]
+                .iter()
+                .any(|accepted| accepted.eq_ignore_ascii_case(media_type));
+            includes_json && !is_refused
+        };
+        accept.trim().is_empty() || accept.split(',').any(is_acceptable)
+    }
+
+    /// The body as a JSON object of at most [`MAX_BODY_BYTES`]. A missing Content-Type is accepted,
+    /// an explicitly wrong one is not.
     ///
     /// # Errors
     /// 413, 415 or 400 `invalidSyntax`.
     pub fn json_object(&self) -> Result<Map<String, Value>, ScimError> {
+        self.json_object_up_to(MAX_BODY_BYTES)
+    }
+
+    /// The same, of at most so many bytes.
+    ///
+    /// # Errors
+    /// 413, 415 or 400 `invalidSyntax`.
+    pub fn json_object_up_to(&self, limit: usize) -> Result<Map<String, Value>, ScimError> {
         let body = match &self.body {
-            Body::Complete(body) if body.len() <= MAX_BODY_BYTES => body,
+            Body::Complete(body) if body.len() <= limit => body,
             Body::Complete(_) | Body::TooLarge => {
-                return Err(ScimError::payload_too_large(MAX_BODY_BYTES));
+                return Err(ScimError::payload_too_large(limit));
             }
             Body::Broken => {
                 return Err(ScimError::invalid_syntax(
@@ -74,7 +108,7 @@ impl Request {
         let content_type = self.header(CONTENT_TYPE).unwrap_or_default();
         if !content_type.trim().is_empty() {
             let media_type = content_type.split(';').next().unwrap_or_default().trim();
-            let is_json = [MEDIA_TYPE, "application/json"]
+            let is_json = [MEDIA_TYPE, JSON]
                 .iter()
                 .any(|accepted| accepted.eq_ignore_ascii_case(media_type));
             if !is_json {
@@ -128,7 +162,8 @@ impl Response {
         response
     }
 
-    /// A resource with its `Location` and `ETag`.
+    /// A resource with its `Location` and `ETag`. `Content-Location` is what `meta.location` is
+    /// (RFC 7643 §3.1); at `/Me` it tells where the resource really is (RFC 7644 §3.11).
     #[must_use]
     pub fn resource(
         status: StatusCode,
@@ -138,6 +173,7 @@ impl Response {
     ) -> Self {
         Self::json(status, &Value::Object(resource))
             .with(LOCATION, location)
+            .with(CONTENT_LOCATION, location)
             .with(ETAG, etag)
     }
 
@@ -152,7 +188,7 @@ impl Response {
     pub fn whole_list(resources: Vec<Map<String, Value>>) -> Self {
         Self::json(
             StatusCode::OK,
-            &list::list_response(resources.len(), 1, resources),
+            &list::index_page(resources.len(), 1, resources),
         )
     }
 

@@ -2,9 +2,11 @@
 //! act, encode.
 
 pub mod authentication;
+mod bulk;
 mod discovery;
 mod error;
 mod groups;
+mod me;
 pub mod message;
 mod query;
 pub mod route;
@@ -13,7 +15,7 @@ mod users;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Method;
+use http::{Method, StatusCode};
 use jiff::Timestamp;
 
 use crate::config::{ACTIVATION_VARIABLE, BASE_PATH, Clock, Config};
@@ -39,6 +41,7 @@ pub struct Service {
 }
 
 /// One request on its way, before anyone is known to have sent it.
+#[derive(Clone)]
 pub struct Exchange<'r> {
     request: &'r Request,
     /// What stands in the path for `{id}`.
@@ -136,6 +139,9 @@ impl Service {
         };
         let (route, id) = match matched {
             Match::Route { route, id } => (route, id),
+            Match::OtherMethods(methods) if request.method == Method::OPTIONS => {
+                return Ok(Response::empty(StatusCode::NO_CONTENT).allowing(&methods));
+            }
             Match::OtherMethods(methods) => {
                 return Err(Refused {
                     error: ScimError::method_not_allowed(format!("This path takes {methods}.")),
@@ -149,6 +155,9 @@ impl Service {
                 .into());
             }
         };
+        if !request.accepts_json() {
+            return Err(ScimError::not_acceptable().into());
+        }
         let origin = self.config.public_url.as_ref().unwrap_or(&request.origin);
         let exchange = Exchange {
             request,
@@ -184,6 +193,14 @@ async fn dispatch(
         Endpoint::ReplaceUser => users::replace(exchange, caller()?).await,
         Endpoint::PatchUser => users::patch(exchange, caller()?).await,
         Endpoint::DeleteUser => users::delete(exchange, caller()?).await,
+        Endpoint::SearchUsers => users::search_users(exchange, caller()?).await,
+        Endpoint::SearchAll => users::search_all(exchange, caller()?).await,
+        Endpoint::Bulk => bulk::bulk(exchange, caller()?).await,
+        Endpoint::GetMe => me::get(exchange, caller()?).await,
+        Endpoint::ReplaceMe => me::replace(exchange, caller()?).await,
+        Endpoint::PatchMe => me::patch(exchange, caller()?).await,
+        Endpoint::RefuseCreateMe => me::refuse_create(),
+        Endpoint::RefuseDeleteMe => me::refuse_delete(),
         Endpoint::ListGroups => groups::list_groups(exchange),
         Endpoint::GetGroup => groups::get_group(),
         Endpoint::RefuseGroups => groups::refuse_groups(),

@@ -1,9 +1,10 @@
 //! The query string: form encoding, read strictly where a parameter is ours and not at all where
-//! it is not, such as Entra's `aadOptscim062020`.
+//! it is not, such as Entra's `aadOptscim062020`. A SearchRequest says the same in JSON.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
 
 use crate::scim::ScimError;
 use crate::scim::list::{Page, Sort};
@@ -18,6 +19,7 @@ pub(super) struct Query<'q> {
     sort_order: Option<Cow<'q, str>>,
     start_index: Option<Cow<'q, str>>,
     count: Option<Cow<'q, str>>,
+    cursor: Option<Cow<'q, str>>,
     attributes: Option<Cow<'q, str>>,
     excluded_attributes: Option<Cow<'q, str>>,
 }
@@ -38,11 +40,45 @@ impl<'q> Query<'q> {
                 continue;
             };
             if slot.is_some() {
-                return Err(ScimError::invalid_value(format!(
-                    "The parameter '{name}' is given twice; send it once."
-                )));
+                return Err(given_twice(&name));
             }
             *slot = Some(decode(value).ok_or_else(|| not_decoded(&name))?);
+        }
+        Ok(query)
+    }
+
+    /// Reads a SearchRequest message (RFC 7644 §3.4.3), which says the same in JSON.
+    ///
+    /// # Errors
+    /// 400 for a member of the wrong type, or given twice.
+    pub(super) fn from_search_request(message: Map<String, Value>) -> Result<Self, ScimError> {
+        let mut query = Self::default();
+        for (name, value) in message {
+            let is_list = ["attributes", "excludedAttributes"]
+                .iter()
+                .any(|list| list.eq_ignore_ascii_case(&name));
+            let Some(slot) = query.slot(&name) else {
+                continue;
+            };
+            if slot.is_some() {
+                return Err(given_twice(&name));
+            }
+            *slot = match value {
+                Value::Null => None,
+                Value::Array(names) if is_list => Some(Cow::Owned(joined(&name, &names)?)),
+                Value::String(text) if !is_list => Some(Cow::Owned(text)),
+                Value::Number(number) if !is_list => Some(Cow::Owned(number.to_string())),
+                _ => {
+                    let kind = if is_list {
+                        "an array of strings"
+                    } else {
+                        "a string or number"
+                    };
+                    return Err(ScimError::invalid_value(format!(
+                        "'{name}' must be {kind}."
+                    )));
+                }
+            };
         }
         Ok(query)
     }
@@ -55,6 +91,7 @@ impl<'q> Query<'q> {
             "sortorder" => Some(&mut self.sort_order),
             "startindex" => Some(&mut self.start_index),
             "count" => Some(&mut self.count),
+            "cursor" => Some(&mut self.cursor),
             "attributes" => Some(&mut self.attributes),
             "excludedattributes" => Some(&mut self.excluded_attributes),
             _ => None,
@@ -67,12 +104,25 @@ impl<'q> Query<'q> {
         self.filter.as_deref()
     }
 
-    /// `startIndex` and `count`.
+    /// `startIndex`, `count` and `cursor`.
     ///
     /// # Errors
-    /// 400 for what is not an integer.
+    /// 400 for what is not an integer, or both methods of pagination.
     pub(super) fn page(&self) -> Result<Page, ScimError> {
-        Page::parse(self.start_index.as_deref(), self.count.as_deref())
+        Page::parse(
+            self.start_index.as_deref(),
+            self.count.as_deref(),
+            self.cursor.as_deref(),
+        )
+    }
+
+    /// What decides which resources there are, and in what order: a cursor is good for this only.
+    #[must_use]
+    pub(super) fn identity(&self) -> String {
+        let parts = [&self.filter, &self.sort_by, &self.sort_order];
+        parts
+            .map(|part| part.as_deref().unwrap_or_default())
+            .join("\0")
     }
 
     /// `sortBy` and `sortOrder`.
@@ -103,6 +153,20 @@ impl<'q> Query<'q> {
         let excluded = names(&self.excluded_attributes);
         Projection::parse(&attributes, &excluded, resource_type)
     }
+}
+
+fn given_twice(name: &str) -> ScimError {
+    ScimError::invalid_value(format!(
+        "The parameter '{name}' is given twice; send it once."
+    ))
+}
+
+fn joined(name: &str, names: &[Value]) -> Result<String, ScimError> {
+    let names: Option<Vec<&str>> = names.iter().map(Value::as_str).collect();
+    let names = names.ok_or_else(|| {
+        ScimError::invalid_value(format!("'{name}' must be an array of strings."))
+    })?;
+    Ok(names.join(","))
 }
 
 fn not_decoded(name: &str) -> ScimError {

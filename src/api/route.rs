@@ -20,6 +20,22 @@ pub enum Endpoint {
     PatchUser,
     /// `DELETE /Users/{id}`
     DeleteUser,
+    /// `POST /Users/.search`
+    SearchUsers,
+    /// `POST /.search`
+    SearchAll,
+    /// `POST /Bulk`
+    Bulk,
+    /// `GET /Me`
+    GetMe,
+    /// `PUT /Me`
+    ReplaceMe,
+    /// `PATCH /Me`
+    PatchMe,
+    /// `POST /Me`
+    RefuseCreateMe,
+    /// `DELETE /Me`
+    RefuseDeleteMe,
     /// `GET /Groups`
     ListGroups,
     /// `GET /Groups/{id}`
@@ -49,6 +65,13 @@ impl Endpoint {
             Self::ReplaceUser => Handler::ReplaceUser,
             Self::PatchUser => Handler::PatchUser,
             Self::DeleteUser => Handler::DeleteUser,
+            Self::SearchUsers | Self::SearchAll => Handler::Search,
+            Self::Bulk => Handler::Bulk,
+            Self::GetMe
+            | Self::ReplaceMe
+            | Self::PatchMe
+            | Self::RefuseCreateMe
+            | Self::RefuseDeleteMe => Handler::Me,
             Self::ListGroups | Self::GetGroup | Self::RefuseGroups => Handler::Groups,
             Self::ServiceProviderConfig => Handler::ServiceProviderConfig,
             Self::ListResourceTypes | Self::GetResourceType => Handler::ResourceTypes,
@@ -85,6 +108,12 @@ pub enum Handler {
     PatchUser,
     /// `DELETE /Users/{id}`
     DeleteUser,
+    /// `/.search` and `/Users/.search`
+    Search,
+    /// `/Bulk`
+    Bulk,
+    /// `/Me`
+    Me,
     /// `/ServiceProviderConfig`
     ServiceProviderConfig,
     /// `/ResourceTypes` and `/ResourceTypes/{id}`
@@ -100,13 +129,16 @@ pub enum Handler {
 
 impl Handler {
     /// All handlers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::ListUsers,
         Self::CreateUser,
         Self::GetUser,
         Self::ReplaceUser,
         Self::PatchUser,
         Self::DeleteUser,
+        Self::Search,
+        Self::Bulk,
+        Self::Me,
         Self::ServiceProviderConfig,
         Self::ResourceTypes,
         Self::Schemas,
@@ -124,6 +156,9 @@ impl Handler {
             Self::ReplaceUser => "replace_user",
             Self::PatchUser => "patch_user",
             Self::DeleteUser => "delete_user",
+            Self::Search => "search",
+            Self::Bulk => "bulk",
+            Self::Me => "me",
             Self::ServiceProviderConfig => "service_provider_config",
             Self::ResourceTypes => "resource_types",
             Self::Schemas => "schemas",
@@ -167,6 +202,14 @@ pub static ROUTES: &[Route] = &[
     route(Method::PUT, "/Users/{id}", Endpoint::ReplaceUser),
     route(Method::PATCH, "/Users/{id}", Endpoint::PatchUser),
     route(Method::DELETE, "/Users/{id}", Endpoint::DeleteUser),
+    route(Method::POST, "/Users/.search", Endpoint::SearchUsers),
+    route(Method::POST, "/.search", Endpoint::SearchAll),
+    route(Method::POST, "/Bulk", Endpoint::Bulk),
+    route(Method::GET, "/Me", Endpoint::GetMe),
+    route(Method::PUT, "/Me", Endpoint::ReplaceMe),
+    route(Method::PATCH, "/Me", Endpoint::PatchMe),
+    route(Method::POST, "/Me", Endpoint::RefuseCreateMe),
+    route(Method::DELETE, "/Me", Endpoint::RefuseDeleteMe),
     route(Method::GET, "/Groups", Endpoint::ListGroups),
     route(Method::POST, "/Groups", Endpoint::RefuseGroups),
     route(Method::PATCH, "/Groups", Endpoint::RefuseGroups),

@@ -1,5 +1,7 @@
 //! Companies: everything belongs to exactly one.
 
+use std::fmt;
+
 use jiff::Timestamp;
 
 use super::{CompanyId, DirectoryError};
@@ -35,6 +37,16 @@ impl CompanyStatus {
     }
 }
 
+/// What a company's pagination cursors are sealed with; the same on every instance.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct CursorSecret(pub [u8; 32]);
+
+impl fmt::Debug for CursorSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CursorSecret(…)")
+    }
+}
+
 /// A customer of Paradigm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Company {
@@ -45,7 +57,7 @@ pub struct Company {
     /// Whether its keys are honoured.
     pub status: CompanyStatus,
     /// Seals pagination cursors.
-    pub cursor_secret: [u8; 32],
+    pub cursor_secret: CursorSecret,
     /// When it was created.
     pub created: Timestamp,
 }
@@ -58,7 +70,7 @@ impl Company {
     pub fn new(
         id: CompanyId,
         name: &str,
-        cursor_secret: [u8; 32],
+        cursor_secret: CursorSecret,
         now: Timestamp,
     ) -> Result<Self, DirectoryError> {
         Ok(Self {

@@ -12,7 +12,7 @@ pub mod user;
 
 pub use api_key::{ApiKey, KeyChange, Token};
 pub use audit::{Actor, AuditRecord, Operation};
-pub use company::{Company, CompanyStatus};
+pub use company::{Company, CompanyStatus, CursorSecret};
 pub use id::{CompanyId, KeyId, UserId};
 pub use lifecycle::State;
 pub use permission::Permission;

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::list::MAX_COUNT;
+use super::bulk;
+use super::cursor::CURSOR_TIMEOUT;
+use super::list::{DEFAULT_COUNT, MAX_COUNT};
 use super::schema::{ResourceType, Schema, USER};
 
 const SERVICE_PROVIDER_CONFIG_URN: &str =
@@ -10,18 +12,29 @@ const SERVICE_PROVIDER_CONFIG_URN: &str =
 const RESOURCE_TYPE_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
 const SCHEMA_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
 
-/// `/ServiceProviderConfig` (RFC 7643 §5). authentik needs `bulk.maxOperations` even though bulk is
-/// not supported.
+/// `/ServiceProviderConfig` (RFC 7643 §5, RFC 9865 §4).
 #[must_use]
 pub fn service_provider_config(base_url: &str) -> Map<String, Value> {
     object(json!({
         "schemas": [SERVICE_PROVIDER_CONFIG_URN],
         "patch": {"supported": true},
-        "bulk": {"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+        "bulk": {
+            "supported": true,
+            "maxOperations": bulk::MAX_OPERATIONS,
+            "maxPayloadSize": bulk::MAX_PAYLOAD_BYTES,
+        },
         "filter": {"supported": true, "maxResults": MAX_COUNT},
         "changePassword": {"supported": false},
         "sort": {"supported": true},
         "etag": {"supported": true},
+        "pagination": {
+            "cursor": true,
+            "index": true,
+            "defaultPaginationMethod": "index",
+            "defaultPageSize": DEFAULT_COUNT,
+            "maxPageSize": MAX_COUNT,
+            "cursorTimeout": CURSOR_TIMEOUT.as_secs(),
+        },
         "authenticationSchemes": [{
             "type": "oauthbearertoken",
             "name": "API key",

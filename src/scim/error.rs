@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 /// URN of the SCIM error message (RFC 7644 §3.12).
 pub const ERROR_URN: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
-/// The `scimType` keywords of RFC 7644 table 9 that this server sends.
+/// The `scimType` keywords of RFC 7644 table 9 and RFC 9865 §2.1 that this server sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScimType {
     /// The filter's syntax is wrong, or it names or compares what it cannot.
@@ -27,10 +27,16 @@ pub enum ScimType {
     NoTarget,
     /// A value is missing or has the wrong type.
     InvalidValue,
+    /// The cursor is none of this query's.
+    InvalidCursor,
+    /// The cursor was good once.
+    ExpiredCursor,
+    /// `count` is no integer.
+    InvalidCount,
 }
 
 impl ScimType {
-    /// The keyword as RFC 7644 table 9 spells it.
+    /// The keyword as the RFC spells it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -42,6 +48,9 @@ impl ScimType {
             Self::InvalidPath => "invalidPath",
             Self::NoTarget => "noTarget",
             Self::InvalidValue => "invalidValue",
+            Self::InvalidCursor => "invalidCursor",
+            Self::ExpiredCursor => "expiredCursor",
+            Self::InvalidCount => "invalidCount",
         }
     }
 }
@@ -115,6 +124,21 @@ impl ScimError {
         Self::new(400, Some(ScimType::InvalidValue), detail)
     }
 
+    /// 400 `invalidCursor`.
+    pub fn invalid_cursor(detail: impl Into<String>) -> Self {
+        Self::new(400, Some(ScimType::InvalidCursor), detail)
+    }
+
+    /// 400 `expiredCursor`.
+    pub fn expired_cursor(detail: impl Into<String>) -> Self {
+        Self::new(400, Some(ScimType::ExpiredCursor), detail)
+    }
+
+    /// 400 `invalidCount`.
+    pub fn invalid_count(detail: impl Into<String>) -> Self {
+        Self::new(400, Some(ScimType::InvalidCount), detail)
+    }
+
     /// 401: no acceptable bearer token. One sentence for every reason, so that nobody learns which.
     #[must_use]
     pub fn unauthorized() -> Self {
@@ -140,6 +164,21 @@ impl ScimError {
         Self::new(405, None, detail)
     }
 
+    /// 406.
+    #[must_use]
+    pub fn not_acceptable() -> Self {
+        Self::new(
+            406,
+            None,
+            "Answers are 'application/scim+json'; send an 'Accept' header that allows it, or none.",
+        )
+    }
+
+    /// 409 for a reason other than uniqueness.
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(409, None, detail)
+    }
+
     /// 412.
     #[must_use]
     pub fn precondition_failed() -> Self {
@@ -157,6 +196,16 @@ impl ScimError {
             413,
             None,
             format!("The request body may have at most {limit} bytes."),
+        )
+    }
+
+    /// 413, for a bulk request.
+    #[must_use]
+    pub fn too_many_operations(limit: usize) -> Self {
+        Self::new(
+            413,
+            None,
+            format!("A bulk request may have at most {limit} operations; send several."),
         )
     }
 

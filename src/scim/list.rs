@@ -1,4 +1,5 @@
-//! Lists of resources: index pagination (RFC 7644 §3.4.2.4), sorting (§3.4.2.3), ListResponse.
+//! Lists of resources: pagination by index (RFC 7644 §3.4.2.4) and by cursor (RFC 9865), sorting
+//! (§3.4.2.3), ListResponse.
 
 use std::cmp::Ordering;
 use std::num::IntErrorKind;
@@ -20,49 +21,77 @@ pub const DEFAULT_COUNT: usize = 50;
 pub const MAX_COUNT: usize = 200;
 
 /// The slice of a list that a client asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// Index of the first resource, counted from 1.
-    pub start_index: usize,
+    /// Where it begins.
+    pub start: Start,
     /// Most resources to return, 0..=[`MAX_COUNT`].
     pub count: usize,
 }
 
+/// Where a page begins, and with that the method of pagination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// At this index, counted from 1 (RFC 7644 §3.4.2.4).
+    Index(usize),
+    /// At a cursor; empty for the first page (RFC 9865 §2).
+    Cursor(String),
+}
+
 impl Page {
-    /// Reads `startIndex` and `count`: less than 1 is 1, less than 0 is 0.
+    /// Reads `startIndex`, `count` and `cursor`: a `startIndex` less than 1 is 1, a `count` less
+    /// than 0 is 0. The default method is by index.
     ///
     /// # Errors
-    /// `invalidValue` for what is not an integer.
-    pub fn parse(start_index: Option<&str>, count: Option<&str>) -> Result<Self, ScimError> {
-        let start_index = integer("startIndex", start_index)?.unwrap_or(1).max(1);
-        let count = integer("count", count)?.map_or(DEFAULT_COUNT, |count| {
-            usize::try_from(count).unwrap_or(0).min(MAX_COUNT)
-        });
-        Ok(Self {
-            start_index: usize::try_from(start_index).unwrap_or(usize::MAX),
-            count,
-        })
-    }
-
-    /// Resources before the first one of the page.
-    #[must_use]
-    pub fn offset(&self) -> usize {
-        self.start_index - 1
+    /// `invalidValue` for what is not an integer, or both methods at once; with a cursor,
+    /// `invalidCount`.
+    pub fn parse(
+        start_index: Option<&str>,
+        count: Option<&str>,
+        cursor: Option<&str>,
+    ) -> Result<Self, ScimError> {
+        let wanted = integer(count);
+        let start = match (start_index.filter(|index| !index.is_empty()), cursor) {
+            (None, Some(cursor)) => Start::Cursor(cursor.to_owned()),
+            (Some(_), Some(_)) => {
+                return Err(ScimError::invalid_value(
+                    "Use either 'startIndex' or 'cursor', not both.",
+                ));
+            }
+            (start_index, None) => {
+                let index = integer(start_index).ok_or_else(|| not_an_integer("startIndex"))?;
+                Start::Index(usize::try_from(index.unwrap_or(1).max(1)).unwrap_or(usize::MAX))
+            }
+        };
+        let count = match (wanted, &start) {
+            (Some(None), _) => DEFAULT_COUNT,
+            (Some(Some(count)), _) => usize::try_from(count).unwrap_or(0).min(MAX_COUNT),
+            (None, Start::Index(_)) => return Err(not_an_integer("count")),
+            (None, Start::Cursor(_)) => {
+                return Err(ScimError::invalid_count(format!(
+                    "'count' must be an integer, at most {MAX_COUNT}."
+                )));
+            }
+        };
+        Ok(Self { start, count })
     }
 }
 
-fn integer(name: &str, value: Option<&str>) -> Result<Option<i64>, ScimError> {
+fn not_an_integer(name: &str) -> ScimError {
+    ScimError::invalid_value(format!("'{name}' must be an integer."))
+}
+
+/// `Some(None)` if there is no value, `None` if it is no integer.
+fn integer(value: Option<&str>) -> Option<Option<i64>> {
     let Some(value) = value.filter(|value| !value.is_empty()) else {
-        return Ok(None);
+        return Some(None);
     };
-    match value.parse() {
-        Ok(integer) => Ok(Some(integer)),
+    match value.parse::<i64>() {
+        Ok(integer) => Some(Some(integer)),
         Err(error) => match error.kind() {
-            IntErrorKind::PosOverflow => Ok(Some(i64::MAX)),
-            IntErrorKind::NegOverflow => Ok(Some(i64::MIN)),
-            _ => Err(ScimError::invalid_value(format!(
-                "'{name}' must be an integer."
-            ))),
+            IntErrorKind::PosOverflow => Some(Some(i64::MAX)),
+            IntErrorKind::NegOverflow => Some(Some(i64::MIN)),
+            _ => None,
         },
     }
 }
@@ -118,11 +147,12 @@ impl Sort {
         Ok(Some(Self { path, descending }))
     }
 
-    /// Sorts complete resources. Those without the attribute come last when ascending, first when
-    /// descending; equal ones keep their order.
-    pub fn apply(&self, resources: &mut [Map<String, Value>]) {
-        resources.sort_by(|left, right| {
-            let ascending = match (self.key(left), self.key(right)) {
+    /// Sorts by complete resources. Those without the attribute come last when ascending, first
+    /// when descending; equal ones keep their order.
+    pub fn apply<T>(&self, sorted: &mut [T], resource_of: impl Fn(&T) -> &Map<String, Value>) {
+        sorted.sort_by(|left, right| {
+            let (left, right) = (self.key(resource_of(left)), self.key(resource_of(right)));
+            let ascending = match (left, right) {
                 (Some(left), Some(right)) => {
                     order(self.path.leaf(), left, right).unwrap_or(Ordering::Equal)
                 }
@@ -158,9 +188,9 @@ impl Sort {
     }
 }
 
-/// The ListResponse message; `itemsPerPage` is the number of resources in it.
+/// The ListResponse message of a page by index; `itemsPerPage` is the number of resources in it.
 #[must_use]
-pub fn list_response(
+pub fn index_page(
     total_results: usize,
     start_index: usize,
     resources: Vec<Map<String, Value>>,
@@ -172,4 +202,19 @@ pub fn list_response(
         "itemsPerPage": resources.len(),
         "Resources": resources,
     })
+}
+
+/// The ListResponse message of a page by cursor. To count all results would cost more than the
+/// page, so `totalResults` is left out (RFC 9865 §2).
+#[must_use]
+pub fn cursor_page(next_cursor: Option<String>, resources: Vec<Map<String, Value>>) -> Value {
+    let mut page = json!({
+        "schemas": [LIST_RESPONSE_URN],
+        "itemsPerPage": resources.len(),
+        "Resources": resources,
+    });
+    if let (Some(next_cursor), Some(members)) = (next_cursor, page.as_object_mut()) {
+        members.insert("nextCursor".to_owned(), next_cursor.into());
+    }
+    page
 }

@@ -1,6 +1,8 @@
 //! The SCIM protocol, pure: no async, AWS, HTTP, clock or environment.
 
+pub mod bulk;
 pub mod compare;
+pub mod cursor;
 pub mod dialect;
 pub mod discovery;
 pub mod error;

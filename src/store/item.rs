@@ -11,7 +11,8 @@ use super::StoreError;
 use super::keys::{self, INDEX_PK, INDEX_SK, Key, PK, SK};
 use crate::directory::lifecycle::{Rename, Renames};
 use crate::directory::{
-    ApiKey, AuditRecord, Company, CompanyId, CompanyStatus, KeyId, Permission, State, User, UserId,
+    ApiKey, AuditRecord, Company, CompanyId, CompanyStatus, CursorSecret, KeyId, Permission, State,
+    User, UserId,
 };
 use crate::scim::resource::Document;
 
@@ -164,7 +165,7 @@ pub(super) fn from_company(company: &Company) -> Item {
         .with(STATUS, string(company.status.as_str()))
         .with(
             CURSOR_SECRET,
-            AttributeValue::B(Blob::new(company.cursor_secret)),
+            AttributeValue::B(Blob::new(company.cursor_secret.0)),
         )
         .with(CREATED, string(company.created))
         .build()
@@ -176,7 +177,7 @@ pub(super) fn to_company(id: CompanyId, item: &Item) -> Result<Company, StoreErr
         id,
         name: reader.string(NAME)?.to_owned(),
         status: reader.parsed(STATUS, CompanyStatus::parse)?,
-        cursor_secret: reader.bytes32(CURSOR_SECRET)?,
+        cursor_secret: CursorSecret(reader.bytes32(CURSOR_SECRET)?),
         created: reader.timestamp(CREATED)?,
     })
 }

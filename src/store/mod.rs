@@ -141,17 +141,25 @@ impl Store {
     async fn index_page(
         &self,
         partition: &str,
+        after: Option<&str>,
         from: Option<Item>,
         limit: usize,
     ) -> Result<(Vec<String>, Option<Item>), StoreError> {
-        let output = self
+        let query = self
             .client
             .query()
             .table_name(&self.table)
             .index_name(keys::INDEX)
-            .key_condition_expression("#partition = :partition")
             .expression_attribute_names("#partition", keys::INDEX_PK)
-            .expression_attribute_values(":partition", item::string(partition))
+            .expression_attribute_values(":partition", item::string(partition));
+        let query = match after {
+            None => query.key_condition_expression("#partition = :partition"),
+            Some(after) => query
+                .key_condition_expression("#partition = :partition AND #sort > :after")
+                .expression_attribute_names("#sort", keys::INDEX_SK)
+                .expression_attribute_values(":after", item::string(after)),
+        };
+        let output = query
             .set_exclusive_start_key(from)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .send()
@@ -182,7 +190,7 @@ impl Store {
     ) -> Result<Vec<T>, StoreError> {
         let corrupt = || StoreError::Corrupt(keys::INDEX_SK);
         let ids = self
-            .index_range(partition, 0, limit)
+            .index_range(partition, None, 0, limit)
             .await?
             .iter()
             .map(|id| parse(id).ok_or_else(corrupt))
@@ -198,10 +206,11 @@ impl Store {
         Ok(listed)
     }
 
-    /// Sort keys `offset..offset + limit` of one partition of the index.
+    /// Sort keys `offset..offset + limit` of one partition of the index, of those after one.
     async fn index_range(
         &self,
         partition: &str,
+        after: Option<&str>,
         offset: usize,
         limit: usize,
     ) -> Result<Vec<String>, StoreError> {
@@ -210,7 +219,9 @@ impl Store {
         let mut passed = 0;
         let mut from = None;
         while passed < end {
-            let (page, next) = self.index_page(partition, from, end - passed).await?;
+            let (page, next) = self
+                .index_page(partition, after, from, end - passed)
+                .await?;
             let skipped = offset.saturating_sub(passed).min(page.len());
             passed += page.len();
             sort_keys.extend(page.into_iter().skip(skipped));

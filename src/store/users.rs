@@ -169,7 +169,26 @@ impl Store {
         offset: usize,
         limit: usize,
     ) -> Result<Vec<UserId>, StoreError> {
-        self.index_range(&keys::users_of(company), offset, limit)
+        self.index_range(&keys::users_of(company), None, offset, limit)
+            .await?
+            .iter()
+            .map(|id| UserId::parse(id).ok_or(StoreError::Corrupt(keys::INDEX_SK)))
+            .collect()
+    }
+
+    /// Ids of up to `limit` users of the company that come after one, oldest first; that one may be
+    /// gone. `None` begins with the oldest.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn user_ids_after(
+        &self,
+        company: CompanyId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let after = after.map(|id| id.to_string());
+        self.index_range(&keys::users_of(company), after.as_deref(), 0, limit)
             .await?
             .iter()
             .map(|id| UserId::parse(id).ok_or(StoreError::Corrupt(keys::INDEX_SK)))

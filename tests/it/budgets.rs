@@ -126,6 +126,17 @@ async fn check(others: usize) {
     )
     .await;
 
+    let by_cursor = |query: &str| Call::new("GET", "/Users").query(&format!("cursor&{query}"));
+    let first = [("BatchGetItem", 1), ("Query", 1)];
+    let answer = counted(&first, "first cursor", by_cursor("count=2")).await;
+    let next = answer.json()["nextCursor"].as_str().unwrap();
+    let next = Call::new("GET", "/Users").query(&format!("cursor={next}&count=1"));
+    counted(&first, "next cursor", next).await;
+    let search = json!({"filter": hit, "count": 1});
+    let search = Call::new("POST", "/Users/.search").json(&search);
+    counted(&[("GetItem", 2)], "search", search).await;
+    counted(&[one], "Me", Call::new("GET", "/Me")).await;
+
     let change = [one, write];
     let patch = json!({"Operations": [{"op": "replace", "path": "title", "value": "T"}]});
     counted(&change, "PATCH", Call::new("PATCH", &path).json(&patch)).await;

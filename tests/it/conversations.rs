@@ -1,5 +1,5 @@
 //! Whole conversations: `tests/data/conversations` by subject, `tests/data/idp` by the client that
-//! leads them; each file is a list of steps over the real router. `capture` takes values out of an answer by JSON pointer for later steps, as `{name}`.
+//! leads them, `tests/data/rfc` by the rule they show; each file is a list of steps over the real router. `capture` takes values out of an answer by JSON pointer for later steps, as `{name}`.
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,7 @@ async fn every_conversation_goes_as_written() {
     let mut files = Vec::new();
     collect(&data_path("conversations"), &mut files);
     collect(&data_path("idp"), &mut files);
+    collect(&data_path("rfc"), &mut files);
     assert!(files.len() > 50, "only {} conversations found", files.len());
     let mut failures = Vec::new();
     for file in files {
@@ -48,7 +49,10 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in entries {
         if entry.is_dir() {
             collect(&entry, files);
-        } else {
+        } else if entry
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
             files.push(entry);
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::World;
+use crate::support::{Call, World};
 
 #[tokio::test]
 async fn another_companys_user_is_as_good_as_none() {
@@ -40,6 +40,21 @@ async fn another_companys_user_is_as_good_as_none() {
     ] {
         assert_eq!(ours.filter(&filter).await.total(), 0, "{filter}");
         assert_eq!(theirs.filter(&filter).await.total(), 1, "{filter}");
+    }
+    let operations = json!({"Operations": [
+        {"method": "PUT", "path": format!("/Users/{id}"), "data": body},
+        {"method": "PATCH", "path": format!("/Users/{id}"), "data": {"Operations": disable}},
+        {"method": "DELETE", "path": format!("/Users/{id}")},
+    ]});
+    let bulk = ours
+        .send(Call::new("POST", "/Bulk").json(&operations))
+        .await;
+    for result in bulk.json()["Operations"].as_array().unwrap() {
+        assert_eq!(result["status"], "404");
+    }
+    for path in ["/.search", "/Users/.search"] {
+        let everyone = ours.send(Call::new("POST", path).json(&json!({}))).await;
+        assert_eq!(everyone.total(), 1);
     }
     assert_eq!(ours.get("/Users").await.total(), 1);
     assert_eq!(theirs.get("/Users").await.total(), 2);

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use paradigm_scim::api::message::MAX_BODY_BYTES;
 use paradigm_scim::config::Clock as _;
 use paradigm_scim::directory::user::{MAX_DOCUMENT_BYTES, MAX_EMAILS, MAX_USER_NAME_CHARS};
+use paradigm_scim::scim::bulk;
 use paradigm_scim::scim::filter::{MAX_FILTER_DEPTH, MAX_FILTER_LENGTH};
 use paradigm_scim::scim::list::MAX_COUNT;
 use paradigm_scim::scim::patch::MAX_OPERATIONS;
@@ -26,6 +27,31 @@ async fn the_request_body() {
     client.send(padded(MAX_BODY_BYTES)).await.assert_status(201);
     client
         .send(padded(MAX_BODY_BYTES + 1))
+        .await
+        .assert_error(413, None);
+}
+
+#[tokio::test]
+async fn a_bulk_request() {
+    let world = World::new().await;
+    let client = world.client().await;
+    let missing = json!({"method": "DELETE", "path": "/Users/nobody"});
+    let of = |number| json!({"Operations": vec![missing.clone(); number]});
+    let bulk = |body: &Value| client.send(Call::new("POST", "/Bulk").json(body));
+    let answer = bulk(&of(bulk::MAX_OPERATIONS)).await;
+    let results = answer.json()["Operations"].as_array().unwrap();
+    assert_eq!(results.len(), bulk::MAX_OPERATIONS);
+    bulk(&of(bulk::MAX_OPERATIONS + 1))
+        .await
+        .assert_error(413, None);
+
+    let padded = |length: usize| {
+        let mut body = of(1).to_string();
+        body.extend(std::iter::repeat_n(' ', length - body.len()));
+        client.send(Call::new("POST", "/Bulk").body(body))
+    };
+    padded(bulk::MAX_PAYLOAD_BYTES).await.assert_status(200);
+    padded(bulk::MAX_PAYLOAD_BYTES + 1)
         .await
         .assert_error(413, None);
 }

@@ -15,6 +15,7 @@ mod authentication;
 mod budgets;
 mod concurrency;
 mod conversations;
+mod cursors;
 mod dialects;
 mod documents;
 mod erasure;

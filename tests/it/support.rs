@@ -13,7 +13,8 @@ use paradigm_scim::api::Service;
 use paradigm_scim::api::message::{Body, Request};
 use paradigm_scim::config::{Clock, Config};
 use paradigm_scim::directory::{
-    Actor, ApiKey, Company, CompanyId, KeyId, Operation, Permission, Token, User, UserId,
+    Actor, ApiKey, Company, CompanyId, CursorSecret, KeyId, Operation, Permission, Token, User,
+    UserId,
 };
 use paradigm_scim::scim::resource::Document;
 use paradigm_scim::store::embedded::Embedded;
@@ -99,7 +100,9 @@ impl World {
     pub(crate) async fn client(&self) -> Client<'_> {
         let now = self.clock.now();
         let id = CompanyId::new(Uuid::now_v7());
-        let company = Company::new(id, "Company", [1; 32], now).unwrap();
+        let mut secret = [0; 32];
+        secret.copy_from_slice(&id.to_string().as_bytes()[4..]);
+        let company = Company::new(id, "Company", CursorSecret(secret), now).unwrap();
         self.store.create_company(&company).await.unwrap();
         let administrator = self.user(id, "administrator@example.com").await;
         self.change(id, administrator, |user| {

@@ -1,6 +1,6 @@
-//! `GET /Users` (RFC 7644 §3.4.2): an equality on an indexed attribute is a look-up, whatever the
-//! number of users; without filter and sorting a page is read by itself; the rest looks at every
-//! user, up to a limit.
+//! `GET /Users` and the searches (RFC 7644 §3.4.2, §3.4.3): an equality on an indexed attribute is a
+//! look-up, whatever the number of users; without filter and sorting a page is read by itself; the
+//! rest looks at users one after another, up to a limit.
 
 use http::StatusCode;
 use serde_json::{Map, Value};
@@ -9,95 +9,245 @@ use super::rendered;
 use crate::api::Exchange;
 use crate::api::authentication::Caller;
 use crate::api::message::Response;
+use crate::api::query::Query;
 use crate::directory::{CompanyId, User, UserId};
-use crate::scim::ScimError;
 use crate::scim::filter::{Filter, Operator, Scope, parse};
-use crate::scim::list::{Page, Sort, list_response};
+use crate::scim::list::{Sort, Start, cursor_page, index_page};
+use crate::scim::projection::Projection;
 use crate::scim::schema::USER;
+use crate::scim::{ScimError, cursor};
 use crate::store::LookUp;
 
 /// A page ends before it outgrows this, in bytes of JSON: a Lambda answer may have 6 MB.
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
+/// Most users that a page by cursor looks at for a filter that no look-up serves; if fewer match
+/// than were asked for, the page is short and the next one goes on.
+const MAX_SCANNED_PER_PAGE: usize = 1_000;
+/// Users that are read together meanwhile.
+const SCANNED_AT_ONCE: usize = 200;
 
+/// `GET /Users`
 pub(in crate::api) async fn list(
     exchange: &Exchange<'_>,
     caller: Caller,
 ) -> Result<Response, ScimError> {
     let query = exchange.query()?;
+    search(exchange, caller, &query, Scope::Resource(&USER)).await
+}
+
+/// `POST /Users/.search`
+pub(in crate::api) async fn search_users(
+    exchange: &Exchange<'_>,
+    caller: Caller,
+) -> Result<Response, ScimError> {
+    let query = Query::from_search_request(exchange.request.json_object()?)?;
+    search(exchange, caller, &query, Scope::Resource(&USER)).await
+}
+
+/// `POST /.search`: all resource types, of which users are the only one.
+pub(in crate::api) async fn search_all(
+    exchange: &Exchange<'_>,
+    caller: Caller,
+) -> Result<Response, ScimError> {
+    let query = Query::from_search_request(exchange.request.json_object()?)?;
+    search(exchange, caller, &query, Scope::AnyResource(&USER)).await
+}
+
+async fn search(
+    exchange: &Exchange<'_>,
+    caller: Caller,
+    query: &Query<'_>,
+    scope: Scope,
+) -> Result<Response, ScimError> {
     let page = query.page()?;
-    let sort = query.sort(&USER)?;
     let projection = query.projection(&USER)?;
-    let filter = match query.filter() {
-        Some(text) => Some(parse(text, Scope::Resource(&USER)).map_err(|error| {
+    let filter = query.filter().map(|text| parse(text, scope)).transpose();
+    let selection = Selection {
+        exchange,
+        company: caller.company,
+        filter: filter.map_err(|error| {
             ScimError::invalid_filter(format!("The filter cannot be used: {error}."))
-        })?),
-        None => None,
+        })?,
+        sort: query.sort(&USER)?,
     };
-    let (total, resources) = match (&filter, sort) {
-        (None, None) => listed(exchange, caller.company, page).await?,
-        _ => matching(exchange, caller.company, page, filter.as_ref(), sort).await?,
+    let body = match page.start {
+        Start::Index(start_index) => {
+            let (total, found) = selection.by_index(start_index - 1, page.count).await?;
+            let (resources, _) = within_bytes(found, &projection);
+            index_page(total, start_index, resources)
+        }
+        // Nothing but the total is asked for (RFC 9865 §2).
+        Start::Cursor(_) if page.count == 0 => {
+            let (total, _) = selection.by_index(0, 0).await?;
+            index_page(total, 1, Vec::new())
+        }
+        Start::Cursor(cursor) => {
+            let (query, secret) = (query.identity(), &caller.cursor_secret.0);
+            let after = match cursor.as_str() {
+                "" => None,
+                cursor => Some(cursor::open(cursor, &query, secret, exchange.now)?),
+            };
+            let (found, last) = selection
+                .by_cursor(after.map(UserId::new), page.count)
+                .await?;
+            let (resources, cut_off_after) = within_bytes(found, &projection);
+            let next = cut_off_after
+                .or(last)
+                .map(|last| cursor::seal(last.uuid(), &query, secret, exchange.now))
+                .transpose()?;
+            cursor_page(next, resources)
+        }
     };
+    Ok(Response::json(StatusCode::OK, &body))
+}
+
+/// A user as found: complete, to be projected.
+type Found = (UserId, Map<String, Value>);
+
+/// The resources that fit into an answer, and after whom the others were cut off, if so.
+fn within_bytes(
+    found: Vec<Found>,
+    projection: &Projection,
+) -> (Vec<Map<String, Value>>, Option<UserId>) {
     let mut bytes = 0;
-    let projected = resources
-        .into_iter()
-        .map(|resource| projection.apply(resource))
-        .take_while(|resource| {
-            bytes += serde_json::to_vec(resource).map_or(0, |json| json.len());
-            bytes <= MAX_PAGE_BYTES
-        })
-        .collect();
-    Ok(Response::json(
-        StatusCode::OK,
-        &list_response(total, page.start_index, projected),
-    ))
-}
-
-type Found = (usize, Vec<Map<String, Value>>);
-
-/// A page of all users: the counters tell the total, the index the ids.
-async fn listed(
-    exchange: &Exchange<'_>,
-    company: CompanyId,
-    page: Page,
-) -> Result<Found, ScimError> {
-    let store = exchange.store;
-    let total = store.count_users(company).await?;
-    if page.count == 0 || page.offset() >= total {
-        return Ok((total, Vec::new()));
+    let mut last = None;
+    let mut resources = Vec::with_capacity(found.len());
+    for (id, resource) in found {
+        let resource = projection.apply(resource);
+        bytes += serde_json::to_vec(&resource).map_or(0, |json| json.len());
+        if bytes > MAX_PAGE_BYTES {
+            return (resources, last);
+        }
+        resources.push(resource);
+        last = Some(id);
     }
-    let ids = store.user_ids(company, page.offset(), page.count).await?;
-    let users = store.users(company, &ids).await?;
-    let resources = users.iter().map(|user| rendered(exchange, user)).collect();
-    Ok((total, resources))
+    (resources, None)
 }
 
-/// A page of those that match.
-async fn matching(
-    exchange: &Exchange<'_>,
+/// Which of a company's users are asked for, and in what order.
+struct Selection<'s> {
+    exchange: &'s Exchange<'s>,
     company: CompanyId,
-    page: Page,
-    filter: Option<&Filter>,
+    filter: Option<Filter>,
     sort: Option<Sort>,
-) -> Result<Found, ScimError> {
-    let candidates = match filter.and_then(Access::of) {
-        Some(access) => access.users(exchange, company).await?,
-        None => exchange.store.all_users(company).await?,
-    };
-    let mut resources: Vec<Map<String, Value>> = candidates
-        .iter()
-        .map(|user| rendered(exchange, user))
-        .filter(|resource| filter.is_none_or(|filter| filter.matches(resource)))
-        .collect();
-    if let Some(sort) = sort {
-        sort.apply(&mut resources);
+}
+
+impl Selection<'_> {
+    /// The number of all, and those at `offset..offset + count`.
+    async fn by_index(
+        &self,
+        offset: usize,
+        count: usize,
+    ) -> Result<(usize, Vec<Found>), ScimError> {
+        if self.filter.is_some() || self.sort.is_some() {
+            let all = self.all().await?;
+            let total = all.len();
+            return Ok((total, all.into_iter().skip(offset).take(count).collect()));
+        }
+        // The counters tell the total, the index the ids.
+        let store = self.exchange.store;
+        let total = store.count_users(self.company).await?;
+        if count == 0 || offset >= total {
+            return Ok((total, Vec::new()));
+        }
+        let ids = store.user_ids(self.company, offset, count).await?;
+        let users = store.users(self.company, &ids).await?;
+        Ok((total, self.found(&users)))
     }
-    let total = resources.len();
-    let resources = resources
-        .into_iter()
-        .skip(page.offset())
-        .take(page.count)
-        .collect();
-    Ok((total, resources))
+
+    /// Up to `count` of those after one, and the last one looked at, if there may be more.
+    async fn by_cursor(
+        &self,
+        after: Option<UserId>,
+        count: usize,
+    ) -> Result<(Vec<Found>, Option<UserId>), ScimError> {
+        let is_looked_up = self
+            .filter
+            .as_ref()
+            .is_some_and(|filter| Access::of(filter).is_some());
+        if self.sort.is_none() && !is_looked_up {
+            return self.walk(after, count).await;
+        }
+        let mut all = self.all().await?;
+        if let Some(after) = after {
+            let position = match self.sort {
+                // Looked up in any order, but walked in this one.
+                None => all.iter().rposition(|(id, _)| *id <= after),
+                Some(_) => {
+                    let position = all.iter().position(|(id, _)| *id == after);
+                    Some(position.ok_or_else(cursor::expired)?)
+                }
+            };
+            all.drain(..position.map_or(0, |position| position + 1));
+        }
+        let is_last = all.len() <= count;
+        all.truncate(count);
+        let last = all.last().filter(|_| !is_last).map(|(id, _)| *id);
+        Ok((all, last))
+    }
+
+    /// Goes on from one user to the next, as far as one page may.
+    async fn walk(
+        &self,
+        after: Option<UserId>,
+        count: usize,
+    ) -> Result<(Vec<Found>, Option<UserId>), ScimError> {
+        let store = self.exchange.store;
+        let (mut page, mut last, mut scanned) = (Vec::new(), after, 0);
+        loop {
+            // One more tells whether there is another page.
+            let wanted = match self.filter {
+                None => count,
+                Some(_) => SCANNED_AT_ONCE,
+            };
+            let mut ids = store.user_ids_after(self.company, last, wanted + 1).await?;
+            let is_end = ids.len() <= wanted;
+            ids.truncate(wanted);
+            scanned += ids.len();
+            let users = store.users(self.company, &ids).await?;
+            for found in self.matching(&users) {
+                if page.len() == count {
+                    return Ok((page, last));
+                }
+                last = Some(found.0);
+                page.push(found);
+            }
+            last = ids.last().copied().or(last);
+            if is_end {
+                return Ok((page, None));
+            }
+            if page.len() == count || scanned >= MAX_SCANNED_PER_PAGE {
+                return Ok((page, last));
+            }
+        }
+    }
+
+    /// Everyone who matches, in order, as far as one request may look.
+    async fn all(&self) -> Result<Vec<Found>, ScimError> {
+        let mut candidates = match self.filter.as_ref().and_then(Access::of) {
+            Some(access) => access.users(self.exchange, self.company).await?,
+            None => self.exchange.store.all_users(self.company).await?,
+        };
+        candidates.sort_by_key(|user| user.id);
+        let mut found = self.matching(&candidates);
+        if let Some(sort) = self.sort {
+            sort.apply(&mut found, |(_, resource)| resource);
+        }
+        Ok(found)
+    }
+
+    fn found(&self, users: &[User]) -> Vec<Found> {
+        let found = |user: &User| (user.id, rendered(self.exchange, user));
+        users.iter().map(found).collect()
+    }
+
+    fn matching(&self, users: &[User]) -> Vec<Found> {
+        let mut found = self.found(users);
+        if let Some(filter) = &self.filter {
+            found.retain(|(_, resource)| filter.matches(resource));
+        }
+        found
+    }
 }
 
 /// How the candidates of a filter are found without looking at everyone.

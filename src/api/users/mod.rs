@@ -18,7 +18,7 @@ use crate::scim::schema::USER;
 use crate::scim::{ScimError, dialect, etag};
 use crate::store::Next;
 
-pub(super) use list::list;
+pub(super) use list::{list, search_all, search_users};
 
 /// `POST /Users` (RFC 7644 §3.3).
 pub(super) async fn create(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {

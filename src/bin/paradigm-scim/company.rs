@@ -1,7 +1,7 @@
 //! `company create|list`
 
 use clap::{Args, Subcommand};
-use paradigm_scim::directory::{Company as DirectoryCompany, CompanyId};
+use paradigm_scim::directory::{Company as DirectoryCompany, CompanyId, CursorSecret};
 use paradigm_scim::store::Store;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -64,7 +64,7 @@ pub(crate) async fn create(
 ) -> Result<DirectoryCompany, Failure> {
     let mut cursor_secret = [0; 32];
     getrandom::fill(&mut cursor_secret)?;
-    let company = DirectoryCompany::new(id, name, cursor_secret, now())?;
+    let company = DirectoryCompany::new(id, name, CursorSecret(cursor_secret), now())?;
     store.create_company(&company).await?;
     Ok(company)
 }

@@ -16,7 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use paradigm_scim::api::Service;
-use paradigm_scim::api::message::{Body, MAX_BODY_BYTES, Request, Response};
+use paradigm_scim::api::message::{Body, MAX_READ_BYTES, Request, Response};
 use paradigm_scim::config::{ACTIVATION_VARIABLE, BASE_PATH, Config, SystemClock, origin_of};
 use paradigm_scim::store::Store;
 use paradigm_scim::store::embedded::Embedded;
@@ -178,10 +178,10 @@ async fn answer(
 }
 
 async fn arrived(body: Incoming) -> Body {
-    if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
+    if body.size_hint().lower() > MAX_READ_BYTES as u64 {
         return Body::TooLarge;
     }
-    let limited = Limited::new(body, MAX_BODY_BYTES);
+    let limited = Limited::new(body, MAX_READ_BYTES);
     match tokio::time::timeout(PATIENCE, limited.collect()).await {
         Ok(Ok(body)) => Body::Complete(body.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Body::TooLarge,

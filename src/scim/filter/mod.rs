@@ -97,6 +97,9 @@ impl Operator {
 pub enum Scope {
     /// The attributes of a resource.
     Resource(&'static ResourceType),
+    /// The attributes of resources of any type: one that this type does not declare has no value
+    /// (RFC 7644 §3.4.2.1).
+    AnyResource(&'static ResourceType),
     /// The sub-attributes of one value of a complex attribute, inside brackets.
     Element(&'static Attribute),
     /// Nothing is known; only the grammar is checked.

@@ -29,9 +29,9 @@ pub fn parse(text: &str, scope: Scope) -> Result<Filter, FilterError> {
     if parser.peek().is_some() {
         return Err(parser.syntax("'and', 'or' or the end was expected"));
     }
-    match parser.unknown {
-        Some(position) => Err(FilterError::UnknownAttribute { position }),
-        None => Ok(filter),
+    match (parser.unknown, scope) {
+        (Some(_), Scope::AnyResource(_)) | (None, _) => Ok(filter),
+        (Some(position), _) => Err(FilterError::UnknownAttribute { position }),
     }
 }
 
@@ -157,13 +157,15 @@ impl<'t> Parser<'t> {
             return Err(self.syntax("an attribute was expected"));
         };
         let path = match scope {
-            Scope::Resource(resource_type) => match path::resolve(word, resource_type) {
-                Ok(Name::Attribute(path)) => path,
-                Err(PathError::UnknownAttribute) => self.unknown_attribute(),
-                Ok(Name::Schema(_)) | Err(_) => {
-                    return Err(self.syntax("an attribute was expected"));
+            Scope::Resource(resource_type) | Scope::AnyResource(resource_type) => {
+                match path::resolve(word, resource_type) {
+                    Ok(Name::Attribute(path)) => path,
+                    Err(PathError::UnknownAttribute) => self.unknown_attribute(),
+                    Ok(Name::Schema(_)) | Err(_) => {
+                        return Err(self.syntax("an attribute was expected"));
+                    }
                 }
-            },
+            }
             Scope::Element(_) | Scope::Unknown if !path::is_attribute_name(word) => {
                 return Err(self.syntax("an attribute was expected"));
             }
@@ -206,7 +208,7 @@ impl<'t> Parser<'t> {
     /// `attribute[filter]`, also with a comparison of a sub-attribute behind the brackets.
     fn values(&mut self, scope: Scope, path: AttributePath) -> Result<Filter, FilterError> {
         let is_unknown = path.attribute.is(&UNKNOWN);
-        let nestable = matches!(scope, Scope::Resource(_))
+        let nestable = matches!(scope, Scope::Resource(_) | Scope::AnyResource(_))
             && path.sub_attribute.is_none()
             && (is_unknown || path.attribute.kind == Type::Complex);
         if !nestable {

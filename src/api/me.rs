@@ -1,0 +1,46 @@
+//! `/Me` (RFC 7644 §3.11): the user whom the caller's key is linked to.
+
+use super::Exchange;
+use super::authentication::Caller;
+use super::message::Response;
+use super::users;
+use crate::scim::ScimError;
+
+/// `GET /Me`
+pub(super) async fn get(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {
+    users::get(&on_owner(exchange, caller), caller).await
+}
+
+/// `PUT /Me`
+pub(super) async fn replace(
+    exchange: &Exchange<'_>,
+    caller: Caller,
+) -> Result<Response, ScimError> {
+    users::replace(&on_owner(exchange, caller), caller).await
+}
+
+/// `PATCH /Me`
+pub(super) async fn patch(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {
+    users::patch(&on_owner(exchange, caller), caller).await
+}
+
+/// `POST /Me`: whoever has a key has an account.
+pub(super) fn refuse_create() -> Result<Response, ScimError> {
+    Err(ScimError::not_implemented(
+        "A user cannot register through /Me; create users with POST /Users.",
+    ))
+}
+
+/// `DELETE /Me`: it would revoke the key it was asked with, and nobody could undo it.
+pub(super) fn refuse_delete() -> Result<Response, ScimError> {
+    Err(ScimError::forbidden(
+        "The owner of an API key cannot be deleted through /Me; use DELETE /Users/{id} if that is meant.",
+    ))
+}
+
+fn on_owner<'r>(exchange: &Exchange<'r>, caller: Caller) -> Exchange<'r> {
+    Exchange {
+        id: caller.owner.to_string(),
+        ..exchange.clone()
+    }
+}
