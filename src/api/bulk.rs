@@ -19,9 +19,11 @@ use crate::scim::bulk::{
     BulkIds, BulkRequest, MAX_PAYLOAD_BYTES, Operation, Readiness, bulk_response, circular,
 };
 
-/// When no further operation is begun, so that the answer leaves well before API Gateway's 30 s
-/// end: the last one may take its time.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// After this no further operation is begun, so that the answer leaves well before API Gateway's
+/// 30 s end.
+const BEGIN_WITHIN: Duration = Duration::from_secs(15);
+/// After this the one under way is not waited for.
+const END_WITHIN: Duration = Duration::from_secs(22);
 
 /// `POST /Bulk`
 pub(super) async fn bulk(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {
@@ -29,7 +31,7 @@ pub(super) async fn bulk(exchange: &Exchange<'_>, caller: Caller) -> Result<Resp
     let mut job = Job {
         exchange,
         caller,
-        until: Instant::now() + PATIENCE,
+        started: Instant::now(),
         errors_left: request.fail_on_errors.map(|errors| errors.max(1)),
         bulk_ids: BulkIds::of(&request),
         results: vec![None; request.operations.len()],
@@ -43,7 +45,7 @@ pub(super) async fn bulk(exchange: &Exchange<'_>, caller: Caller) -> Result<Resp
 struct Job<'j> {
     exchange: &'j Exchange<'j>,
     caller: Caller,
-    until: Instant,
+    started: Instant,
     /// How many more errors there may be before the rest is left alone.
     errors_left: Option<u64>,
     bulk_ids: BulkIds,
@@ -66,7 +68,7 @@ impl Job<'_> {
                     }
                     Readiness::Never(error) => self.settle(index, operation, Err(error)),
                     Readiness::Ready(operation) => {
-                        let outcome = self.process(index, &operation).await;
+                        let outcome = self.in_time(index, &operation).await;
                         self.settle(index, &operation, outcome)
                     }
                 };
@@ -86,10 +88,18 @@ impl Job<'_> {
         }
     }
 
-    async fn process(&self, index: usize, operation: &Operation) -> Result<Response, ScimError> {
-        if Instant::now() >= self.until {
-            return Err(ScimError::unavailable(RETRY_AFTER_SECONDS));
+    /// Processes an operation, as far as time allows.
+    async fn in_time(&self, index: usize, operation: &Operation) -> Result<Response, ScimError> {
+        let late = || ScimError::unavailable(RETRY_AFTER_SECONDS);
+        if self.started.elapsed() >= BEGIN_WITHIN {
+            return Err(late());
         }
+        let end = self.started + END_WITHIN;
+        let processed = tokio::time::timeout_at(end, self.process(index, operation)).await;
+        processed.unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn process(&self, index: usize, operation: &Operation) -> Result<Response, ScimError> {
         let method = Method::from_bytes(operation.method.as_bytes()).unwrap_or_default();
         let path = format!("{BASE_PATH}/{}", operation.path);
         let Match::Route { route, id } = route::find(&method, &path) else {

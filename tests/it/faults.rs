@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector,
@@ -12,7 +13,7 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use serde_json::json;
 
-use crate::support::{World, store_through};
+use crate::support::{Call, World, store_through};
 
 /// What happens to a request to DynamoDB.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +24,8 @@ enum Fault {
     AnswerLost,
     /// It has no effect and no answer.
     Lost,
+    /// It takes effect after so long.
+    Late(Duration),
 }
 
 #[derive(Debug)]
@@ -54,6 +57,13 @@ impl HttpConnector for Faulty {
                 HttpConnectorFuture::new(async move {
                     answer.await?;
                     Err(lost())
+                })
+            }
+            Fault::Late(by) => {
+                let answer = self.inner.call(request);
+                HttpConnectorFuture::new(async move {
+                    tokio::time::sleep(by).await;
+                    answer.await
                 })
             }
             Fault::Lost => HttpConnectorFuture::ready(Err(lost())),
@@ -148,4 +158,29 @@ async fn a_refusal_for_good_is_500_without_its_cause() {
     let answer = client.get("/Users").await;
     answer.assert_error(500, None);
     assert!(!answer.json().to_string().contains("Denied"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_bulk_request_ends_in_time_and_says_what_was_not_done() {
+    let (world, left) = world(Fault::Late(Duration::from_millis(1900))).await;
+    let client = world.client().await;
+    let create = |number| json!({"method": "POST", "path": "/Users", "bulkId": format!("{number}"), "data": {"userName": format!("u{number}")}});
+    let operations: Vec<_> = (0..100).map(create).collect();
+    let call = Call::new("POST", "/Bulk").json(&json!({"Operations": operations}));
+    let started = tokio::time::Instant::now();
+    left.store(usize::MAX, Ordering::SeqCst);
+    let answer = client.send(call).await;
+    left.store(0, Ordering::SeqCst);
+    assert!(started.elapsed() < Duration::from_secs(25));
+    answer.assert_status(200);
+    let results = answer.json()["Operations"].as_array().unwrap();
+    let of_status = |status: &str| {
+        results
+            .iter()
+            .filter(|result| result["status"] == status)
+            .count()
+    };
+    assert_eq!((of_status("201"), of_status("503")), (8, 92));
+    assert_eq!(results[99]["response"]["status"], "503");
+    assert_eq!(client.get("/Users").await.total(), 9);
 }
