@@ -26,6 +26,7 @@ mod isolation;
 mod limits;
 mod patches;
 mod program;
+mod properties;
 mod runtime_api;
 mod serve;
 mod simulate;

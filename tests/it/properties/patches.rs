@@ -1,0 +1,390 @@
+//! Sequences of PATCH operations do what a naive reading of RFC 7644 §3.5.2 does, over a few
+//! attributes of each kind.
+
+use paradigm_scim::scim::patch::PatchOp;
+use paradigm_scim::scim::resource::Document;
+use paradigm_scim::scim::schema::USER;
+use proptest::option::weighted;
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::{Map, Value, json};
+
+use super::config;
+
+type Members = Map<String, Value>;
+
+fn word() -> impl Strategy<Value = &'static str> {
+    select(vec!["a", "A", "b", "c"])
+}
+
+fn kind() -> impl Strategy<Value = &'static str> {
+    select(vec!["work", "home", "WORK"])
+}
+
+fn email() -> impl Strategy<Value = Value> {
+    (
+        weighted(0.9, word()),
+        weighted(0.7, kind()),
+        weighted(0.4, any::<bool>()),
+        weighted(0.2, word()),
+    )
+        .prop_map(|(value, kind, primary, display)| {
+            let members = [
+                ("value", value.map(Value::from)),
+                ("type", kind.map(Value::from)),
+                ("primary", primary.map(Value::from)),
+                ("display", display.map(Value::from)),
+            ];
+            let given = members
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+            Value::Object(given.collect())
+        })
+        .prop_filter("empty", |email| {
+            email.as_object().is_some_and(|members| !members.is_empty())
+        })
+}
+
+fn name() -> impl Strategy<Value = Value> {
+    (proptest::option::of(word()), proptest::option::of(word())).prop_map(|(given, family)| {
+        let mut name = Members::new();
+        name.extend(given.map(|given| ("givenName".to_owned(), given.into())));
+        name.extend(family.map(|family| ("familyName".to_owned(), family.into())));
+        Value::Object(name)
+    })
+}
+
+fn operation() -> impl Strategy<Value = Value> {
+    let write = select(vec!["add", "replace"]);
+    let set = move |path: BoxedStrategy<String>, value: BoxedStrategy<Value>| {
+        (write.clone(), path, value)
+            .prop_map(|(op, path, value)| json!({"op": op, "path": path, "value": value}))
+            .boxed()
+    };
+    let at = |path: &str| Just(path.to_owned()).boxed();
+    let selected = |rest: &'static str| {
+        kind()
+            .prop_map(move |kind| format!("emails[type eq \"{kind}\"]{rest}"))
+            .boxed()
+    };
+    let words = || word().prop_map(Value::from).boxed();
+    let remove = prop_oneof![
+        select(vec![
+            "title",
+            "name",
+            "name.givenName",
+            "emails",
+            "emails.display"
+        ])
+        .prop_map(str::to_owned),
+        selected(""),
+        selected(".value"),
+        word().prop_map(|value| format!("emails[value eq \"{value}\"]")),
+    ];
+    prop_oneof![
+        set(at("title"), words()),
+        set(at("name.givenName"), words()),
+        set(at("name"), name().boxed()),
+        set(
+            at("emails"),
+            proptest::collection::vec(email(), 0..3)
+                .prop_map(Value::Array)
+                .boxed()
+        ),
+        set(selected(".value"), words()),
+        set(
+            selected(".primary"),
+            any::<bool>().prop_map(Value::from).boxed()
+        ),
+        set(selected(""), email().boxed()),
+        remove.prop_map(|path| json!({"op": "remove", "path": path})),
+        proptest::collection::vec(word(), 1..3).prop_map(|values| {
+            let listed: Vec<Value> = values
+                .into_iter()
+                .map(|value| json!({"value": value}))
+                .collect();
+            json!({"op": "remove", "path": "emails", "value": listed})
+        }),
+        (name(), words()).prop_map(
+            |(name, title)| json!({"op": "replace", "value": {"name": name, "title": title}})
+        ),
+    ]
+}
+
+/// Why the model refuses.
+#[derive(Debug)]
+struct Refused;
+
+fn same(left: Option<&Value>, right: Option<&Value>) -> bool {
+    let folded = |value: &Value| {
+        value
+            .as_str()
+            .map_or(value.clone(), |text| text.to_lowercase().into())
+    };
+    left.map(folded) == right.map(folded)
+}
+
+fn emails(user: &Members) -> Vec<Members> {
+    let listed = user
+        .get("emails")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    listed
+        .into_iter()
+        .map(|email| email.as_object().unwrap().clone())
+        .collect()
+}
+
+fn is_primary(email: &Members) -> bool {
+    email.get("primary") == Some(&json!(true))
+}
+
+/// Puts emails back: values once, one primary at most, nothing empty.
+fn put(user: &mut Members, emails: Vec<Members>) -> Result<(), Refused> {
+    let mut kept: Vec<Members> = Vec::new();
+    for email in emails {
+        if !email.is_empty() && !kept.contains(&email) {
+            kept.push(email);
+        }
+    }
+    if kept.iter().filter(|email| is_primary(email)).count() > 1 {
+        return Err(Refused);
+    }
+    match kept.is_empty() {
+        true => user.shift_remove("emails"),
+        false => user.insert(
+            "emails".to_owned(),
+            kept.into_iter().map(Value::Object).collect(),
+        ),
+    };
+    Ok(())
+}
+
+/// When written elements are primary, the others no longer are.
+fn yield_primary(emails: &mut [Members], written: &[usize]) {
+    if written.iter().any(|index| is_primary(&emails[*index])) {
+        for (index, email) in emails.iter_mut().enumerate() {
+            if !written.contains(&index) && is_primary(email) {
+                email.insert("primary".to_owned(), false.into());
+            }
+        }
+    }
+}
+
+fn apply(user: &mut Members, operation: &Value) -> Result<(), Refused> {
+    let op = operation["op"].as_str().unwrap();
+    let value = operation.get("value").cloned().unwrap_or_default();
+    let Some(path) = operation["path"].as_str() else {
+        for (path, value) in value.as_object().unwrap() {
+            apply(user, &json!({"op": op, "path": path, "value": value}))?;
+        }
+        return Ok(());
+    };
+    if let Some((filter, rest)) = path
+        .strip_prefix("emails[")
+        .and_then(|rest| rest.split_once(']'))
+    {
+        let (by, wanted) = filter.split_once(" eq ").unwrap();
+        let wanted: Value = serde_json::from_str(wanted).unwrap();
+        return apply_selected(user, op, (by, &wanted), rest.strip_prefix('.'), value);
+    }
+    match (op, path) {
+        ("remove", "emails") if !value.is_null() => {
+            let mut left = emails(user);
+            let listed = value.as_array().unwrap();
+            left.retain(|email| {
+                !listed
+                    .iter()
+                    .any(|wanted| same(email.get("value"), wanted.get("value")))
+            });
+            put(user, left)
+        }
+        ("remove", "emails.display") => {
+            let mut left = emails(user);
+            for email in &mut left {
+                email.shift_remove("display");
+            }
+            left.retain(|email| !email.is_empty());
+            // Taking a part away cannot break anything; equal values may be left.
+            match left.is_empty() {
+                true => user.shift_remove("emails"),
+                false => user.insert(
+                    "emails".to_owned(),
+                    left.into_iter().map(Value::Object).collect(),
+                ),
+            };
+            Ok(())
+        }
+        ("remove", "name.givenName") => {
+            let mut name = user
+                .get("name")
+                .and_then(Value::as_object)
+                .cloned()
+                .unwrap_or_default();
+            name.shift_remove("givenName");
+            user.shift_remove("name");
+            if !name.is_empty() {
+                user.insert("name".to_owned(), name.into());
+            }
+            Ok(())
+        }
+        ("remove", path) => {
+            user.shift_remove(path);
+            Ok(())
+        }
+        (_, "title") => {
+            user.insert("title".to_owned(), value);
+            Ok(())
+        }
+        (_, "name.givenName") => apply(
+            user,
+            &json!({"op": "add", "path": "name", "value": {"givenName": value}}),
+        ),
+        (_, "name") => {
+            let mut name = user
+                .get("name")
+                .and_then(Value::as_object)
+                .cloned()
+                .unwrap_or_default();
+            name.extend(value.as_object().unwrap().clone());
+            if !name.is_empty() {
+                user.insert("name".to_owned(), name.into());
+            }
+            Ok(())
+        }
+        ("add", _) => {
+            let mut all = emails(user);
+            // What is sent must be right by itself.
+            put(
+                &mut Members::new(),
+                emails(&Members::from_iter([("emails".to_owned(), value.clone())])),
+            )?;
+            let mut sent: Vec<Value> = Vec::new();
+            for email in value.as_array().unwrap() {
+                if !sent.contains(email) {
+                    sent.push(email.clone());
+                }
+            }
+            let mut written = Vec::new();
+            for email in sent {
+                let email = email.as_object().unwrap().clone();
+                let is_there = |present: &Members| {
+                    *present == email
+                        || present.contains_key("value")
+                            && same(present.get("value"), email.get("value"))
+                            && same(present.get("type"), email.get("type"))
+                };
+                match all.iter().position(is_there) {
+                    Some(index) => {
+                        all[index].extend(email);
+                        written.push(index);
+                    }
+                    None => {
+                        all.push(email);
+                        written.push(all.len() - 1);
+                    }
+                }
+            }
+            yield_primary(&mut all, &written);
+            put(user, all)
+        }
+        _ => {
+            let sent = Members::from_iter([("emails".to_owned(), value)]);
+            put(user, emails(&sent))
+        }
+    }
+}
+
+/// An operation on `emails[by eq wanted]`, or on a sub-attribute of them.
+fn apply_selected(
+    user: &mut Members,
+    op: &str,
+    (by, wanted): (&str, &Value),
+    sub_attribute: Option<&str>,
+    value: Value,
+) -> Result<(), Refused> {
+    let mut all = emails(user);
+    let matches = |email: &Members| email.contains_key(by) && same(email.get(by), Some(wanted));
+    let mut selected: Vec<usize> = (0..all.len())
+        .filter(|index| matches(&all[*index]))
+        .collect();
+    if op == "remove" {
+        if selected.is_empty() {
+            return Err(Refused);
+        }
+        for index in selected {
+            match sub_attribute {
+                None => all[index].clear(),
+                Some(name) => {
+                    all[index].shift_remove(name);
+                    if name == "value" {
+                        // A kind and a mark of nothing.
+                        all[index].clear();
+                    }
+                }
+            }
+        }
+        return put(user, all);
+    }
+    let is_new = selected.is_empty();
+    if is_new {
+        all.push(Members::from_iter([(by.to_owned(), wanted.clone())]));
+        selected.push(all.len() - 1);
+    }
+    for index in &selected {
+        match (sub_attribute, &value) {
+            (Some(name), value) => {
+                all[*index].insert(name.to_owned(), value.clone());
+            }
+            (None, Value::Object(content)) => {
+                if op == "replace" {
+                    all[*index].retain(|name, _| name == by);
+                }
+                all[*index].extend(content.clone());
+            }
+            (None, other) => panic!("{other}"),
+        }
+    }
+    if is_new && !all.last().is_some_and(matches) {
+        return Err(Refused);
+    }
+    yield_primary(&mut all, &selected);
+    put(user, all)
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn patches_do_what_they_say(operations in proptest::collection::vec(operation(), 1..6)) {
+        let mut document = Document::from_validated(Members::from_iter([("userName".to_owned(), "u".into())]));
+        let mut expected = document.members().clone();
+        // One after another, so that a refusal does not end the case; then all in one message.
+        for operation in &operations {
+            let mut after = expected.clone();
+            let message = json!({"Operations": [operation]}).as_object().unwrap().clone();
+            let patched = PatchOp::parse(message, &USER).and_then(|patch| patch.apply("id", &document, &USER));
+            match (apply(&mut after, operation), patched) {
+                (Ok(()), Ok(patched)) => {
+                    prop_assert_eq!(patched.members(), &after, "{}", operation);
+                    (document, expected) = (patched, after);
+                }
+                (Err(Refused), Err(_)) => {}
+                (modelled, patched) => {
+                    let found = patched.map(|patched| Value::Object(patched.members().clone()));
+                    prop_assert!(false, "{} on {}: {:?}, not {:?} {:?}", operation, Value::Object(expected), found, modelled, after);
+                }
+            }
+        }
+        let start = Document::from_validated(Members::from_iter([("userName".to_owned(), "u".into())]));
+        let mut after = start.members().clone();
+        let modelled = operations.iter().try_for_each(|operation| apply(&mut after, operation));
+        let message = json!({"Operations": operations}).as_object().unwrap().clone();
+        let patched = PatchOp::parse(message, &USER).and_then(|patch| patch.apply("id", &start, &USER));
+        prop_assert_eq!(modelled.is_ok(), patched.is_ok());
+        if let Ok(patched) = patched {
+            prop_assert_eq!(patched.members(), &after);
+        }
+    }
+}
