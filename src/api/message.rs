@@ -194,6 +194,12 @@ impl Response {
         )
     }
 
+    /// The same answer as JSON that is no SCIM message.
+    #[must_use]
+    pub fn as_plain_json(self) -> Self {
+        self.with(CONTENT_TYPE, JSON)
+    }
+
     /// A SCIM error (RFC 7644 §3.12).
     #[must_use]
     pub fn error(error: &ScimError) -> Self {

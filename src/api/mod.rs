@@ -8,6 +8,7 @@ mod error;
 mod groups;
 mod me;
 pub mod message;
+mod openapi;
 mod query;
 pub mod route;
 mod users;
@@ -209,6 +210,7 @@ async fn dispatch(
         Endpoint::GetResourceType => discovery::get_resource_type(exchange),
         Endpoint::ListSchemas => discovery::list_schemas(exchange),
         Endpoint::GetSchema => discovery::get_schema(exchange),
+        Endpoint::OpenApi => openapi::openapi(exchange),
     }
 }
 

@@ -52,6 +52,8 @@ pub enum Endpoint {
     ListSchemas,
     /// `GET /Schemas/{id}`
     GetSchema,
+    /// `GET /openapi.json`
+    OpenApi,
 }
 
 impl Endpoint {
@@ -76,6 +78,7 @@ impl Endpoint {
             Self::ServiceProviderConfig => Handler::ServiceProviderConfig,
             Self::ListResourceTypes | Self::GetResourceType => Handler::ResourceTypes,
             Self::ListSchemas | Self::GetSchema => Handler::Schemas,
+            Self::OpenApi => Handler::OpenApi,
         }
     }
 
@@ -89,6 +92,7 @@ impl Endpoint {
                 | Self::GetResourceType
                 | Self::ListSchemas
                 | Self::GetSchema
+                | Self::OpenApi
         )
     }
 }
@@ -120,6 +124,8 @@ pub enum Handler {
     ResourceTypes,
     /// `/Schemas` and `/Schemas/{id}`
     Schemas,
+    /// `/openapi.json`
+    OpenApi,
     /// Everything on groups
     Groups,
     /// What the gateway matched to no route: other spellings of the paths, HEAD, wrong methods,
@@ -129,7 +135,7 @@ pub enum Handler {
 
 impl Handler {
     /// All handlers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::ListUsers,
         Self::CreateUser,
         Self::GetUser,
@@ -142,6 +148,7 @@ impl Handler {
         Self::ServiceProviderConfig,
         Self::ResourceTypes,
         Self::Schemas,
+        Self::OpenApi,
         Self::Groups,
         Self::Default,
     ];
@@ -162,6 +169,7 @@ impl Handler {
             Self::ServiceProviderConfig => "service_provider_config",
             Self::ResourceTypes => "resource_types",
             Self::Schemas => "schemas",
+            Self::OpenApi => "openapi",
             Self::Groups => "groups",
             Self::Default => "default",
         }
@@ -172,7 +180,7 @@ impl Handler {
     pub fn needs_store(self) -> bool {
         !matches!(
             self,
-            Self::ServiceProviderConfig | Self::ResourceTypes | Self::Schemas
+            Self::ServiceProviderConfig | Self::ResourceTypes | Self::Schemas | Self::OpenApi
         )
     }
 
@@ -230,6 +238,7 @@ pub static ROUTES: &[Route] = &[
     ),
     route(Method::GET, "/Schemas", Endpoint::ListSchemas),
     route(Method::GET, "/Schemas/{id}", Endpoint::GetSchema),
+    route(Method::GET, "/openapi.json", Endpoint::OpenApi),
 ];
 
 const fn route(method: Method, path: &'static str, endpoint: Endpoint) -> Route {
@@ -268,10 +277,14 @@ pub fn find(method: &Method, path: &str) -> Match {
     } else {
         method
     };
-    let candidates: Vec<(&'static Route, String)> = ROUTES
+    let mut candidates: Vec<(&'static Route, String)> = ROUTES
         .iter()
         .filter_map(|route| id_in(&segments, route).map(|id| (route, id)))
         .collect();
+    // A path that is written out is no id: `/Users/.search`.
+    if candidates.iter().any(|(_, id)| id.is_empty()) {
+        candidates.retain(|(_, id)| id.is_empty());
+    }
     if candidates.is_empty() {
         return Match::Nothing;
     }

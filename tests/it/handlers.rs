@@ -107,6 +107,7 @@ fn binary(handler: &str) -> &'static str {
         "service_provider_config" => env!("CARGO_BIN_EXE_service_provider_config"),
         "resource_types" => env!("CARGO_BIN_EXE_resource_types"),
         "schemas" => env!("CARGO_BIN_EXE_schemas"),
+        "openapi" => env!("CARGO_BIN_EXE_openapi"),
         "groups" => env!("CARGO_BIN_EXE_groups"),
         "default" => env!("CARGO_BIN_EXE_default"),
         other => panic!("there is no handler {other}"),

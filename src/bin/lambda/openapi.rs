@@ -1,0 +1,9 @@
+//! `GET /openapi.json`: reads nothing.
+
+use paradigm_scim::api::route::Handler;
+use paradigm_scim::lambda::{self, Error};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    lambda::run(Handler::OpenApi).await
+}
