@@ -215,6 +215,15 @@ impl Response {
         response
     }
 
+    /// The same answer with a `Location`, if there is one.
+    #[must_use]
+    pub fn located(self, location: Option<&str>) -> Self {
+        match location {
+            Some(location) => self.with(LOCATION, location),
+            None => self,
+        }
+    }
+
     /// The same answer with the methods that a path takes.
     #[must_use]
     pub fn allowing(self, methods: &str) -> Self {

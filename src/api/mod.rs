@@ -21,7 +21,8 @@ use jiff::Timestamp;
 
 use crate::config::{ACTIVATION_VARIABLE, BASE_PATH, Clock, Config};
 use crate::directory::Operation;
-use crate::scim::ScimError;
+use crate::scim::schema::USER;
+use crate::scim::{ScimError, resource};
 use crate::store::{Store, UserChange};
 use authentication::{AuthenticationCache, Caller, authenticate};
 use error::RETRY_AFTER_SECONDS;
@@ -116,7 +117,7 @@ impl Service {
                 let response = Response::error(&refused.error);
                 match refused.allow {
                     Some(methods) => response.allowing(&methods),
-                    None => response,
+                    None => response.located(refused.location.as_deref()),
                 }
             }
         };
@@ -147,6 +148,7 @@ impl Service {
                 return Err(Refused {
                     error: ScimError::method_not_allowed(format!("This path takes {methods}.")),
                     allow: Some(methods),
+                    location: None,
                 });
             }
             Match::Nothing => {
@@ -167,7 +169,18 @@ impl Service {
             now,
             store: &self.store,
         };
-        Ok(dispatch(route.endpoint, &exchange, caller).await?)
+        // RFC 7644 §3.11: every answer tells where the user really is.
+        let location = caller
+            .filter(|_| route.endpoint.handler() == Handler::Me)
+            .map(|caller| resource::location(&exchange.base_url, &USER, &caller.owner.to_string()));
+        match dispatch(route.endpoint, &exchange, caller).await {
+            Ok(response) => Ok(response.located(location.as_deref())),
+            Err(error) => Err(Refused {
+                error,
+                allow: None,
+                location,
+            }),
+        }
     }
 
     fn require_activation(&self) -> Result<(), ScimError> {
@@ -214,15 +227,20 @@ async fn dispatch(
     }
 }
 
-/// An error, and the methods that would have been right.
+/// An error, with the methods that would have been right, or where the resource is.
 struct Refused {
     error: ScimError,
     allow: Option<String>,
+    location: Option<String>,
 }
 
 impl From<ScimError> for Refused {
     fn from(error: ScimError) -> Self {
-        Self { error, allow: None }
+        Self {
+            error,
+            allow: None,
+            location: None,
+        }
     }
 }
 

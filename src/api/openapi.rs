@@ -425,6 +425,7 @@ fn schema_of(attribute: &Attribute) -> Value {
     let mut schema = match attribute.kind {
         Type::Complex => object_schema(attribute.sub_attributes.iter(), attribute.description),
         Type::Boolean => json!({"type": "boolean", "description": attribute.description}),
+        Type::Integer => json!({"type": "integer", "description": attribute.description}),
         Type::DateTime => {
             json!({"type": "string", "format": "date-time", "description": attribute.description})
         }

@@ -53,6 +53,11 @@ impl BulkRequest {
                 "A bulk request needs an 'Operations' array (RFC 7644 section 3.7).",
             ));
         };
+        if operations.is_empty() {
+            return Err(ScimError::invalid_syntax(
+                "'Operations' must contain at least one operation.",
+            ));
+        }
         if operations.len() > MAX_OPERATIONS {
             return Err(ScimError::too_many_operations(MAX_OPERATIONS));
         }

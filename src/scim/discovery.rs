@@ -5,18 +5,15 @@ use serde_json::{Map, Value, json};
 use super::bulk;
 use super::cursor::CURSOR_TIMEOUT;
 use super::list::{DEFAULT_COUNT, MAX_COUNT};
-use super::schema::{ResourceType, Schema, USER};
-
-const SERVICE_PROVIDER_CONFIG_URN: &str =
-    "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
-const RESOURCE_TYPE_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
-const SCHEMA_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
+use super::schema::{
+    RESOURCE_TYPE_SCHEMA, ResourceType, SCHEMA_SCHEMA, SERVICE_PROVIDER_CONFIG_SCHEMA, Schema, USER,
+};
 
 /// `/ServiceProviderConfig` (RFC 7643 §5, RFC 9865 §4).
 #[must_use]
 pub fn service_provider_config(base_url: &str) -> Map<String, Value> {
     object(json!({
-        "schemas": [SERVICE_PROVIDER_CONFIG_URN],
+        "schemas": [SERVICE_PROVIDER_CONFIG_SCHEMA.id],
         "patch": {"supported": true},
         "bulk": {
             "supported": true,
@@ -68,7 +65,7 @@ fn resource_type(resource_type: &ResourceType, base_url: &str) -> Map<String, Va
         .map(|extension| json!({"schema": extension.id, "required": false}))
         .collect();
     object(json!({
-        "schemas": [RESOURCE_TYPE_URN],
+        "schemas": [RESOURCE_TYPE_SCHEMA.id],
         "id": resource_type.name,
         "name": resource_type.name,
         "endpoint": resource_type.endpoint,
@@ -82,7 +79,7 @@ fn resource_type(resource_type: &ResourceType, base_url: &str) -> Map<String, Va
     }))
 }
 
-/// All schemas (RFC 7643 §7).
+/// The schemas of resources (RFC 7643 §7).
 #[must_use]
 pub fn schemas(base_url: &str) -> Vec<Map<String, Value>> {
     USER.schemas()
@@ -90,17 +87,23 @@ pub fn schemas(base_url: &str) -> Vec<Map<String, Value>> {
         .collect()
 }
 
-/// The schema with that URN.
+/// The schema with that URN. Those of the discovery endpoints themselves are here too, but not in
+/// the list: provisioning clients map attributes to every schema they find there.
 #[must_use]
 pub fn find_schema(urn: &str, base_url: &str) -> Option<Map<String, Value>> {
     USER.schemas()
+        .chain([
+            &SERVICE_PROVIDER_CONFIG_SCHEMA,
+            &RESOURCE_TYPE_SCHEMA,
+            &SCHEMA_SCHEMA,
+        ])
         .find(|found| found.id.eq_ignore_ascii_case(urn))
         .map(|found| schema(found, base_url))
 }
 
 fn schema(schema: &Schema, base_url: &str) -> Map<String, Value> {
     object(json!({
-        "schemas": [SCHEMA_URN],
+        "schemas": [SCHEMA_SCHEMA.id],
         "id": schema.id,
         "name": schema.name,
         "description": schema.description,

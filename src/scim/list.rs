@@ -218,3 +218,14 @@ pub fn cursor_page(next_cursor: Option<String>, resources: Vec<Map<String, Value
     }
     page
 }
+
+/// The ListResponse message that tells nothing but the total, for `count=0` by cursor.
+#[must_use]
+pub fn total_only(total_results: usize) -> Value {
+    json!({
+        "schemas": [LIST_RESPONSE_URN],
+        "totalResults": total_results,
+        "itemsPerPage": 0,
+        "Resources": [],
+    })
+}

@@ -58,16 +58,26 @@ impl Projection {
                 for name in names {
                     include(name, &resource, &mut projected);
                 }
-                without_empty(projected)
+                naming_what_is_left(without_empty(projected))
             }
             Self::Except(names) => {
                 for name in names {
                     exclude(name, &mut resource);
                 }
-                without_empty(resource)
+                naming_what_is_left(without_empty(resource))
             }
         }
     }
+}
+
+/// `schemas` without the extensions of which nothing is left (RFC 7643 §3).
+fn naming_what_is_left(mut resource: Map<String, Value>) -> Map<String, Value> {
+    if let Some(Value::Array(mut schemas)) = resource.get_mut("schemas").map(Value::take) {
+        let is_left = |urn: &str| urn == USER_SCHEMA.id || resource.contains_key(urn);
+        schemas.retain(|urn| urn.as_str().is_some_and(is_left));
+        resource.insert("schemas".to_owned(), Value::Array(schemas));
+    }
+    resource
 }
 
 fn always_returned() -> impl Iterator<Item = &'static str> {

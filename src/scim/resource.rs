@@ -1,7 +1,9 @@
 //! A resource's attributes, validated against their schema, and the resource as clients see it.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet::STANDARD;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -11,6 +13,11 @@ use super::etag;
 use super::path::{AttributePath, Name, resolve, resolve_in};
 use super::schema::{Attribute, ResourceType, Schema, Type};
 
+/// base64 whose padding may be left out (RFC 7643 §2.3.6).
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 /// Most values of a multi-valued attribute.
 pub const MAX_VALUES: usize = 100;
 
@@ -359,9 +366,11 @@ pub fn validate_element(attribute: &Attribute, value: Value) -> Result<Option<Va
         (Type::Complex, _) => Err(wrong_type(attribute, "an object")),
         (Type::Boolean, Value::Bool(_)) => Ok(Some(value)),
         (Type::Boolean, _) => Err(wrong_type(attribute, "true or false")),
+        (Type::Integer, Value::Number(number)) if number.is_i64() => Ok(Some(value)),
+        (Type::Integer, _) => Err(wrong_type(attribute, "an integer")),
         (Type::String | Type::Reference, Value::String(_)) => Ok(Some(value)),
         (Type::String | Type::Reference, _) => Err(wrong_type(attribute, "a string")),
-        (Type::Binary, Value::String(text)) if STANDARD.decode(text).is_ok() => Ok(Some(value)),
+        (Type::Binary, Value::String(text)) if BASE64.decode(text).is_ok() => Ok(Some(value)),
         (Type::Binary, _) => Err(wrong_type(attribute, "a base64 string")),
         (Type::DateTime, Value::String(text)) if super::compare::instant(text).is_some() => {
             Ok(Some(value))

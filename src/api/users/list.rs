@@ -12,7 +12,7 @@ use crate::api::message::Response;
 use crate::api::query::Query;
 use crate::directory::{CompanyId, User, UserId};
 use crate::scim::filter::{Filter, Operator, Scope, parse};
-use crate::scim::list::{Sort, Start, cursor_page, index_page};
+use crate::scim::list::{Sort, Start, cursor_page, index_page, total_only};
 use crate::scim::projection::Projection;
 use crate::scim::schema::USER;
 use crate::scim::{ScimError, cursor};
@@ -79,7 +79,7 @@ async fn search(
         // Nothing but the total is asked for (RFC 9865 §2).
         Start::Cursor(_) if page.count == 0 => {
             let (total, _) = selection.by_index(0, 0).await?;
-            index_page(total, 1, Vec::new())
+            total_only(total)
         }
         Start::Cursor(cursor) => {
             let (query, secret) = (query.identity(), &caller.cursor_secret.0);

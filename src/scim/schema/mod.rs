@@ -4,6 +4,7 @@
 //! there is no second description of an attribute anywhere.
 
 mod common;
+mod discovery;
 mod enterprise;
 mod user;
 
@@ -12,6 +13,7 @@ use serde::Serialize;
 use super::path::AttributePath;
 
 pub use common::COMMON_ATTRIBUTES;
+pub use discovery::{RESOURCE_TYPE_SCHEMA, SCHEMA_SCHEMA, SERVICE_PROVIDER_CONFIG_SCHEMA};
 pub use enterprise::ENTERPRISE_USER;
 pub use user::USER_SCHEMA;
 
@@ -23,6 +25,8 @@ pub enum Type {
     String,
     /// §2.3.2
     Boolean,
+    /// §2.3.4
+    Integer,
     /// §2.3.5
     DateTime,
     /// §2.3.6, base64 in JSON
@@ -132,6 +136,10 @@ impl Attribute {
         Self::new(name, Type::Boolean, description)
     }
 
+    const fn integer(name: &'static str, description: &'static str) -> Self {
+        Self::new(name, Type::Integer, description)
+    }
+
     const fn reference(
         name: &'static str,
         reference_types: &'static [&'static str],
@@ -171,6 +179,11 @@ impl Attribute {
     const fn read_only(mut self) -> Self {
         self.mutability = Mutability::ReadOnly;
         self
+    }
+
+    /// Read-only, and in every resource.
+    const fn always_there(self) -> Self {
+        self.required().read_only()
     }
 
     const fn always_returned(mut self) -> Self {

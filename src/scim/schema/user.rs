@@ -114,7 +114,7 @@ static ADDRESSES: &[Attribute] = &[
 
 static GROUPS: &[Attribute] = &[
     Attribute::string("value", "The group's identifier.").read_only(),
-    Attribute::reference("$ref", &["User", "Group"], "URL of the group.").read_only(),
+    Attribute::reference("$ref", &["Group"], "URL of the group.").read_only(),
     DISPLAY.read_only(),
     TYPE.canonical(&["direct", "indirect"]).read_only(),
 ];

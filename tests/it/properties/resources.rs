@@ -17,6 +17,7 @@ fn value_of(attribute: &'static Attribute) -> BoxedStrategy<Value> {
     let one = match attribute.kind {
         Type::Boolean => any::<bool>().prop_map(Value::from).boxed(),
         Type::Binary => prop_oneof![Just(json!("AQID")), Just(json!("/w=="))].boxed(),
+        Type::Integer => any::<i64>().prop_map(Value::from).boxed(),
         Type::DateTime => Just(json!("2026-01-01T00:00:00Z")).boxed(),
         Type::String | Type::Reference => text().prop_map(Value::from).boxed(),
         Type::Complex => members_of(attribute.sub_attributes)
