@@ -11,6 +11,8 @@ pub const PUBLIC_URL_VARIABLE: &str = "SCIM_PUBLIC_URL";
 /// Another endpoint with DynamoDB's API; empty for DynamoDB itself. The SDK has a variable of its
 /// own for it, but panics if that is empty, as a template's parameter may be.
 pub const ENDPOINT_VARIABLE: &str = "SCIM_DYNAMODB_ENDPOINT_URL";
+/// How many days audit records are kept.
+pub const AUDIT_RETENTION_VARIABLE: &str = "SCIM_AUDIT_RETENTION_DAYS";
 /// The table's name where none is configured.
 pub const DEFAULT_TABLE: &str = "paradigm-scim";
 /// Where all routes are, below the public URL.

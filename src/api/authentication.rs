@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::directory::api_key::SecretHash;
@@ -16,6 +19,8 @@ use crate::store::Store;
 
 /// How long an answer is believed without asking the store again.
 const CACHED_FOR: SignedDuration = SignedDuration::from_secs(60);
+/// How long a request waits for the day of a key's use to be noted.
+const NOTING_TAKES: Duration = Duration::from_secs(1);
 /// Most answers that are remembered.
 const MAX_CACHED: usize = 1024;
 
@@ -139,6 +144,7 @@ async fn judge(
         return Ok((Err(Refusal::Unauthorized), until));
     };
     let until = key.expires.map_or(until, |expires| until.min(expires));
+    let today = TimeZone::UTC.to_datetime(now).date();
     let (owner, company) = store.owner_and_company(key.company, key.owner).await?;
     let verdict = match (owner, company) {
         (Some(owner), Some(company)) if owner.is_active() => {
@@ -157,5 +163,18 @@ async fn judge(
         }
         _ => Err(Refusal::Unauthorized),
     };
+    if verdict.is_ok() && key.last_used != Some(today) {
+        note_use(store, key.id, today).await;
+    }
     Ok((verdict, until))
+}
+
+/// Notes the day a key is used on, once a day. No request fails or waits long for it.
+async fn note_use(store: &Store, key: KeyId, today: Date) {
+    let noted = tokio::time::timeout(NOTING_TAKES, store.mark_key_used(key, today)).await;
+    match noted {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the day a key was used on is not noted"),
+        Err(_) => tracing::warn!("the day a key was used on could not be noted in time"),
+    }
 }

@@ -8,6 +8,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize as _, Zeroizing};
@@ -125,6 +126,8 @@ pub struct ApiKey {
     pub expires: Option<Timestamp>,
     /// When it was revoked.
     pub revoked: Option<Timestamp>,
+    /// The last day it was used on, in UTC.
+    pub last_used: Option<Date>,
 }
 
 impl fmt::Debug for ApiKey {
@@ -140,6 +143,8 @@ impl fmt::Debug for ApiKey {
 pub enum KeyChange<'k> {
     /// The key is new.
     Create(&'k ApiKey),
+    /// The key is honoured until then.
+    Expire(KeyId, Timestamp),
     /// The key is honoured no more, and its hash and name are cleared.
     Revoke(KeyId),
 }
@@ -169,6 +174,7 @@ impl ApiKey {
             created: now,
             expires,
             revoked: None,
+            last_used: None,
         })
     }
 

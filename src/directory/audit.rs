@@ -1,13 +1,13 @@
-//! What happened to a user: who, what, when; never values.
+//! What happened to a user or company: who, what, when; never values.
 
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{KeyId, State, UserId};
+use super::{KeyId, UserId};
 
-/// How long records are kept.
-pub const RETENTION: SignedDuration = SignedDuration::from_hours(365 * 24);
+/// How many days records are kept if nothing else is configured.
+pub const DEFAULT_RETENTION_DAYS: u32 = 365;
 
 /// Who made a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,12 @@ pub enum Operation {
     CreateKey,
     /// One of the user's API keys was revoked.
     RevokeKey,
+    /// One of the user's API keys was replaced by another.
+    RotateKey,
+    /// The company's keys are refused.
+    Suspend,
+    /// The company's keys are honoured again.
+    Resume,
 }
 
 impl Operation {
@@ -69,6 +75,9 @@ impl Operation {
             Self::Ungrant => "ungrant",
             Self::CreateKey => "createKey",
             Self::RevokeKey => "revokeKey",
+            Self::RotateKey => "rotateKey",
+            Self::Suspend => "suspend",
+            Self::Resume => "resume",
         }
     }
 }
@@ -86,16 +95,16 @@ pub struct AuditRecord {
     pub operation: Operation,
     /// Names of the attributes that changed.
     pub attributes: Vec<String>,
-    /// The user's state before; `None` for a new user.
-    pub before: Option<State>,
-    /// The user's state after.
-    pub after: State,
+    /// The state of the user, or the status of the company, before; `None` for a new user.
+    pub before: Option<&'static str>,
+    /// The same after.
+    pub after: &'static str,
 }
 
 impl AuditRecord {
     /// When the record may be dropped.
     #[must_use]
-    pub fn expires(&self) -> Timestamp {
-        self.at.saturating_add(RETENTION).unwrap_or(self.at)
+    pub fn expires(&self, retention: SignedDuration) -> Timestamp {
+        self.at.saturating_add(retention).unwrap_or(self.at)
     }
 }

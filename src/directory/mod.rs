@@ -43,6 +43,9 @@ pub enum DirectoryError {
     /// The owner has as many active keys as allowed.
     #[error("the owner already has {0} active API keys; revoke one first")]
     TooManyKeys(usize),
+    /// The user has no such key, or it is revoked.
+    #[error("the user has no such API key, or it is revoked")]
+    NoSuchKey,
     /// The key would expire before it is made.
     #[error("the time a key expires must be in the future")]
     ExpiresInThePast,

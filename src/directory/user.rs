@@ -189,6 +189,28 @@ impl User {
         Ok((owner, changes))
     }
 
+    /// The user with a new API key in place of another, which is honoured for some time more.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NoSuchKey`], or those of [`User::with_key`].
+    pub fn with_key_rotated<'k>(
+        &self,
+        old: KeyId,
+        until: Timestamp,
+        key: &'k ApiKey,
+        now: Timestamp,
+    ) -> Result<(Self, Vec<KeyChange<'k>>), DirectoryError> {
+        let mut owner = self.clone();
+        let expires = owner.keys.get_mut(&old).ok_or(DirectoryError::NoSuchKey)?;
+        let until = expires.map_or(until, |expires| expires.min(until));
+        *expires = Some(until);
+        let (owner, mut changes) = owner.with_key(key, now)?;
+        if until > now {
+            changes.push(KeyChange::Expire(old, until));
+        }
+        Ok((owner, changes))
+    }
+
     /// The user without an API key; unchanged if it was revoked before.
     #[must_use]
     pub fn without_key(&self, key: KeyId) -> (Self, Vec<KeyChange<'static>>) {

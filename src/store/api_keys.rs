@@ -1,5 +1,7 @@
 //! API keys in the table.
 
+use jiff::civil::Date;
+
 use super::keys;
 use super::{Store, StoreError, item};
 use crate::directory::{ApiKey, Company, CompanyId, KeyId, User, UserId};
@@ -17,6 +19,27 @@ impl Store {
             Some(found) => item::to_api_key(id, &found).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Notes the day a key is used on, if it is still honoured.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn mark_key_used(&self, id: KeyId, day: Date) -> Result<(), StoreError> {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(item::key(keys::api_key(id))))
+            .update_expression("SET #used = :day")
+            .condition_expression("attribute_exists(#pk) AND attribute_not_exists(#revoked)")
+            .expression_attribute_names("#pk", keys::PK)
+            .expression_attribute_names("#used", item::LAST_USED)
+            .expression_attribute_names("#revoked", item::REVOKED)
+            .expression_attribute_values(":day", item::string(day))
+            .send()
+            .await
+            .map_err(StoreError::from_sdk)?;
+        Ok(())
     }
 
     /// A key's owner and company, in one call.

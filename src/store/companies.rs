@@ -1,8 +1,11 @@
 //! Companies in the table.
 
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
+
 use super::keys::{self, PK};
+use super::users::UserChange;
 use super::{Store, StoreError, item};
-use crate::directory::{Company, CompanyId};
+use crate::directory::{AuditRecord, Company, CompanyId, CompanyStatus};
 
 /// Most companies that are listed.
 const MAX_COMPANIES: usize = 10_000;
@@ -34,6 +37,60 @@ impl Store {
             Some(found) => item::to_company(id, &found).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Honours or refuses a company's keys from now on; `None` if there is no such company.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn set_company_status(
+        &self,
+        change: &UserChange,
+        status: CompanyStatus,
+    ) -> Result<Option<Company>, StoreError> {
+        let Some(before) = self.company(change.company).await? else {
+            return Ok(None);
+        };
+        if before.status == status {
+            return Ok(Some(before));
+        }
+        let record = AuditRecord {
+            at: change.now,
+            request_id: change.request_id.clone(),
+            actor: change.actor,
+            operation: change.operation,
+            attributes: Vec::new(),
+            before: Some(before.status.as_str()),
+            after: status.as_str(),
+        };
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(item::key(keys::company(change.company))))
+            .update_expression("SET #status = :status")
+            .condition_expression("attribute_exists(#pk)")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#status", item::STATUS)
+            .expression_attribute_values(":status", item::string(status.as_str()))
+            .build()
+            .map_err(StoreError::incomplete)?;
+        let audit = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item::from_audit(
+                change.company,
+                None,
+                &record,
+                self.audit_retention,
+            )))
+            .build()
+            .map_err(StoreError::incomplete)?;
+        self.client
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().update(update).build())
+            .transact_items(TransactWriteItem::builder().put(audit).build())
+            .send()
+            .await
+            .map_err(StoreError::from_sdk)?;
+        Ok(Some(Company { status, ..before }))
     }
 
     /// All companies, oldest first.

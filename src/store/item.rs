@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::StoreError;
+use super::audit::AuditEntry;
 use super::keys::{self, INDEX_PK, INDEX_SK, Key, PK, SK};
 use crate::directory::lifecycle::{Rename, Renames};
 use crate::directory::{
@@ -19,21 +20,27 @@ use crate::scim::resource::Document;
 /// An item as the SDK has it.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
+const ACTOR: &str = "actor";
+const AFTER: &str = "after";
+const ATTRIBUTES: &str = "attributes";
+const BEFORE: &str = "before";
 const COMPANY: &str = "company";
 const CREATED: &str = "created";
 const CURSOR_SECRET: &str = "cursorSecret";
 const DOCUMENT: &str = "document";
-const EXPIRES: &str = "expires";
+pub(super) const EXPIRES: &str = "expires";
 const KEYS: &str = "keys";
 const LAST_MODIFIED: &str = "lastModified";
 pub(super) const NAME: &str = "name";
+pub(super) const LAST_USED: &str = "lastUsed";
+const OPERATION: &str = "operation";
 const OWNER: &str = "owner";
 const PERMISSIONS: &str = "permissions";
 const RENAMES: &str = "renames";
 pub(super) const REVOKED: &str = "revoked";
 pub(super) const SECRET_HASH: &str = "secretHash";
 const STATE: &str = "state";
-const STATUS: &str = "status";
+pub(super) const STATUS: &str = "status";
 /// Seconds since 1970 after which DynamoDB drops the item; only audit records have it.
 const TTL: &str = "ttl";
 const USER_ID: &str = "userId";
@@ -308,19 +315,25 @@ fn to_renames(reader: &Reader<'_>) -> Result<Renames, StoreError> {
     Ok(Renames { user_name, emails })
 }
 
-pub(super) fn from_audit(company: CompanyId, user: UserId, record: &AuditRecord) -> Item {
+/// A record of what happened to a user, or to the company itself.
+pub(super) fn from_audit(
+    company: CompanyId,
+    user: Option<UserId>,
+    record: &AuditRecord,
+    retention: SignedDuration,
+) -> Item {
     let attributes = record.attributes.iter().cloned();
     ItemBuilder::new(keys::audit(company, user, record.at, &record.request_id))
         .indexed(
             keys::audit_day_of(company, record.at),
             keys::sortable(record.at),
         )
-        .with("actor", string(record.actor))
-        .with("operation", string(record.operation.as_str()))
-        .with_some("attributes", string_set(attributes))
-        .with_some("before", record.before.map(|state| string(state.as_str())))
-        .with("after", string(record.after.as_str()))
-        .with(TTL, number(record.expires().as_second()))
+        .with(ACTOR, string(record.actor))
+        .with(OPERATION, string(record.operation.as_str()))
+        .with_some(ATTRIBUTES, string_set(attributes))
+        .with_some(BEFORE, record.before.map(string))
+        .with(AFTER, string(record.after))
+        .with(TTL, number(record.expires(retention).as_second()))
         .build()
 }
 
@@ -355,6 +368,24 @@ pub(super) fn to_api_key(id: KeyId, item: &Item) -> Result<ApiKey, StoreError> {
         created: reader.timestamp(CREATED)?,
         expires: reader.optional_timestamp(EXPIRES)?,
         revoked,
+        last_used: reader.optional(LAST_USED).and_then(|day| day.parse().ok()),
+    })
+}
+
+pub(super) fn to_audit_entry(item: &Item) -> Result<AuditEntry, StoreError> {
+    let reader = Reader(item);
+    let (user, at, request_id) = keys::audited(reader.string(PK)?, reader.string(SK)?)
+        .ok_or(StoreError::Corrupt(keys::SK))?;
+    let attributes = reader.set(ATTRIBUTES, |name| Some(name.to_owned()))?;
+    Ok(AuditEntry {
+        at,
+        request_id: request_id.to_owned(),
+        user,
+        actor: reader.string(ACTOR)?.to_owned(),
+        operation: reader.string(OPERATION)?.to_owned(),
+        attributes: attributes.into_iter().collect(),
+        before: reader.optional(BEFORE).map(str::to_owned),
+        after: reader.string(AFTER)?.to_owned(),
     })
 }
 

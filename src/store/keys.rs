@@ -3,6 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
 
 use crate::directory::{CompanyId, KeyId, UserId};
@@ -23,6 +25,7 @@ pub(super) const INDEX_SK: &str = "ByCompanySK";
 pub(super) const COUNTER_SHARDS: u8 = 16;
 
 const COMPANY_SK: &str = "COMPANY";
+const AUDIT: &str = "AUDIT#";
 /// There is one look-up item of a `userName`, whoever bears it.
 const USER_NAME_SK: &str = "USER";
 
@@ -119,11 +122,42 @@ pub(super) fn user(company: CompanyId, user: UserId) -> Key {
     }
 }
 
-pub(super) fn audit(company: CompanyId, user: UserId, at: Timestamp, request_id: &str) -> Key {
+/// Key of an audit record: beside the user it is about, or the company itself.
+pub(super) fn audit(
+    company: CompanyId,
+    user: Option<UserId>,
+    at: Timestamp,
+    request_id: &str,
+) -> Key {
     Key {
-        pk: format!("COMPANY#{company}#USER#{user}"),
-        sk: format!("AUDIT#{}#{request_id}", sortable(at)),
+        pk: audited_partition(company, user),
+        sk: format!("{AUDIT}{}#{request_id}", sortable(at)),
     }
+}
+
+/// Partition key of the audit records of a user, or of the company itself.
+pub(super) fn audited_partition(company: CompanyId, user: Option<UserId>) -> String {
+    match user {
+        Some(id) => self::user(company, id).pk,
+        None => self::company(company).pk,
+    }
+}
+
+/// First and last sort key of the audit records from a time on.
+pub(super) fn audit_range(since: Timestamp) -> (String, String) {
+    let last = format!("{AUDIT}{}", char::MAX);
+    (format!("{AUDIT}{}", sortable(since)), last)
+}
+
+/// Reads whom an audit record is about (`None`: the company), when it was made and for which
+/// request.
+pub(super) fn audited<'k>(pk: &str, sk: &'k str) -> Option<(Option<UserId>, Timestamp, &'k str)> {
+    let user = match pk.split_once("#USER#") {
+        Some((_, user)) => Some(UserId::parse(user)?),
+        None => None,
+    };
+    let (at, request_id) = sk.strip_prefix(AUDIT)?.split_once('#')?;
+    Some((user, at.parse().ok()?, request_id))
 }
 
 pub(super) fn counter(company: CompanyId, shard: u8) -> Key {
@@ -155,7 +189,12 @@ pub(super) fn keys_of(company: CompanyId) -> String {
 
 /// Index partition of one day of a company's audit trail; sorted by time.
 pub(super) fn audit_day_of(company: CompanyId, at: Timestamp) -> String {
-    format!("COMPANY#{company}#AUDIT#{}", at.strftime("%Y-%m-%d"))
+    format!("COMPANY#{company}#AUDIT#{}", day(at))
+}
+
+/// The day of a time, in UTC.
+pub(super) fn day(at: Timestamp) -> Date {
+    TimeZone::UTC.to_datetime(at).date()
 }
 
 /// A time whose text sorts as the time does: always nine digits of a second.

@@ -1,6 +1,7 @@
 //! The directory in one DynamoDB table: the access paths. Nothing else names the SDK.
 
 mod api_keys;
+mod audit;
 mod backoff;
 mod companies;
 #[cfg(feature = "local")]
@@ -20,12 +21,16 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 
-use crate::config::{DEFAULT_TABLE, ENDPOINT_VARIABLE, TABLE_VARIABLE};
+use jiff::SignedDuration;
+
+use crate::config::{AUDIT_RETENTION_VARIABLE, DEFAULT_TABLE, ENDPOINT_VARIABLE, TABLE_VARIABLE};
 use crate::directory::KeyId;
+use crate::directory::audit::DEFAULT_RETENTION_DAYS;
 use backoff::Backoff;
 use item::Item;
 use keys::Key;
 
+pub use audit::AuditEntry;
 pub use error::{MAX_LOOK_UP_MATCHES, StoreError};
 pub use keys::LookUp;
 pub use users::{MAX_SCANNED_USERS, Next, UserChange};
@@ -35,11 +40,17 @@ const BATCH_SIZE: usize = 100;
 /// How long keys that DynamoDB leaves unprocessed are asked for again.
 const BATCH_PATIENCE: Duration = Duration::from_secs(5);
 
+fn audit_retention(days: u32) -> SignedDuration {
+    SignedDuration::from_hours(24 * i64::from(days))
+}
+
 /// The table, through the SDK.
 #[derive(Debug, Clone)]
 pub struct Store {
     client: Client,
     table: String,
+    /// How long audit records are kept.
+    audit_retention: SignedDuration,
 }
 
 impl Store {
@@ -49,6 +60,7 @@ impl Store {
         Self {
             client: Client::new(config),
             table: table.to_owned(),
+            audit_retention: audit_retention(DEFAULT_RETENTION_DAYS),
         }
     }
 
@@ -75,7 +87,16 @@ impl Store {
         let table = std::env::var(TABLE_VARIABLE).unwrap_or_else(|_| DEFAULT_TABLE.to_owned());
         let endpoint_url = std::env::var(ENDPOINT_VARIABLE).ok();
         let endpoint_url = endpoint_url.as_deref().filter(|url| !url.is_empty());
-        Self::new(&Self::config_from_env(endpoint_url).await, &table)
+        let store = Self::new(&Self::config_from_env(endpoint_url).await, &table);
+        store.keeping_audit_as_configured()
+    }
+
+    /// The same store, keeping audit records as long as the environment says.
+    #[must_use]
+    pub fn keeping_audit_as_configured(self) -> Self {
+        let days = std::env::var(AUDIT_RETENTION_VARIABLE).ok();
+        let days = days.and_then(|days| days.parse().ok());
+        self.keeping_audit_for(audit_retention(days.unwrap_or(DEFAULT_RETENTION_DAYS)))
     }
 
     /// Opens the connection to DynamoDB before the first request needs it, by a read that every

@@ -295,7 +295,7 @@ fn audit(change: &UserChange, before: Option<&User>, after: Option<&User>) -> Au
         actor: change.actor,
         operation: change.operation,
         attributes,
-        before: before.map(User::state),
-        after: after.map_or(State::Anonymised, User::state),
+        before: before.map(|user| user.state().as_str()),
+        after: after.map_or(State::Anonymised, User::state).as_str(),
     }
 }

@@ -199,6 +199,15 @@ impl Transaction {
                     .condition_expression("attribute_not_exists(#pk)")
                     .expression_attribute_names("#pk", PK),
             ),
+            KeyChange::Expire(id, at) => self.update(
+                Update::builder()
+                    .set_key(Some(item::key(keys::api_key(*id))))
+                    .update_expression("SET #expires = :at")
+                    .condition_expression("attribute_exists(#pk)")
+                    .expression_attribute_names("#pk", PK)
+                    .expression_attribute_names("#expires", item::EXPIRES)
+                    .expression_attribute_values(":at", string(at)),
+            ),
             KeyChange::Revoke(id) => self.update(
                 Update::builder()
                     .set_key(Some(item::key(keys::api_key(*id))))
@@ -276,7 +285,9 @@ impl Store {
         for change in &write.keys {
             transaction.api_key(change, write.audit.at)?;
         }
-        let audit = item::from_audit(write.company, write.change.user_id(), &write.audit);
+        let user = write.change.user_id();
+        let retention = self.audit_retention;
+        let audit = item::from_audit(write.company, Some(user), &write.audit, retention);
         transaction.put(Role::Other, Put::builder().set_item(Some(audit)))?;
         Ok(transaction)
     }

@@ -2,8 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use paradigm_scim::config::Config;
-use paradigm_scim::directory::Permission;
-use paradigm_scim::store::Next;
+use paradigm_scim::directory::api_key::ApiKey;
+use paradigm_scim::directory::user::MAX_ACTIVE_KEYS;
+use paradigm_scim::directory::{CompanyStatus, KeyId, Operation, Permission, Token};
+use paradigm_scim::store::{Next, StoreError};
 use serde_json::json;
 
 use crate::support::{Call, Client, World, in_memory};
@@ -194,4 +196,103 @@ async fn roles_entitlements_and_user_type_never_change_permissions() {
     replaced.assert_status(200);
     world.clock.advance(ONE_MINUTE);
     assert_eq!(status(&client).await, 200);
+}
+
+#[tokio::test]
+async fn a_suspended_companys_keys_are_refused_within_a_minute_until_it_resumes() {
+    let world = World::new().await;
+    let (client, other) = (world.client().await, world.client().await);
+    assert_eq!(status(&client).await, 200);
+    for (operation, company_status, expected) in [
+        (Operation::Suspend, CompanyStatus::Suspended, 403),
+        (Operation::Resume, CompanyStatus::Active, 200),
+    ] {
+        let change = world.operator(client.company, operation);
+        let changed = world.store.set_company_status(&change, company_status);
+        assert_eq!(changed.await.unwrap().unwrap().status, company_status);
+        world.clock.advance(ONE_MINUTE);
+        assert_eq!(status(&client).await, expected);
+        assert_eq!(status(&other).await, 200, "another company is concerned");
+    }
+}
+
+#[tokio::test]
+async fn a_rotated_key_is_honoured_as_long_as_it_overlaps() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    assert_eq!(status(&client).await, 200);
+    let new = Token::new(KeyId::new(u64::MAX - 1), [3; 32]);
+    let (old, now) = (client.key, paradigm_scim::config::Clock::now(&world.clock));
+    let owner = client.administrator;
+    let key = ApiKey::new(&new, "next", client.company, owner, None, now).unwrap();
+    let until = now + SignedDuration::from_hours(1);
+    world
+        .change(client.company, owner, |owner| {
+            let rotated = owner.with_key_rotated(old, until, &key, now).unwrap();
+            Next::UpdateWithKeys(rotated.0, rotated.1)
+        })
+        .await;
+    let old_token = std::mem::replace(&mut client.token, new.reveal().to_string());
+    assert_eq!(status(&client).await, 200);
+    client.token.clone_from(&old_token);
+    world.clock.advance(SignedDuration::from_mins(59));
+    assert_eq!(status(&client).await, 200);
+    world.clock.advance(ONE_MINUTE);
+    assert_eq!(status(&client).await, 401);
+    client.token = new.reveal().to_string();
+    assert_eq!(status(&client).await, 200);
+    // A key that is no more cannot be rotated.
+    let user = world.store.user(client.company, owner).await.unwrap();
+    let again = Token::new(KeyId::new(u64::MAX - 2), [4; 32]);
+    let key = ApiKey::new(&again, "again", client.company, owner, None, now).unwrap();
+    let unknown = KeyId::new(u64::MAX - 3);
+    assert!(
+        user.unwrap()
+            .with_key_rotated(unknown, until, &key, now)
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn a_user_has_five_keys_at_most_also_if_they_are_made_at_once() {
+    let world = World::new().await;
+    let client = world.client().await;
+    let now = paradigm_scim::config::Clock::now(&world.clock);
+    let owner = client.administrator;
+    let make = async |number: u64| {
+        let token = Token::new(KeyId::new(u64::MAX - 100 - number), [5; 32]);
+        let key = ApiKey::new(&token, "many", client.company, owner, None, now).unwrap();
+        let change = world.operator(client.company, Operation::CreateKey);
+        let made = world.store.change_user(&change, owner, |owner| {
+            let (owner, changes) = owner.with_key(&key, now).map_err(|_| refused())?;
+            Ok::<_, StoreError>(Next::UpdateWithKeys(owner, changes))
+        });
+        made.await.is_ok()
+    };
+    let made = futures_util::future::join_all((0..8).map(make)).await;
+    let made = made.into_iter().filter(|made| *made).count();
+    // One is the client's own.
+    assert_eq!(made, MAX_ACTIVE_KEYS - 1);
+    let keys = world.store.api_keys(client.company).await.unwrap();
+    assert_eq!(keys.len(), MAX_ACTIVE_KEYS);
+}
+
+fn refused() -> StoreError {
+    StoreError::Refused("too many keys".to_owned())
+}
+
+#[tokio::test]
+async fn the_day_a_key_is_used_on_is_noted() {
+    let world = World::new().await;
+    let client = world.client().await;
+    let last_used = async || {
+        let key = world.store.find_key(client.key).await.unwrap().unwrap();
+        key.last_used.map(|day| day.to_string())
+    };
+    assert_eq!(last_used().await, None);
+    assert_eq!(status(&client).await, 200);
+    assert_eq!(last_used().await.as_deref(), Some("2026-01-01"));
+    world.clock.advance(SignedDuration::from_hours(30));
+    assert_eq!(status(&client).await, 200);
+    assert_eq!(last_used().await.as_deref(), Some("2026-01-02"));
 }

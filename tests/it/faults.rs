@@ -26,6 +26,8 @@ enum Fault {
     Lost,
     /// It takes effect after so long.
     Late(Duration),
+    /// It is refused if it is this operation.
+    NotPermitted(&'static str),
 }
 
 #[derive(Debug)]
@@ -65,6 +67,14 @@ impl HttpConnector for Faulty {
                     tokio::time::sleep(by).await;
                     answer.await
                 })
+            }
+            Fault::NotPermitted(operation) => {
+                let target = request.headers().get("x-amz-target").unwrap_or_default();
+                if !target.ends_with(operation) {
+                    return self.inner.call(request);
+                }
+                let status = StatusCode::try_from(400).unwrap();
+                HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(DENIED))))
             }
             Fault::Lost => HttpConnectorFuture::ready(Err(lost())),
         }
@@ -183,4 +193,17 @@ async fn a_slow_bulk_request_ends_in_time_and_says_what_was_not_done() {
     assert_eq!((of_status("201"), of_status("503")), (8, 92));
     assert_eq!(results[99]["response"]["status"], "503");
     assert_eq!(client.get("/Users").await.total(), 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_does_not_fail_because_the_use_of_its_key_cannot_be_noted() {
+    for fault in [
+        Fault::NotPermitted("UpdateItem"),
+        Fault::Late(Duration::from_millis(900)),
+    ] {
+        let (world, left) = world(fault).await;
+        let client = world.client().await;
+        left.store(usize::MAX, Ordering::SeqCst);
+        client.get("/Users").await.assert_status(200);
+    }
 }

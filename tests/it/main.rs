@@ -11,6 +11,7 @@
 )]
 
 mod architecture;
+mod audit;
 mod authentication;
 mod budgets;
 mod concurrency;

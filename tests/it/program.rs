@@ -173,6 +173,36 @@ fn operators_manage_companies_users_and_keys_while_the_server_runs() {
     assert_eq!(keys[0]["name"], "Entra");
     assert!(keys[0].get("token").is_none());
     let key_id: &'static str = key["id"].as_str().unwrap().to_owned().leak();
+    let rotate = ["key", "rotate", key_id, "--overlap", "1h"];
+    let rotated = run_json(folder, &with(&rotate));
+    assert_eq!(rotated["name"], "Entra");
+    for token in [token, rotated["token"].as_str().unwrap()] {
+        assert_eq!(serve.get("/Users", token).0, 200);
+    }
+    let suspended = run_json(folder, &["company", "suspend", "Acme"]);
+    assert_eq!(suspended["status"], "suspended");
+    run_json(folder, &["company", "resume", "Acme"]);
+    let audit = run_json(folder, &with(&["audit"]));
+    let operations: Vec<&str> = audit
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["operation"].as_str().unwrap())
+        .collect();
+    let expected = [
+        "create",
+        "grant",
+        "createKey",
+        "create",
+        "patch",
+        "restore",
+        "rotateKey",
+        "suspend",
+        "resume",
+    ];
+    assert_eq!(operations, expected);
+    let of_user = run_json(folder, &with(&["audit", "--user", "ralf@acme.example"]));
+    assert_eq!(of_user.as_array().unwrap().len(), 3);
     let revoked = run_json(folder, &with(&["key", "revoke", key_id]));
     assert!(revoked["revoked"].is_string());
     let ungranted = run_json(folder, &with(&["user", "ungrant", "admin@acme.example"]));

@@ -162,7 +162,7 @@ impl World {
             .unwrap();
     }
 
-    fn operator(&self, company: CompanyId, operation: Operation) -> UserChange {
+    pub(crate) fn operator(&self, company: CompanyId, operation: Operation) -> UserChange {
         UserChange {
             company,
             actor: Actor::Operator,

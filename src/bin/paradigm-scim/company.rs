@@ -1,13 +1,15 @@
-//! `company create|list`
+//! `company create|list|suspend|resume`
 
 use clap::{Args, Subcommand};
-use paradigm_scim::directory::{Company as DirectoryCompany, CompanyId, CursorSecret};
+use paradigm_scim::directory::{
+    Company as DirectoryCompany, CompanyId, CompanyStatus, CursorSecret, Operation,
+};
 use paradigm_scim::store::Store;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::Failure;
-use crate::open::{StoreArguments, now};
+use crate::open::{self, StoreArguments, now, operator_change};
 use crate::output::Format;
 
 #[derive(Subcommand)]
@@ -16,6 +18,31 @@ pub(crate) enum Company {
     Create(Create),
     /// List the companies
     List(List),
+    /// Refuse a company's API keys, within a minute
+    Suspend(OneCompany),
+    /// Honour a suspended company's API keys again
+    Resume(OneCompany),
+}
+
+#[derive(Args)]
+pub(crate) struct OneCompany {
+    /// The company, by id or name
+    company: String,
+    #[command(flatten)]
+    store: StoreArguments,
+    #[command(flatten)]
+    format: Format,
+}
+
+impl OneCompany {
+    async fn set(&self, operation: Operation, status: CompanyStatus) -> Result<(), Failure> {
+        let store = self.store.open().await?;
+        let company = open::company(&store, &self.company).await?.id;
+        let change = operator_change(company, operation);
+        let changed = store.set_company_status(&change, status).await?;
+        let changed = changed.ok_or("the company is gone")?;
+        self.format.record(&shown(&changed))
+    }
 }
 
 #[derive(Args)]
@@ -44,6 +71,16 @@ impl Company {
                 let id = CompanyId::new(Uuid::now_v7());
                 let company = create(&store, id, &arguments.name).await?;
                 arguments.format.record(&shown(&company))
+            }
+            Self::Suspend(arguments) => {
+                arguments
+                    .set(Operation::Suspend, CompanyStatus::Suspended)
+                    .await
+            }
+            Self::Resume(arguments) => {
+                arguments
+                    .set(Operation::Resume, CompanyStatus::Active)
+                    .await
             }
             Self::List(arguments) => {
                 let store = arguments.store.open().await?;

@@ -1,7 +1,7 @@
-//! `key create|list|revoke`
+//! `key create|list|rotate|revoke`
 
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use paradigm_scim::directory::{ApiKey, CompanyId, KeyId, Operation, Token, UserId};
 use paradigm_scim::store::{Next, Store};
 use serde_json::{Value, json};
@@ -16,6 +16,8 @@ pub(crate) enum Key {
     Create(Create),
     /// List a company's API keys
     List(InCompany),
+    /// Create an API key in place of another, which is honoured for some time more
+    Rotate(Rotate),
     /// Revoke an API key for good
     Revoke(Revoke),
 }
@@ -29,6 +31,20 @@ pub(crate) struct Create {
     #[arg(long)]
     name: String,
     /// When the key expires, such as 2027-12-31T00:00:00Z; never, if left out
+    #[arg(long, value_name = "TIME")]
+    expires: Option<Timestamp>,
+    #[command(flatten)]
+    place: InCompany,
+}
+
+#[derive(Args)]
+pub(crate) struct Rotate {
+    /// The id of the key to replace; part of its token, and shown by 'key list'
+    key: String,
+    /// How long the old key is honoured beside the new one, such as '30m' or '72h'; '0s' ends it
+    #[arg(long, value_name = "TIME", default_value = "24h")]
+    overlap: SignedDuration,
+    /// When the new key expires, such as 2027-12-31T00:00:00Z; never, if left out
     #[arg(long, value_name = "TIME")]
     expires: Option<Timestamp>,
     #[command(flatten)]
@@ -50,9 +66,12 @@ impl Key {
             Self::List(place) => {
                 let (store, company) = place.open().await?;
                 let keys: Vec<Value> = store.api_keys(company).await?.iter().map(shown).collect();
-                let columns = ["id", "name", "owner", "created", "expires", "revoked"];
+                let columns = [
+                    "id", "name", "owner", "created", "expires", "revoked", "lastUsed",
+                ];
                 place.format.records(&columns, &keys)
             }
+            Self::Rotate(arguments) => arguments.run().await,
             Self::Revoke(arguments) => arguments.run().await,
         }
     }
@@ -64,36 +83,57 @@ impl Create {
         let owner = open::user_id(&store, company, &self.owner).await?;
         let token = random_token()?;
         let key = create(&store, company, owner, &self.name, self.expires, &token).await?;
-        let mut record = shown(&key);
-        if let Some(members) = record.as_object_mut() {
-            members.insert("token".into(), token.reveal().as_str().into());
-        }
-        self.place.format.record(&record)
+        self.place.format.record(&shown_once(&key, &token))
+    }
+}
+
+impl Rotate {
+    async fn run(&self) -> Result<(), Failure> {
+        let (store, company) = self.place.open().await?;
+        let old = find(&store, company, &self.key).await?;
+        let change = operator_change(company, Operation::RotateKey);
+        let until = change.now.checked_add(self.overlap)?;
+        let token = random_token()?;
+        let (owner, expires) = (old.owner, self.expires);
+        let key = ApiKey::new(&token, &old.name, company, owner, expires, change.now)?;
+        store
+            .change_user(&change, owner, |owner| {
+                let rotated = owner.with_key_rotated(old.id, until, &key, change.now)?;
+                Ok::<_, Failure>(Next::UpdateWithKeys(rotated.0, rotated.1))
+            })
+            .await?
+            .ok_or("the key's owner is gone, and the key with them")?;
+        self.place.format.record(&shown_once(&key, &token))
     }
 }
 
 impl Revoke {
     async fn run(&self) -> Result<(), Failure> {
         let (store, company) = self.place.open().await?;
-        let no_such_key = || Failure::from("the company has no such key; see 'key list'");
-        let id = KeyId::parse(&self.key).ok_or_else(no_such_key)?;
-        let key = store.find_key(id).await?.ok_or_else(no_such_key)?;
-        if key.company != company {
-            return Err(no_such_key());
-        }
+        let key = find(&store, company, &self.key).await?;
         if key.revoked.is_none() {
             let change = operator_change(company, Operation::RevokeKey);
             store
                 .change_user(&change, key.owner, |owner| {
-                    let (owner, changes) = owner.without_key(id);
+                    let (owner, changes) = owner.without_key(key.id);
                     Ok::<_, Failure>(Next::UpdateWithKeys(owner, changes))
                 })
                 .await?
                 .ok_or("the key's owner is gone, and the key with them")?;
         }
-        let revoked = store.find_key(id).await?.ok_or_else(no_such_key)?;
+        let revoked = find(&store, company, &self.key).await?;
         self.place.format.record(&shown(&revoked))
     }
+}
+
+/// A key of the company.
+async fn find(store: &Store, company: CompanyId, id: &str) -> Result<ApiKey, Failure> {
+    let key = match KeyId::parse(id) {
+        Some(id) => store.find_key(id).await?,
+        None => None,
+    };
+    key.filter(|key| key.company == company)
+        .ok_or_else(|| "the company has no such key; see 'key list'".into())
 }
 
 /// A token nobody can guess.
@@ -132,5 +172,15 @@ fn shown(key: &ApiKey) -> Value {
         "created": key.created.to_string(),
         "expires": key.expires.map(|time| time.to_string()),
         "revoked": key.revoked.map(|time| time.to_string()),
+        "lastUsed": key.last_used.map(|day| day.to_string()),
     })
+}
+
+/// A new key with its token.
+fn shown_once(key: &ApiKey, token: &Token) -> Value {
+    let mut record = shown(key);
+    if let Some(members) = record.as_object_mut() {
+        members.insert("token".into(), token.reveal().as_str().into());
+    }
+    record
 }

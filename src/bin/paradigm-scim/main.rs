@@ -1,6 +1,7 @@
 //! The local program: the same service as the Lambda handlers, on an embedded DynamoDB or any
 //! other endpoint, and the commands that manage companies, users and API keys in it.
 
+mod audit;
 mod company;
 mod demo;
 mod dynamodb;
@@ -38,15 +39,17 @@ enum Command {
     /// Serve DynamoDB's API on the embedded store, for handlers that run as processes
     #[command(name = "dynamodb")]
     DynamoDb(dynamodb::DynamoDb),
-    /// Create and list companies
+    /// Create, list, suspend and resume companies
     #[command(subcommand)]
     Company(company::Company),
     /// Create, list, show and restore users, and give or take permissions
     #[command(subcommand)]
     User(user::User),
-    /// Create, list and revoke API keys
+    /// Create, list, rotate and revoke API keys
     #[command(subcommand)]
     Key(key::Key),
+    /// Show what happened to a company's users
+    Audit(audit::Audit),
     /// Play an identity provider against a SCIM endpoint, and report what it would get
     Simulate(simulate::Simulate),
 }
@@ -59,6 +62,7 @@ async fn main() -> ExitCode {
         Command::Company(company) => company.run().await,
         Command::User(user) => user.run().await,
         Command::Key(key) => key.run().await,
+        Command::Audit(audit) => audit.run().await,
         Command::Simulate(simulate) => simulate.run().await,
     };
     match result {

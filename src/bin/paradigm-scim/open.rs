@@ -54,11 +54,12 @@ impl StoreArguments {
         match &self.endpoint_url {
             Some(url) => {
                 let config = Store::config_from_env(Some(url)).await;
-                Ok(Store::new(&config, &self.table))
+                Ok(Store::new(&config, &self.table).keeping_audit_as_configured())
             }
             None => {
                 let database = in_folder(&self.data_dir)?;
-                Ok(database.store(&self.table).await?)
+                let store = database.store(&self.table).await?;
+                Ok(store.keeping_audit_as_configured())
             }
         }
     }

@@ -1,0 +1,69 @@
+//! `audit`: what happened to a company's users, and to the company itself.
+
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use paradigm_scim::store::AuditEntry;
+use serde_json::{Value, json};
+
+use crate::Failure;
+use crate::open::{self, now};
+use crate::user::InCompany;
+
+/// How far back a company's trail is shown if nothing else is asked for.
+const RECENT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+#[derive(Args)]
+pub(crate) struct Audit {
+    /// Only what happened to this user, by id or userName; one who is anonymised, by id
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
+    /// From this time on, such as 2026-12-31T00:00:00Z; for a user everything, for a company the last
+    /// seven days, if left out
+    #[arg(long, value_name = "TIME")]
+    since: Option<Timestamp>,
+    #[command(flatten)]
+    place: InCompany,
+}
+
+impl Audit {
+    pub(crate) async fn run(&self) -> Result<(), Failure> {
+        let (store, company) = self.place.open().await?;
+        let now = now();
+        let entries = match &self.user {
+            Some(user) => {
+                let user = open::user_id(&store, company, user).await?;
+                let since = self.since.unwrap_or(Timestamp::UNIX_EPOCH);
+                store.audit_of_user(company, user, since).await?
+            }
+            None => {
+                let since = self.since.unwrap_or(now.saturating_sub(RECENT)?);
+                store.audit_of_company(company, since, now).await?
+            }
+        };
+        let entries: Vec<Value> = entries.iter().map(shown).collect();
+        let columns = [
+            "at",
+            "user",
+            "operation",
+            "before",
+            "after",
+            "attributes",
+            "actor",
+            "requestId",
+        ];
+        self.place.format.records(&columns, &entries)
+    }
+}
+
+fn shown(entry: &AuditEntry) -> Value {
+    json!({
+        "at": entry.at.to_string(),
+        "user": entry.user.map(|user| user.to_string()),
+        "operation": entry.operation,
+        "before": entry.before,
+        "after": entry.after,
+        "attributes": entry.attributes,
+        "actor": entry.actor,
+        "requestId": entry.request_id,
+    })
+}

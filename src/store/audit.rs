@@ -1,0 +1,146 @@
+//! The audit trail in the table.
+
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
+
+use super::item::{Item, Reader};
+use super::keys::{self, Key};
+use super::{BATCH_SIZE, Store, StoreError, item};
+use crate::directory::{CompanyId, UserId};
+
+/// A record of the audit trail, as read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// When.
+    pub at: Timestamp,
+    /// The request that did it.
+    pub request_id: String,
+    /// Whom it is about; `None` for the company itself.
+    pub user: Option<UserId>,
+    /// Who did it.
+    pub actor: String,
+    /// What was done.
+    pub operation: String,
+    /// Names of the attributes that changed.
+    pub attributes: Vec<String>,
+    /// State or status before.
+    pub before: Option<String>,
+    /// State or status after.
+    pub after: String,
+}
+
+impl Store {
+    /// The same store with another time that audit records are kept.
+    #[must_use]
+    pub fn keeping_audit_for(self, audit_retention: SignedDuration) -> Self {
+        Self {
+            audit_retention,
+            ..self
+        }
+    }
+
+    /// What happened to a user since a time, oldest first; also to one who is anonymised.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn audit_of_user(
+        &self,
+        company: CompanyId,
+        user: UserId,
+        since: Timestamp,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        let (first, last) = keys::audit_range(since);
+        let partition = keys::audited_partition(company, Some(user));
+        let mut entries = Vec::new();
+        let mut from = None;
+        loop {
+            let output = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .consistent_read(true)
+                .key_condition_expression("#pk = :pk AND #sk BETWEEN :first AND :last")
+                .expression_attribute_names("#pk", keys::PK)
+                .expression_attribute_names("#sk", keys::SK)
+                .expression_attribute_values(":pk", item::string(&partition))
+                .expression_attribute_values(":first", item::string(&first))
+                .expression_attribute_values(":last", item::string(&last))
+                .set_exclusive_start_key(from)
+                .send()
+                .await
+                .map_err(StoreError::from_sdk)?;
+            for found in output.items.unwrap_or_default() {
+                entries.push(item::to_audit_entry(&found)?);
+            }
+            match output.last_evaluated_key {
+                Some(next) => from = Some(next),
+                None => return Ok(entries),
+            }
+        }
+    }
+
+    /// What happened in a company from one time to another, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn audit_of_company(
+        &self,
+        company: CompanyId,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        let mut entries = Vec::new();
+        let mut day = since;
+        while keys::day(day) <= keys::day(until) {
+            let partition = keys::audit_day_of(company, day);
+            let found = self.primary_keys(&partition).await?;
+            for batch in found.chunks(BATCH_SIZE) {
+                for record in self.batch_get(batch.iter().cloned()).await? {
+                    entries.push(item::to_audit_entry(&record)?);
+                }
+            }
+            match day.checked_add(24.hours()) {
+                Ok(next) => day = next,
+                Err(_) => break,
+            }
+        }
+        entries.retain(|entry| since <= entry.at && entry.at <= until);
+        entries
+            .sort_by(|left, right| (left.at, &left.request_id).cmp(&(right.at, &right.request_id)));
+        Ok(entries)
+    }
+
+    /// Primary keys of the items in one partition of the index.
+    async fn primary_keys(&self, partition: &str) -> Result<Vec<Key>, StoreError> {
+        let mut found = Vec::new();
+        let mut from = None;
+        loop {
+            let output = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .index_name(keys::INDEX)
+                .key_condition_expression("#partition = :partition")
+                .expression_attribute_names("#partition", keys::INDEX_PK)
+                .expression_attribute_values(":partition", item::string(partition))
+                .set_exclusive_start_key(from)
+                .send()
+                .await
+                .map_err(StoreError::from_sdk)?;
+            for entry in output.items.unwrap_or_default() {
+                found.push(primary_key(&entry)?);
+            }
+            match output.last_evaluated_key {
+                Some(next) => from = Some(next),
+                None => return Ok(found),
+            }
+        }
+    }
+}
+
+fn primary_key(entry: &Item) -> Result<Key, StoreError> {
+    let reader = Reader(entry);
+    Ok(Key {
+        pk: reader.string(keys::PK)?.to_owned(),
+        sk: reader.string(keys::SK)?.to_owned(),
+    })
+}
