@@ -16,6 +16,7 @@ mod authentication;
 mod budgets;
 mod concurrency;
 mod conversations;
+mod counting;
 mod cursors;
 mod dialects;
 mod documents;
