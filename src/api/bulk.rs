@@ -2,22 +2,24 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{ETAG, IF_MATCH, LOCATION};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{Method as HttpMethod, StatusCode};
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::authentication::Caller;
 use super::error::RETRY_AFTER_SECONDS;
-use super::message::{Body, Request, Response};
+use super::message::Response;
 use super::route::{self, Endpoint, Match};
-use super::{Exchange, groups, users};
+use super::users::Preconditions;
+use super::{Exchange, groups, log_refusal, users};
 use crate::config::BASE_PATH;
-use crate::scim::ScimError;
+use crate::directory::{User, UserId};
 use crate::scim::bulk::{
-    BulkIds, BulkRequest, MAX_PAYLOAD_BYTES, Operation, Readiness, bulk_response, circular,
+    BulkIds, BulkRequest, MAX_PAYLOAD_BYTES, Method, Operation, Readiness, bulk_response, circular,
 };
+use crate::scim::resource::location;
+use crate::scim::schema::USER;
+use crate::scim::{ScimError, etag};
 
 /// After this no further operation is begun, so that the answer leaves well before API Gateway's
 /// 30 s end.
@@ -32,7 +34,7 @@ pub(super) async fn bulk(exchange: &Exchange<'_>, caller: Caller) -> Result<Resp
         exchange,
         caller,
         started: Instant::now(),
-        errors_left: request.fail_on_errors.map(|errors| errors.max(1)),
+        errors_left: request.fail_on_errors,
         bulk_ids: BulkIds::of(&request),
         results: vec![None; request.operations.len()],
     };
@@ -53,23 +55,44 @@ struct Job<'j> {
     results: Vec<Option<Value>>,
 }
 
+/// What became of an operation that succeeded.
+struct Done {
+    status: StatusCode,
+    id: UserId,
+    /// `None` for a user who is gone.
+    version: Option<u64>,
+}
+
+/// Whether the rest is processed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    GoOn,
+    Stop,
+}
+
 impl Job<'_> {
-    /// Processes the operations in the order of the request, but for those that refer to resources
-    /// which later ones create: they wait. Those that wait for each other are refused.
+    /// Processes the operations in the order of the request. Those that refer to a resource which
+    /// a later one creates wait for it, and so do all that follow on the same path, so that no
+    /// change of a resource overtakes another. Those that wait for each other are refused.
     async fn run(&mut self, operations: &[Operation]) {
         let mut waiting: Vec<(usize, &Operation)> = operations.iter().enumerate().collect();
         while !waiting.is_empty() {
-            let mut still_waiting = Vec::new();
+            let mut still_waiting: Vec<(usize, &Operation)> = Vec::new();
             for &(index, operation) in &waiting {
+                let path = self.bulk_ids.path(operation);
+                let is_behind = operation.method != Method::Post
+                    && still_waiting
+                        .iter()
+                        .any(|(_, earlier)| self.bulk_ids.path(earlier) == path);
                 let next = match self.bulk_ids.resolve(operation) {
-                    Readiness::Waiting => {
-                        still_waiting.push((index, operation));
-                        Next::GoOn
-                    }
                     Readiness::Never(error) => self.settle(index, operation, Err(error)),
-                    Readiness::Ready(operation) => {
+                    Readiness::Ready(operation) if !is_behind => {
                         let outcome = self.in_time(index, &operation).await;
                         self.settle(index, &operation, outcome)
+                    }
+                    Readiness::Ready(_) | Readiness::Waiting => {
+                        still_waiting.push((index, operation));
+                        Next::GoOn
                     }
                 };
                 if next == Next::Stop {
@@ -89,7 +112,7 @@ impl Job<'_> {
     }
 
     /// Processes an operation, as far as time allows.
-    async fn in_time(&self, index: usize, operation: &Operation) -> Result<Response, ScimError> {
+    async fn in_time(&self, index: usize, operation: &Operation) -> Result<Done, ScimError> {
         let late = || ScimError::unavailable(RETRY_AFTER_SECONDS);
         if self.started.elapsed() >= BEGIN_WITHIN {
             return Err(late());
@@ -99,58 +122,48 @@ impl Job<'_> {
         processed.unwrap_or_else(|_| Err(late()))
     }
 
-    async fn process(&self, index: usize, operation: &Operation) -> Result<Response, ScimError> {
-        let method = Method::from_bytes(operation.method.as_bytes()).unwrap_or_default();
-        let path = format!("{BASE_PATH}/{}", operation.path);
-        let Match::Route { route, id } = route::find(&method, &path) else {
-            return Err(ScimError::not_found(
-                "There is no operation of this method and path; a bulk request takes POST /Users and PUT, PATCH and DELETE /Users/{id}.",
-            ));
-        };
-        if route.endpoint == Endpoint::CreateUser && operation.bulk_id.is_none() {
-            return Err(ScimError::invalid_syntax("A POST needs a 'bulkId'."));
-        }
-        let request = self.request(index, operation, method, path);
+    async fn process(&self, index: usize, operation: &Operation) -> Result<Done, ScimError> {
+        let (endpoint, id) = target(operation)?;
         let exchange = Exchange {
-            request: &request,
             id,
+            // Each has its own audit record, also if several change one user.
+            change_id: format!("{}-{index}", self.exchange.change_id),
             ..self.exchange.clone()
         };
-        match route.endpoint {
-            Endpoint::CreateUser => users::create(&exchange, self.caller).await,
-            Endpoint::ReplaceUser => users::replace(&exchange, self.caller).await,
-            Endpoint::PatchUser => users::patch(&exchange, self.caller).await,
-            Endpoint::DeleteUser => users::delete(&exchange, self.caller).await,
-            Endpoint::RefuseGroups => groups::refuse_groups(),
-            _ => Err(ScimError::invalid_syntax(
-                "A bulk request takes POST /Users and PUT, PATCH and DELETE /Users/{id}.",
-            )),
-        }
-    }
-
-    /// The operation as a request of its own.
-    fn request(
-        &self,
-        index: usize,
-        operation: &Operation,
-        method: Method,
-        path: String,
-    ) -> Request {
-        let outer = self.exchange.request;
-        let version = operation.version.as_deref().map(HeaderValue::from_str);
-        let mut headers = HeaderMap::new();
-        if let Some(Ok(version)) = version {
-            headers.insert(IF_MATCH, version);
-        }
-        Request {
-            // Each has its own audit record, also if several change one user.
-            id: format!("{}-{index}", outer.id),
-            method,
-            path,
-            query: String::new(),
-            headers,
-            body: Body::Complete(Bytes::from(operation.data.to_string())),
-            origin: outer.origin.clone(),
+        let preconditions = Preconditions::version(operation.version.clone());
+        let done = |status, user: User| Done {
+            status,
+            id: user.id,
+            version: Some(user.version),
+        };
+        match endpoint {
+            Endpoint::CreateUser if operation.bulk_id.is_none() => {
+                Err(ScimError::invalid_syntax("A POST needs a 'bulkId'."))
+            }
+            Endpoint::CreateUser => {
+                let user = users::make(&exchange, self.caller, data(operation)?).await?;
+                Ok(done(StatusCode::CREATED, user))
+            }
+            Endpoint::ReplaceUser => {
+                let input = data(operation)?;
+                let user = users::put(&exchange, self.caller, input, &preconditions).await?;
+                Ok(done(StatusCode::OK, user))
+            }
+            Endpoint::PatchUser => {
+                let message = data(operation)?;
+                let user = users::change(&exchange, self.caller, message, &preconditions).await?;
+                Ok(done(StatusCode::OK, user))
+            }
+            Endpoint::DeleteUser => {
+                let id = users::anonymise(&exchange, self.caller, &preconditions).await?;
+                Ok(Done {
+                    status: StatusCode::NO_CONTENT,
+                    id,
+                    version: None,
+                })
+            }
+            Endpoint::RefuseGroups => Err(groups::not_supported()),
+            _ => Err(no_such_operation()),
         }
     }
 
@@ -158,21 +171,19 @@ impl Job<'_> {
         &mut self,
         index: usize,
         operation: &Operation,
-        outcome: Result<Response, ScimError>,
+        outcome: Result<Done, ScimError>,
     ) -> Next {
-        let is_error = outcome.is_err();
-        let location = match &outcome {
-            Ok(response) => header(response, LOCATION),
-            Err(_) => None,
-        };
-        let created = location.as_deref().and_then(|url| url.rsplit('/').next());
-        self.bulk_ids.settle(operation, created.map(str::to_owned));
-        let result = self.result(operation, location, outcome);
+        if let Err(error) = &outcome {
+            let milliseconds = self.started.elapsed().as_millis();
+            let path = "an operation of /Bulk";
+            log_refusal(error, self.exchange.request, path, milliseconds);
+            self.errors_left = self.errors_left.map(|errors| errors.saturating_sub(1));
+        }
+        let created = outcome.as_ref().ok().map(|done| done.id.to_string());
+        self.bulk_ids.settle(operation, created);
+        let result = self.result(operation, outcome);
         if let Some(slot) = self.results.get_mut(index) {
             *slot = Some(Value::Object(result));
-        }
-        if is_error {
-            self.errors_left = self.errors_left.map(|errors| errors.saturating_sub(1));
         }
         match self.errors_left {
             Some(0) => Next::Stop,
@@ -184,18 +195,25 @@ impl Job<'_> {
     fn result(
         &self,
         operation: &Operation,
-        location: Option<String>,
-        outcome: Result<Response, ScimError>,
+        outcome: Result<Done, ScimError>,
     ) -> Map<String, Value> {
-        let path = operation.path.trim_start_matches('/');
-        let existing = || format!("{}/{path}", self.exchange.base_url);
-        let location = location.or_else(|| (operation.method != "POST").then(existing));
+        let base_url = &self.exchange.base_url;
+        let id = match (&outcome, target(operation)) {
+            (Ok(done), _) => Some(done.id.to_string()),
+            (Err(_), Ok((_, id))) => Some(id).filter(|id| !id.is_empty()),
+            (Err(_), Err(_)) => None,
+        };
+        let location = id.map(|id| location(base_url, &USER, &id));
         let (status, version, response) = match outcome {
-            Ok(response) => (response.status.as_u16(), header(&response, ETAG), None),
+            Ok(done) => (
+                done.status.as_u16(),
+                done.version.map(etag::of_version),
+                None,
+            ),
             Err(error) => (error.status, None, Some(error.to_json())),
         };
         let members = [
-            ("method", Some(operation.method.clone().into())),
+            ("method", Some(operation.method.as_str().into())),
             ("bulkId", operation.bulk_id.clone().map(Value::from)),
             ("version", version.map(Value::from)),
             ("location", location.map(Value::from)),
@@ -207,14 +225,31 @@ impl Job<'_> {
     }
 }
 
-fn header(response: &Response, name: HeaderName) -> Option<String> {
-    let value = response.headers.get(name)?;
-    value.to_str().ok().map(str::to_owned)
+/// What an operation asks for, and the id in its path.
+fn target(operation: &Operation) -> Result<(Endpoint, String), ScimError> {
+    let method = match &operation.method {
+        Method::Post => HttpMethod::POST,
+        Method::Put => HttpMethod::PUT,
+        Method::Patch => HttpMethod::PATCH,
+        Method::Delete => HttpMethod::DELETE,
+        Method::Other(_) => return Err(no_such_operation()),
+    };
+    let path = format!("{BASE_PATH}/{}", operation.path);
+    match route::find(&method, &path) {
+        Match::Route { route, id } => Ok((route.endpoint, id)),
+        _ => Err(no_such_operation()),
+    }
 }
 
-/// Whether the rest is processed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
-    GoOn,
-    Stop,
+fn data(operation: &Operation) -> Result<Map<String, Value>, ScimError> {
+    match &operation.data {
+        Value::Object(members) => Ok(members.clone()),
+        _ => Err(ScimError::invalid_syntax("'data' must be an object.")),
+    }
+}
+
+fn no_such_operation() -> ScimError {
+    ScimError::invalid_syntax(
+        "A bulk request takes POST /Users and PUT, PATCH and DELETE /Users/{id}.",
+    )
 }

@@ -24,7 +24,12 @@ pub(super) fn get_group() -> Result<Response, ScimError> {
 
 /// Every other method on groups.
 pub(super) fn refuse_groups() -> Result<Response, ScimError> {
-    Err(ScimError::not_implemented(
+    Err(not_supported())
+}
+
+/// The refusal of groups.
+pub(super) fn not_supported() -> ScimError {
+    ScimError::not_implemented(
         "Groups are not supported. In Entra, open Provisioning, Mappings, 'Provision Microsoft Entra ID Groups' and set Enabled to No.",
-    ))
+    )
 }

@@ -13,7 +13,7 @@ use crate::scim::{ScimError, list};
 /// The media type of all answers (RFC 7644 §3.1).
 pub const MEDIA_TYPE: &str = "application/scim+json";
 /// The other media type that clients may send and ask for.
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 /// Largest request body, in bytes, but for bulk requests.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
 /// The largest body of any request, in bytes: no more of it is read.

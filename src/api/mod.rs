@@ -46,6 +46,8 @@ pub struct Service {
 #[derive(Clone)]
 pub struct Exchange<'r> {
     request: &'r Request,
+    /// Identifies the change in the audit trail.
+    change_id: String,
     /// What stands in the path for `{id}`.
     id: String,
     /// URL of the service, with the base path and without trailing slash.
@@ -64,7 +66,7 @@ impl<'r> Exchange<'r> {
             company: caller.company,
             actor: caller.actor(),
             operation,
-            request_id: self.request.id.clone(),
+            request_id: self.change_id.clone(),
             now: self.now,
         }
     }
@@ -98,7 +100,7 @@ impl Service {
         };
         let path = match &matched {
             Match::Route { route, .. } => route.path,
-            Match::OtherMethods(_) => "other method",
+            Match::OtherMethods { .. } => "other method",
             Match::Nothing => "unknown path",
         };
         let result = tokio::time::timeout(DEADLINE, self.answer(request, matched))
@@ -130,8 +132,11 @@ impl Service {
     async fn answer(&self, request: &Request, matched: Match) -> Result<Response, Refused> {
         self.require_activation()?;
         let now = self.clock.now();
-        let is_public =
-            matches!(&matched, Match::Route { route, .. } if route.endpoint.is_public());
+        let is_public = match &matched {
+            Match::Route { route, .. } => route.endpoint.is_public(),
+            Match::OtherMethods { is_public, .. } => *is_public,
+            Match::Nothing => false,
+        };
         let caller = if is_public {
             None
         } else {
@@ -141,10 +146,10 @@ impl Service {
         };
         let (route, id) = match matched {
             Match::Route { route, id } => (route, id),
-            Match::OtherMethods(methods) if request.method == Method::OPTIONS => {
+            Match::OtherMethods { methods, .. } if request.method == Method::OPTIONS => {
                 return Ok(Response::empty(StatusCode::NO_CONTENT).allowing(&methods));
             }
-            Match::OtherMethods(methods) => {
+            Match::OtherMethods { methods, .. } => {
                 return Err(Refused {
                     error: ScimError::method_not_allowed(format!("This path takes {methods}.")),
                     allow: Some(methods),
@@ -164,6 +169,7 @@ impl Service {
         let origin = self.config.public_url.as_ref().unwrap_or(&request.origin);
         let exchange = Exchange {
             request,
+            change_id: request.id.clone(),
             id,
             base_url: format!("{origin}{BASE_PATH}"),
             now,

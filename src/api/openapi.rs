@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::Exchange;
-use super::message::{MEDIA_TYPE, Response};
+use super::message::{JSON, MEDIA_TYPE, Response};
 use super::route::{Endpoint, ROUTES, Route};
 use crate::scim::ScimError;
 use crate::scim::list::{DEFAULT_COUNT, MAX_COUNT};
@@ -204,7 +204,7 @@ fn operation(route: &Route) -> Value {
     if let Some(members) = operation.as_object_mut() {
         if let Some(body) = description.body {
             let schema = json!({"schema": reference("schemas", body)});
-            let content = json!({MEDIA_TYPE: schema});
+            let content = json!({MEDIA_TYPE: schema, JSON: schema});
             members.insert(
                 "requestBody".to_owned(),
                 json!({"required": true, "content": content}),
@@ -238,7 +238,7 @@ fn responses(endpoint: Endpoint, description: &Description) -> Value {
         let mut response = json!({"description": "Done"});
         if let (Some(component), Some(members)) = (component, response.as_object_mut()) {
             let media_type = match endpoint {
-                Endpoint::OpenApi => "application/json",
+                Endpoint::OpenApi => JSON,
                 _ => MEDIA_TYPE,
             };
             let content = json!({media_type: {"schema": reference("schemas", component)}});
@@ -249,8 +249,8 @@ fn responses(endpoint: Endpoint, description: &Description) -> Value {
         }
         responses.insert(status.to_string(), response);
     }
-    // Not activated or not permitted, not acceptable, busy: these may happen anywhere.
-    let mut statuses = vec![403, 406, 503];
+    // Not activated or not permitted, not acceptable, a defect, busy: these may happen anywhere.
+    let mut statuses = vec![403, 406, 500, 503];
     if !endpoint.is_public() {
         statuses.push(401);
     }
@@ -263,10 +263,23 @@ fn responses(endpoint: Endpoint, description: &Description) -> Value {
         if let Some(members) = response.as_object_mut().filter(|_| status != 304) {
             let content = json!({MEDIA_TYPE: {"schema": reference("schemas", "Error")}});
             members.insert("content".to_owned(), content);
+            if let Some(headers) = error_headers(status) {
+                members.insert("headers".to_owned(), headers);
+            }
         }
         responses.insert(status.to_string(), response);
     }
     Value::Object(responses)
+}
+
+fn error_headers(status: u16) -> Option<Value> {
+    match status {
+        401 => Some(json!({"WWW-Authenticate": {"required": true, "schema": {"const": "Bearer"}}})),
+        503 => Some(json!({"Retry-After": {
+            "description": "Seconds after which to try again", "required": true, "schema": {"type": "integer"},
+        }})),
+        _ => None,
+    }
 }
 
 fn resource_headers() -> Value {
@@ -357,12 +370,12 @@ fn components() -> Value {
             "properties": {
                 "schemas": schemas,
                 "failOnErrors": {"type": "integer", "minimum": 1},
-                "Operations": {"type": "array", "maxItems": bulk::MAX_OPERATIONS, "items": {
+                "Operations": {"type": "array", "minItems": 1, "maxItems": bulk::MAX_OPERATIONS, "items": {
                     "type": "object",
                     "required": ["method", "path"],
                     "properties": {
                         "method": {"type": "string", "enum": ["POST", "PUT", "PATCH", "DELETE"]},
-                        "path": text, "bulkId": text, "version": text, "data": object,
+                        "path": text, "bulkId": {"type": "string", "maxLength": bulk::MAX_BULK_ID_BYTES}, "version": text, "data": object,
                     },
                 }},
             },

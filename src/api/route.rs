@@ -259,8 +259,13 @@ pub enum Match {
         /// What stands in the path for `{id}`, decoded; empty if the route has none.
         id: String,
     },
-    /// To a path that takes other methods, listed for `Allow`.
-    OtherMethods(String),
+    /// To a path that takes other methods.
+    OtherMethods {
+        /// Those, listed for `Allow`.
+        methods: String,
+        /// Whether anyone may read there.
+        is_public: bool,
+    },
     /// Nowhere.
     Nothing,
 }
@@ -296,12 +301,14 @@ pub fn find(method: &Method, path: &str) -> Match {
         })
         .collect::<Vec<_>>()
         .join(", ");
+    let is_public = candidates
+        .iter()
+        .all(|(route, _)| route.endpoint.is_public());
     candidates
         .into_iter()
         .find(|(route, _)| route.method == method)
-        .map_or(Match::OtherMethods(methods), |(route, id)| Match::Route {
-            route,
-            id,
+        .map_or(Match::OtherMethods { methods, is_public }, |(route, id)| {
+            Match::Route { route, id }
         })
 }
 

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::ScimError;
+use super::{ScimError, dialect};
 
 /// Most operations in one request.
 pub const MAX_OPERATIONS: usize = 100;
 /// Largest request body, in bytes.
 pub const MAX_PAYLOAD_BYTES: usize = 1024 * 1024;
 /// Longest `bulkId`, in bytes.
-const MAX_BULK_ID_BYTES: usize = 256;
+pub const MAX_BULK_ID_BYTES: usize = 256;
 /// URN of the BulkResponse message (RFC 7644 §3.7).
 const BULK_RESPONSE_URN: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
 /// How a `bulkId` is referred to in data and paths.
@@ -30,8 +30,8 @@ pub struct BulkRequest {
 /// One operation.
 #[derive(Debug, Clone)]
 pub struct Operation {
-    /// `POST`, `PUT`, `PATCH` or `DELETE`, if the client keeps to them.
-    pub method: String,
+    /// What to do.
+    pub method: Method,
     /// Path below the base URL.
     pub path: String,
     /// The client's name for the resource that a `POST` creates.
@@ -42,12 +42,52 @@ pub struct Operation {
     pub data: Value,
 }
 
+/// What an operation does; another method is kept to be named in its refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Method {
+    /// Create.
+    Post,
+    /// Replace.
+    Put,
+    /// Change.
+    Patch,
+    /// Remove.
+    Delete,
+    /// Nothing that a bulk request can do.
+    Other(String),
+}
+
+impl Method {
+    fn parse(text: String) -> Self {
+        match text.to_ascii_uppercase().as_str() {
+            "POST" => Self::Post,
+            "PUT" => Self::Put,
+            "PATCH" => Self::Patch,
+            "DELETE" => Self::Delete,
+            _ => Self::Other(text),
+        }
+    }
+
+    /// The method as HTTP spells it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::Other(text) => text,
+        }
+    }
+}
+
 impl BulkRequest {
     /// Parses a message.
     ///
     /// # Errors
     /// `invalidSyntax`, or 413 for too many operations.
     pub fn parse(mut message: Map<String, Value>) -> Result<Self, ScimError> {
+        dialect::bulk_message(&mut message);
         let Some(Value::Array(operations)) = message.shift_remove("Operations") else {
             return Err(ScimError::invalid_syntax(
                 "A bulk request needs an 'Operations' array (RFC 7644 section 3.7).",
@@ -63,7 +103,7 @@ impl BulkRequest {
         }
         let fail_on_errors = match message.shift_remove("failOnErrors") {
             None | Some(Value::Null) => None,
-            Some(count) => Some(count.as_u64().ok_or_else(|| {
+            Some(count) => Some(count.as_u64().filter(|count| *count > 0).ok_or_else(|| {
                 ScimError::invalid_syntax("'failOnErrors' must be a positive integer.")
             })?),
         };
@@ -110,16 +150,21 @@ impl Operation {
                 "An operation needs 'method' and 'path'.",
             ));
         };
+        if path.contains('?') {
+            return Err(ScimError::invalid_syntax(
+                "The 'path' of an operation takes no query.",
+            ));
+        }
         if bulk_id
             .as_ref()
-            .is_some_and(|id| id.len() > MAX_BULK_ID_BYTES)
+            .is_some_and(|id| id.len() > MAX_BULK_ID_BYTES || id.contains('/'))
         {
             return Err(ScimError::invalid_syntax(format!(
-                "A 'bulkId' may have at most {MAX_BULK_ID_BYTES} bytes."
+                "A 'bulkId' may have at most {MAX_BULK_ID_BYTES} bytes and no '/'."
             )));
         }
         Ok(Self {
-            method: method.to_ascii_uppercase(),
+            method: Method::parse(method),
             path,
             bulk_id,
             version,
@@ -130,7 +175,9 @@ impl Operation {
     /// The `bulkId` that others may refer to: that of a resource it creates.
     #[must_use]
     pub fn declared(&self) -> Option<&str> {
-        self.bulk_id.as_deref().filter(|_| self.method == "POST")
+        self.bulk_id
+            .as_deref()
+            .filter(|_| self.method == Method::Post)
     }
 }
 
@@ -177,53 +224,103 @@ impl BulkIds {
         }
     }
 
+    /// The path without empty segments, and with the references in it replaced by ids, as far as
+    /// they are known: one resource has one path.
+    #[must_use]
+    pub fn path(&self, operation: &Operation) -> String {
+        let segments = operation
+            .path
+            .split('/')
+            .filter(|segment| !segment.is_empty());
+        let segments = segments.map(|segment| match self.created(segment) {
+            Some(Created::As(id)) => id.as_str(),
+            _ => segment,
+        });
+        segments.collect::<Vec<_>>().join("/")
+    }
+
     /// Replaces the references in an operation by ids.
     #[must_use]
     pub fn resolve(&self, operation: &Operation) -> Readiness {
-        let mut resolved = operation.clone();
-        let mut missing = None;
-        let mut replace = |text: &mut String| {
-            let Some(bulk_id) = text.strip_prefix(REFERENCE) else {
-                return;
-            };
-            match self.0.get(bulk_id) {
-                Some(Created::As(id)) => *text = id.clone(),
-                // One that never comes decides, whatever else is waited for.
-                Some(Created::NotYet) if missing.is_none() => missing = Some(Readiness::Waiting),
-                Some(Created::NotYet) => {}
-                Some(Created::Failed) | None => {
-                    missing = Some(Readiness::Never(ScimError::invalid_value(format!(
-                        "'{text}' refers to no resource that this request has created."
-                    ))));
+        let mut references: Vec<&str> = operation.path.split('/').collect();
+        collect_references(&operation.data, "", &mut references);
+        let mut is_waiting = false;
+        for reference in references {
+            match (self.created(reference), reference.strip_prefix(REFERENCE)) {
+                (Some(Created::NotYet), _) => is_waiting = true,
+                (Some(Created::As(_)), _) | (None, None) => {}
+                (Some(Created::Failed), _) | (None, Some(_)) => {
+                    return Readiness::Never(ScimError::invalid_value(format!(
+                        "'{reference}' refers to no resource that this request has created; give the POST that creates it this 'bulkId'."
+                    )));
                 }
             }
-        };
-        let mut segments: Vec<String> = resolved.path.split('/').map(str::to_owned).collect();
-        segments.iter_mut().for_each(&mut replace);
-        each_string(&mut resolved.data, &mut replace);
-        resolved.path = segments.join("/");
-        missing.unwrap_or(Readiness::Ready(resolved))
+        }
+        if is_waiting {
+            return Readiness::Waiting;
+        }
+        let mut resolved = operation.clone();
+        resolved.path = self.path(operation);
+        self.replace_in(&mut resolved.data, "");
+        Readiness::Ready(resolved)
+    }
+
+    /// What is known of the resource that a text refers to; `None` if it refers to none.
+    fn created(&self, text: &str) -> Option<&Created> {
+        self.0.get(text.strip_prefix(REFERENCE)?)
+    }
+
+    /// Replaces references in a value that stands under this name.
+    fn replace_in(&self, value: &mut Value, name: &str) {
+        match value {
+            Value::String(text) if is_for_references(name) => {
+                if let Some(Created::As(id)) = self.created(text) {
+                    text.clone_from(id);
+                }
+            }
+            Value::Array(values) => values
+                .iter_mut()
+                .for_each(|value| self.replace_in(value, name)),
+            Value::Object(members) => members
+                .iter_mut()
+                .for_each(|(name, value)| self.replace_in(value, name)),
+            _ => {}
+        }
     }
 }
 
-fn each_string(value: &mut Value, change: &mut impl FnMut(&mut String)) {
+/// The texts in a value, which stands under this name, that may be references.
+fn collect_references<'v>(value: &'v Value, name: &str, references: &mut Vec<&'v str>) {
     match value {
-        Value::String(text) => change(text),
-        Value::Array(values) => values
-            .iter_mut()
-            .for_each(|value| each_string(value, change)),
-        Value::Object(members) => members
-            .values_mut()
-            .for_each(|value| each_string(value, change)),
+        Value::String(text) if is_for_references(name) => references.push(text),
+        Value::Array(values) => {
+            for value in values {
+                collect_references(value, name, references);
+            }
+        }
+        Value::Object(members) => {
+            for (name, value) in members {
+                collect_references(value, name, references);
+            }
+        }
         _ => {}
     }
+}
+
+/// Whether a reference may stand under a name: as a `value` or a manager. Elsewhere, such as in a
+/// title, a text just looks like one.
+fn is_for_references(name: &str) -> bool {
+    let last = name.rsplit([':', '.']).next().unwrap_or(name);
+    ["value", "manager"]
+        .iter()
+        .any(|place| place.eq_ignore_ascii_case(last))
 }
 
 /// The refusal of operations that wait for each other.
 #[must_use]
 pub fn circular() -> ScimError {
     ScimError::conflict(
-        "The operation refers to one that refers back to it; create the resources first, and their references in a second request.",
+        "The operation waits for one that waits for it, or for others that do so; create the resources first, and their references in a second request.",
     )
 }
 

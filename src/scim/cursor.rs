@@ -14,31 +14,42 @@ use super::ScimError;
 pub const CURSOR_TIMEOUT: SignedDuration = SignedDuration::from_hours(1);
 /// The layout of the sealed bytes; another number means another layout.
 const VERSION: u8 = 1;
+/// Enough to tell one sort key from another.
+pub const MARK_BYTES: usize = 8;
 /// Half of SHA-256: nobody guesses 128 bits.
 const SEAL_BYTES: usize = 16;
 
 type Seal = Hmac<Sha256>;
 
-/// Seals the position after the resource of that id. `query` is all that must be the same when the
-/// cursor comes back.
+/// Where a page begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// After the resource of this id.
+    pub after: Uuid,
+    /// What that resource was sorted by; see [`Sort::mark`](super::list::Sort::mark).
+    pub mark: [u8; MARK_BYTES],
+}
+
+/// Seals a position. `query` is all that must be the same when the cursor comes back.
 ///
 /// # Errors
 /// 500, if the secret cannot be used.
 pub fn seal(
-    after: Uuid,
+    position: Position,
     query: &str,
     secret: &[u8; 32],
     now: Timestamp,
 ) -> Result<String, ScimError> {
     let mut bytes = vec![VERSION];
     bytes.extend(now.as_second().to_be_bytes());
-    bytes.extend(after.as_bytes());
+    bytes.extend(position.after.as_bytes());
+    bytes.extend(position.mark);
     let seal = seal_of(&bytes, query, secret)?.finalize().into_bytes();
     bytes.extend(seal.iter().take(SEAL_BYTES));
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// The id of the resource after which the page begins.
+/// The position in a cursor.
 ///
 /// # Errors
 /// `invalidCursor` for one that was not made by [`seal`] for this query under this secret,
@@ -48,7 +59,7 @@ pub fn open(
     query: &str,
     secret: &[u8; 32],
     now: Timestamp,
-) -> Result<Uuid, ScimError> {
+) -> Result<Position, ScimError> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).unwrap_or_default();
     let (content, seal) = bytes
         .len()
@@ -58,16 +69,18 @@ pub fn open(
     seal_of(content, query, secret)?
         .verify_truncated_left(seal)
         .map_err(|_| invalid())?;
-    let (issued, after) = content
+    let (issued, rest) = content
         .strip_prefix(&[VERSION])
         .and_then(|content| content.split_first_chunk::<8>())
         .ok_or_else(invalid)?;
-    let after = Uuid::from_slice(after).map_err(|_| invalid())?;
+    let (after, mark) = rest.split_first_chunk::<16>().ok_or_else(invalid)?;
+    let after = Uuid::from_bytes(*after);
+    let mark = mark.try_into().map_err(|_| invalid())?;
     let issued = Timestamp::from_second(i64::from_be_bytes(*issued)).map_err(|_| invalid())?;
     if now.duration_since(issued) > CURSOR_TIMEOUT {
         return Err(expired());
     }
-    Ok(after)
+    Ok(Position { after, mark })
 }
 
 /// The refusal of a cursor whose position is no more.

@@ -47,6 +47,17 @@ pub fn patch_message(message: &mut Map<String, Value>) {
     }
 }
 
+/// Rewrites a bulk request, but for the data of its operations.
+pub fn bulk_message(message: &mut Map<String, Value>) {
+    member_names_in_any_case(message, &["Operations", "failOnErrors"]);
+    let operations = message.get_mut("Operations").and_then(Value::as_array_mut);
+    for operation in operations.into_iter().flatten() {
+        if let Some(operation) = operation.as_object_mut() {
+            member_names_in_any_case(operation, &["method", "path", "bulkId", "version", "data"]);
+        }
+    }
+}
+
 /// Rewrites the value of a PATCH operation for its attribute.
 #[must_use]
 pub fn patch_value(attribute: &Attribute, value: Value) -> Value {
@@ -280,32 +291,37 @@ fn complex_as_string(attribute: &Attribute, text: String) -> Value {
     }
 }
 
-/// `{"value": ""}` or `{"value": null}` for a singular complex attribute is none.
+/// `{"value": ""}` or `{"value": null}` for a singular attribute that has a `value` is none.
 ///
 /// Sent by: Microsoft's SCIM Validator, "Remove Manager".
 fn empty_reference(attribute: &Attribute, members: Map<String, Value>) -> Value {
     let is_empty = |value: &Value| value.is_null() || value.as_str() == Some("");
-    if !attribute.multi_valued && members.get("value").is_some_and(is_empty) {
+    let is_reference = !attribute.multi_valued && attribute.sub_attribute("value").is_some();
+    let mut values = members
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("value"));
+    if is_reference && values.any(|(_, value)| is_empty(value)) {
         Value::Null
     } else {
         Value::Object(members)
     }
 }
 
-/// `{"value": "{\"id\":…,\"value\":\"Admin\"}"}`: an element as JSON inside its `value`.
+/// `{"value": "{\"id\":…,\"value\":\"Admin\"}"}`: a role as JSON inside its `value`.
 ///
 /// Sent by: Entra without its flag for `roles` (Captain-P-Goldfish/SCIM-SDK#516).
 fn stringified_element(attribute: &Attribute, members: Map<String, Value>) -> Map<String, Value> {
     let inner = members
         .get("value")
         .and_then(Value::as_str)
-        .filter(|text| attribute.multi_valued && text.starts_with('{'))
+        .filter(|text| attribute.name == "roles" && text.starts_with('{'))
         .and_then(|text| serde_json::from_str::<Map<String, Value>>(text).ok());
     match inner {
-        Some(inner) if inner.contains_key("value") => {
-            let mut parsed = members;
-            parsed.extend(inner);
-            parsed
+        Some(mut inner) if inner.contains_key("value") => {
+            // What is said beside it counts more.
+            let beside = members.into_iter().filter(|(name, _)| name != "value");
+            inner.extend(beside);
+            inner
         }
         _ => members,
     }

@@ -5,9 +5,11 @@ use std::cmp::Ordering;
 use std::num::IntErrorKind;
 
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::ScimError;
 use super::compare::order;
+use super::cursor::MARK_BYTES;
 use super::filter::values_at;
 use super::path::{AttributePath, Name, resolve};
 use super::resource::is_primary;
@@ -166,6 +168,18 @@ impl Sort {
                 ascending
             }
         });
+    }
+
+    /// Stands for what a resource is sorted by: if it has changed, the resource has moved.
+    #[must_use]
+    pub fn mark(&self, resource: &Map<String, Value>) -> [u8; MARK_BYTES] {
+        let key = self.key(resource).map(Value::to_string);
+        let digest = Sha256::digest(key.unwrap_or_default());
+        let mut mark = [0; MARK_BYTES];
+        for (byte, of_digest) in mark.iter_mut().zip(digest) {
+            *byte = of_digest;
+        }
+        mark
     }
 
     /// Of a multi-valued attribute, the primary value counts, else the first.

@@ -172,6 +172,20 @@ async fn a_sorted_walk_whose_place_is_gone_begins_again() {
     let ids = create_many(&client, 3).await;
     let sorted = [("count", "3"), ("sortBy", "userName")];
     let cursor = next(&page(&client, "", &sorted).await).unwrap();
+    // One who has moved is as bad a mark of the place as one who has gone.
+    let rename = |name: &str| json!([{"op": "replace", "path": "userName", "value": name}]);
+    client
+        .patch(&ids[1], &rename("zzz"))
+        .await
+        .assert_status(200);
+    let answer = page(&client, &cursor, &sorted).await;
+    answer.assert_error(400, Some("expiredCursor"));
+    client
+        .patch(&ids[1], &rename("u0001"))
+        .await
+        .assert_status(200);
+    let answer = page(&client, &cursor, &sorted).await;
+    assert_eq!(answer.user_names(), ["u0002"]);
     client.delete(&ids[1]).await;
     let answer = page(&client, &cursor, &sorted).await;
     answer.assert_error(400, Some("expiredCursor"));
@@ -211,7 +225,9 @@ async fn a_cursor_cannot_be_made_changed_or_lent() {
         &cursor[1..],
         &format!("{cursor}{cursor}"),
     ] {
-        let answer = page(&client, wrong, &[]).await;
-        answer.assert_error(400, Some("invalidCursor"));
+        for count in ["0", "5"] {
+            let answer = page(&client, wrong, &[("count", count)]).await;
+            answer.assert_error(400, Some("invalidCursor"));
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::api::authentication::Caller;
 use crate::api::message::Response;
 use crate::api::query::Query;
 use crate::directory::{CompanyId, User, UserId};
+use crate::scim::cursor::{MARK_BYTES, Position};
 use crate::scim::filter::{Filter, Operator, Scope, parse};
 use crate::scim::list::{Sort, Start, cursor_page, index_page, total_only};
 use crate::scim::projection::Projection;
@@ -76,24 +77,22 @@ async fn search(
             let (resources, _) = within_bytes(found, &projection);
             index_page(total, start_index, resources)
         }
-        // Nothing but the total is asked for (RFC 9865 §2).
-        Start::Cursor(_) if page.count == 0 => {
-            let (total, _) = selection.by_index(0, 0).await?;
-            total_only(total)
-        }
         Start::Cursor(cursor) => {
-            let (query, secret) = (query.identity(), &caller.cursor_secret.0);
-            let after = match cursor.as_str() {
+            let (identity, secret) = (query.identity(), &caller.cursor_secret.0);
+            let from = match cursor.as_str() {
                 "" => None,
-                cursor => Some(cursor::open(cursor, &query, secret, exchange.now)?),
+                cursor => Some(cursor::open(cursor, &identity, secret, exchange.now)?),
             };
-            let (found, last) = selection
-                .by_cursor(after.map(UserId::new), page.count)
-                .await?;
+            // Nothing but the total is asked for (RFC 9865 §2).
+            if page.count == 0 {
+                let (total, _) = selection.by_index(0, 0).await?;
+                return Ok(Response::json(StatusCode::OK, &total_only(total)));
+            }
+            let (found, last) = selection.by_cursor(from, page.count).await?;
             let (resources, cut_off_after) = within_bytes(found, &projection);
             let next = cut_off_after
                 .or(last)
-                .map(|last| cursor::seal(last.uuid(), &query, secret, exchange.now))
+                .map(|last| cursor::seal(last, &identity, secret, exchange.now))
                 .transpose()?;
             cursor_page(next, resources)
         }
@@ -101,25 +100,29 @@ async fn search(
     Ok(Response::json(StatusCode::OK, &body))
 }
 
-/// A user as found: complete, to be projected.
-type Found = (UserId, Map<String, Value>);
+/// A user as found.
+struct Found {
+    position: Position,
+    /// Complete, to be projected.
+    resource: Map<String, Value>,
+}
 
-/// The resources that fit into an answer, and after whom the others were cut off, if so.
+/// The resources that fit into an answer, and where the others were cut off, if so.
 fn within_bytes(
     found: Vec<Found>,
     projection: &Projection,
-) -> (Vec<Map<String, Value>>, Option<UserId>) {
+) -> (Vec<Map<String, Value>>, Option<Position>) {
     let mut bytes = 0;
     let mut last = None;
     let mut resources = Vec::with_capacity(found.len());
-    for (id, resource) in found {
-        let resource = projection.apply(resource);
+    for found in found {
+        let resource = projection.apply(found.resource);
         bytes += serde_json::to_vec(&resource).map_or(0, |json| json.len());
         if bytes > MAX_PAGE_BYTES {
             return (resources, last);
         }
         resources.push(resource);
-        last = Some(id);
+        last = Some(found.position);
     }
     (resources, None)
 }
@@ -155,52 +158,57 @@ impl Selection<'_> {
         Ok((total, self.found(&users)))
     }
 
-    /// Up to `count` of those after one, and the last one looked at, if there may be more.
+    /// Up to `count` of those from a position on, and the last one looked at, if there may be more.
     async fn by_cursor(
         &self,
-        after: Option<UserId>,
+        from: Option<Position>,
         count: usize,
-    ) -> Result<(Vec<Found>, Option<UserId>), ScimError> {
-        let is_looked_up = self
-            .filter
-            .as_ref()
-            .is_some_and(|filter| Access::of(filter).is_some());
+    ) -> Result<(Vec<Found>, Option<Position>), ScimError> {
+        let filter = self.filter.as_ref();
+        let is_looked_up = filter.is_some_and(|filter| Access::of(filter).is_some());
         if self.sort.is_none() && !is_looked_up {
-            return self.walk(after, count).await;
+            return self.walk(from, count).await;
         }
         let mut all = self.all().await?;
-        if let Some(after) = after {
-            let position = match self.sort {
+        if let Some(from) = from {
+            let passed = match self.sort {
                 // Looked up in any order, but walked in this one.
-                None => all.iter().rposition(|(id, _)| *id <= after),
+                None => all
+                    .iter()
+                    .take_while(|found| found.position.after <= from.after)
+                    .count(),
+                // Whoever has gone or moved is no mark of the place any more.
                 Some(_) => {
-                    let position = all.iter().position(|(id, _)| *id == after);
-                    Some(position.ok_or_else(cursor::expired)?)
+                    let place = all.iter().position(|found| found.position == from);
+                    place.ok_or_else(cursor::expired)? + 1
                 }
             };
-            all.drain(..position.map_or(0, |position| position + 1));
+            all.drain(..passed);
         }
         let is_last = all.len() <= count;
         all.truncate(count);
-        let last = all.last().filter(|_| !is_last).map(|(id, _)| *id);
+        let last = all.last().filter(|_| !is_last).map(|found| found.position);
         Ok((all, last))
     }
 
     /// Goes on from one user to the next, as far as one page may.
     async fn walk(
         &self,
-        after: Option<UserId>,
+        from: Option<Position>,
         count: usize,
-    ) -> Result<(Vec<Found>, Option<UserId>), ScimError> {
+    ) -> Result<(Vec<Found>, Option<Position>), ScimError> {
         let store = self.exchange.store;
-        let (mut page, mut last, mut scanned) = (Vec::new(), after, 0);
+        let wanted = match self.filter {
+            None => count,
+            Some(_) => SCANNED_AT_ONCE,
+        };
+        let (mut page, mut last, mut scanned) = (Vec::new(), from, 0);
         loop {
+            let after = last.map(|position| UserId::new(position.after));
             // One more tells whether there is another page.
-            let wanted = match self.filter {
-                None => count,
-                Some(_) => SCANNED_AT_ONCE,
-            };
-            let mut ids = store.user_ids_after(self.company, last, wanted + 1).await?;
+            let mut ids = store
+                .user_ids_after(self.company, after, wanted + 1)
+                .await?;
             let is_end = ids.len() <= wanted;
             ids.truncate(wanted);
             scanned += ids.len();
@@ -209,10 +217,10 @@ impl Selection<'_> {
                 if page.len() == count {
                     return Ok((page, last));
                 }
-                last = Some(found.0);
+                last = Some(found.position);
                 page.push(found);
             }
-            last = ids.last().copied().or(last);
+            last = ids.last().copied().map(unsorted).or(last);
             if is_end {
                 return Ok((page, None));
             }
@@ -231,22 +239,37 @@ impl Selection<'_> {
         candidates.sort_by_key(|user| user.id);
         let mut found = self.matching(&candidates);
         if let Some(sort) = self.sort {
-            sort.apply(&mut found, |(_, resource)| resource);
+            sort.apply(&mut found, |found| &found.resource);
         }
         Ok(found)
     }
 
     fn found(&self, users: &[User]) -> Vec<Found> {
-        let found = |user: &User| (user.id, rendered(self.exchange, user));
+        let found = |user: &User| {
+            let resource = rendered(self.exchange, user);
+            let mut position = unsorted(user.id);
+            if let Some(sort) = self.sort {
+                position.mark = sort.mark(&resource);
+            }
+            Found { position, resource }
+        };
         users.iter().map(found).collect()
     }
 
     fn matching(&self, users: &[User]) -> Vec<Found> {
         let mut found = self.found(users);
         if let Some(filter) = &self.filter {
-            found.retain(|(_, resource)| filter.matches(resource));
+            found.retain(|found| filter.matches(&found.resource));
         }
         found
+    }
+}
+
+/// A position in the order of ids.
+fn unsorted(after: UserId) -> Position {
+    Position {
+        after: after.uuid(),
+        mark: [0; MARK_BYTES],
     }
 }
 
