@@ -35,29 +35,79 @@ pub fn filled_in(value: &Value, variables: &Variables) -> Value {
     }
 }
 
+/// Whether a `{name}` is left in one of the strings of a value; `{any}` is none.
+#[must_use]
+pub fn is_unfilled(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text != ANY && has_variable(text),
+        Value::Array(values) => values.iter().any(is_unfilled),
+        Value::Object(members) => members.values().any(is_unfilled),
+        _ => false,
+    }
+}
+
+/// Whether a `{name}` is left in a text.
+#[must_use]
+pub fn has_variable(text: &str) -> bool {
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphabetic());
+    text.split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}'))
+        .any(|(name, _)| is_name(name))
+}
+
+/// Stands for anything but null in an expectation.
+const ANY: &str = "{any}";
+
+/// What an array in an answer may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrays {
+    /// As long as expected, in the same order.
+    Exact,
+    /// Of any length and order, as long as everything expected is in it.
+    Containing,
+}
+
 /// Where an answer is not what is expected, as JSON pointer and reason. Objects may have more
-/// members than expected, arrays not more elements; `"{any}"` is anything but null.
+/// members than expected; `"{any}"` is anything but null.
 #[must_use]
 pub fn differences(expected: &Value, actual: &Value) -> Vec<String> {
+    differences_with(Arrays::Exact, expected, actual)
+}
+
+/// The same, with a rule for arrays.
+#[must_use]
+pub fn differences_with(arrays: Arrays, expected: &Value, actual: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    compare(expected, actual, "", &mut found);
+    compare(arrays, expected, actual, "", &mut found);
     found
 }
 
-fn compare(expected: &Value, actual: &Value, at: &str, found: &mut Vec<String>) {
+fn compare(arrays: Arrays, expected: &Value, actual: &Value, at: &str, found: &mut Vec<String>) {
     match (expected, actual) {
-        (Value::String(text), actual) if text == "{any}" && !actual.is_null() => {}
+        (Value::String(text), actual) if text == ANY && !actual.is_null() => {}
         (Value::Object(expected), Value::Object(actual)) => {
             for (name, expected) in expected {
                 match actual.get(name) {
-                    Some(actual) => compare(expected, actual, &format!("{at}/{name}"), found),
+                    Some(actual) => {
+                        compare(arrays, expected, actual, &format!("{at}/{name}"), found);
+                    }
                     None => found.push(format!("{at}/{name} is missing")),
                 }
             }
         }
+        (Value::Array(expected), Value::Array(actual)) if arrays == Arrays::Containing => {
+            let is_there = |wanted: &Value| {
+                let differs = |element| !differences_with(arrays, wanted, element).is_empty();
+                !actual.iter().all(differs)
+            };
+            for wanted in expected.iter().filter(|wanted| !is_there(wanted)) {
+                found.push(format!("{at} has no {wanted}"));
+            }
+        }
         (Value::Array(expected), Value::Array(actual)) if expected.len() == actual.len() => {
             for (index, (expected, actual)) in expected.iter().zip(actual).enumerate() {
-                compare(expected, actual, &format!("{at}/{index}"), found);
+                compare(arrays, expected, actual, &format!("{at}/{index}"), found);
             }
         }
         _ if expected == actual => {}

@@ -13,13 +13,13 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::Failure;
+use crate::output::complain;
 use crate::signal::end_signal;
-use endpoint::Endpoint;
+use endpoint::{Endpoint, has_flag};
 use player::Player;
+use report::Head;
 use scenario::Scenario;
-
-/// The query key by which Entra is told to send RFC form.
-const FLAG: &str = "aadOptscim062020";
+use uuid::Uuid;
 
 #[derive(Args)]
 pub(crate) struct Simulate {
@@ -56,48 +56,51 @@ pub(crate) enum Provider {
     Authentik,
 }
 
+impl Provider {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Entra => "Microsoft Entra ID",
+            Self::Okta => "Okta",
+            Self::Authentik => "authentik",
+        }
+    }
+}
+
 impl Simulate {
     pub(crate) async fn run(&self) -> Result<(), Failure> {
-        let flag = self.speaks_with_flag()?;
-        let scenario = Scenario::of(self.provider, flag)?;
-        let tenant_query = (self.provider == Provider::Entra && flag).then_some(FLAG);
-        let endpoint = Endpoint::new(&self.url, &self.token, tenant_query)?;
+        let flag = self.flag()?;
+        let scenario = Scenario::of(self.provider, flag.unwrap_or(false))?;
+        let endpoint = Endpoint::new(&self.url, &self.token, flag, &scenario.user_agent)?;
+        let head = Head {
+            provider: self.provider.name(),
+            flag,
+            url: endpoint.url("/"),
+        };
         let progress = self.progress(&scenario);
+        let prefix = format!("scim-simulate-{}-", Uuid::now_v7().simple());
         let is_over = Arc::new(AtomicBool::new(false));
-        let end = end_signal()?;
+        tokio::spawn(ending(Arc::clone(&is_over), prefix.clone()));
         let users = usize::from(self.users);
-        let played = {
-            let is_over = Arc::clone(&is_over);
-            let play = move || Player::new(&endpoint, &scenario, &progress, &is_over).play(users);
-            tokio::task::spawn_blocking(play)
-        };
-        let ended = async {
-            end.await;
-            // The step under way ends, and what was made is removed.
-            is_over.store(true, Ordering::Relaxed);
-            std::future::pending::<()>().await;
-        };
-        let report = tokio::select! {
-            report = played => report?,
-            () = ended => return Ok(()),
-        };
+        let play =
+            move || Player::new(&endpoint, &scenario, &progress, &is_over).play(users, &prefix);
+        let report = tokio::task::spawn_blocking(play).await?;
         if self.json {
-            report.print_json()?;
+            report.print_json(&head)?;
         } else {
-            report.print()?;
+            report.print(&head)?;
         }
         report.verdict()
     }
 
-    fn speaks_with_flag(&self) -> Result<bool, Failure> {
-        if self.provider != Provider::Entra && (self.flag || self.no_flag) {
+    /// Whether Entra's flag is spoken; `None` for who knows none.
+    fn flag(&self) -> Result<Option<bool>, Failure> {
+        if self.provider == Provider::Entra {
+            return Ok(Some(self.flag || (has_flag(&self.url) && !self.no_flag)));
+        }
+        if self.flag || self.no_flag {
             return Err("--flag and --no-flag are about Entra only".into());
         }
-        let is_in_url = self
-            .url
-            .to_ascii_lowercase()
-            .contains(&FLAG.to_ascii_lowercase());
-        Ok(self.flag || (is_in_url && !self.no_flag))
+        Ok(None)
     }
 
     /// On standard error, and only if that is a terminal.
@@ -109,4 +112,15 @@ impl Simulate {
         }
         progress
     }
+}
+
+/// Ends the simulation at the first signal: the step under way ends, and what was made is removed.
+/// At the second one it is left as it is.
+async fn ending(is_over: Arc<AtomicBool>, prefix: String) -> Result<(), Failure> {
+    end_signal()?.await;
+    is_over.store(true, Ordering::Relaxed);
+    complain(&"ending: what was made is being removed; once more to leave it there".into());
+    end_signal()?.await;
+    complain(&format!("ended at once; users whose names begin with {prefix} may be left").into());
+    std::process::exit(1)
 }

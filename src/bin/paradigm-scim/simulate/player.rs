@@ -3,14 +3,16 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::ProgressBar;
-use paradigm_scim::conversation::{self, Variables, differences, filled_in};
+use paradigm_scim::conversation::{
+    self, Arrays, Variables, differences_with, filled_in, has_variable, is_unfilled,
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::endpoint::{Answer, Endpoint};
+use super::endpoint::{Answer, Endpoint, MEDIA_TYPE};
 use super::report::Report;
-use super::scenario::{Scenario, Step};
+use super::scenario::{Scenario, Step, encoded};
 
 /// How a step went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -46,22 +48,27 @@ pub(super) struct Played {
     pub(super) means: Option<String>,
 }
 
-/// A user that may have been made, until it is known to be gone.
+/// A POST that may have made a user.
 struct Made {
     user_name: String,
-    /// `None` if no answer told it.
     id: Option<String>,
+    /// Whether the server said what came of it.
+    is_answered: bool,
 }
 
 /// Plays a scenario against an endpoint.
 pub(super) struct Player<'p> {
-    pub(super) endpoint: &'p Endpoint,
-    pub(super) scenario: &'p Scenario,
-    pub(super) progress: &'p ProgressBar,
-    /// Set from outside to end early; what was made is cleaned up all the same.
-    pub(super) is_over: &'p AtomicBool,
+    endpoint: &'p Endpoint,
+    scenario: &'p Scenario,
+    progress: &'p ProgressBar,
+    /// Set from outside to end early; what was made is removed all the same.
+    is_over: &'p AtomicBool,
+    /// Users that may exist and are to be removed.
     made: Vec<Made>,
     played: Vec<Played>,
+    left_behind: Vec<String>,
+    /// A media type that was answered and is not SCIM's.
+    odd_media_type: Option<String>,
 }
 
 impl<'p> Player<'p> {
@@ -78,49 +85,59 @@ impl<'p> Player<'p> {
             is_over,
             made: Vec::new(),
             played: Vec::new(),
+            left_behind: Vec::new(),
+            odd_media_type: None,
         }
     }
 
-    /// Plays the connection once and the rest for each user, and removes what is left of them.
-    pub(super) fn play(mut self, users: usize) -> Report {
+    /// Plays the connection once and the rest for each user, and removes what is left of each.
+    /// The users' names begin with `prefix`.
+    pub(super) fn play(mut self, users: usize, prefix: &str) -> Report {
         let scenario = self.scenario;
-        let run = Uuid::now_v7().simple().to_string();
         let mut variables = Variables::from([("guid".to_owned(), Uuid::now_v7().to_string())]);
         let connects = scenario
             .connection
             .iter()
-            .all(|step| self.run(step, None, &mut variables, &mut Value::Null));
+            // A server that lets everyone in lets the provider in too.
+            .all(|step| self.run(step, None, &mut variables, &mut Value::Null) || step.wrong_token);
         for number in 1..=users {
-            if !connects || self.is_over.load(Ordering::Relaxed) {
+            if !connects || self.is_ending() {
                 break;
             }
-            self.lead_user(&run, number);
+            self.lead_user(&format!("{prefix}{number}@example.com"), number);
+            self.clean_up();
         }
-        let left_behind = self.clean_up();
+        self.warn_of_media_type();
         self.progress.finish_and_clear();
         Report {
             connects,
-            is_cut_short: self.is_over.load(Ordering::Relaxed),
+            is_cut_short: self.is_ending(),
             played: self.played,
-            left_behind,
+            left_behind: self.left_behind,
         }
     }
 
-    fn lead_user(&mut self, run: &str, number: usize) {
+    fn is_ending(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+
+    fn lead_user(&mut self, name: &str, number: usize) {
         let scenario = self.scenario;
-        let name = format!("scim-simulate-{run}-{number}@example.com");
         let mut variables = Variables::from([
             ("guid".to_owned(), Uuid::now_v7().to_string()),
             ("object".to_owned(), Uuid::now_v7().simple().to_string()),
             ("NAME".to_owned(), name.to_ascii_uppercase()),
-            ("name".to_owned(), name),
+            ("name".to_owned(), name.to_owned()),
         ]);
         let mut last_read = Value::Null;
         for step in &scenario.user {
-            if self.is_over.load(Ordering::Relaxed) {
+            if self.is_ending() {
                 break;
             }
-            self.run(step, Some(number), &mut variables, &mut last_read);
+            let passed = self.run(step, Some(number), &mut variables, &mut last_read);
+            if !passed && step.is_essential {
+                break;
+            }
         }
     }
 
@@ -133,6 +150,7 @@ impl<'p> Player<'p> {
         last_read: &mut Value,
     ) -> bool {
         self.progress.set_message(step.step.clone());
+        let target = step.target(variables);
         let body = step.body.as_ref().map(|body| {
             let body = filled_in(body, variables);
             if step.over_last_read {
@@ -141,6 +159,10 @@ impl<'p> Player<'p> {
                 body
             }
         });
+        let expected = filled_in(&step.expect.body, variables);
+        let misses_something = has_variable(&target)
+            || body.as_ref().is_some_and(is_unfilled)
+            || is_unfilled(&expected);
         let mut played = Played {
             step: step.step.clone(),
             user,
@@ -151,12 +173,11 @@ impl<'p> Player<'p> {
             status: None,
             milliseconds: None,
             means: None,
-            url: self.endpoint.url(&step.target(variables)),
+            url: self.endpoint.url(&target),
             body,
         };
-        // A variable that an earlier step should have found is still to be seen.
-        if !played.url.contains('{') {
-            self.send(step, &mut played, variables, last_read);
+        if !misses_something {
+            self.send(step, &expected, &mut played, variables, last_read);
         }
         self.progress.inc(1);
         let goes_on = matches!(played.outcome, Outcome::Passed | Outcome::Warned);
@@ -167,32 +188,35 @@ impl<'p> Player<'p> {
     fn send(
         &mut self,
         step: &Step,
+        expected: &Value,
         played: &mut Played,
         variables: &mut Variables,
         last_read: &mut Value,
     ) {
+        let body = played.body.as_ref();
         let sent = self
             .endpoint
-            .send(&step.method, &played.url, played.body.as_ref());
+            .send(&step.method, &played.url, body, !step.wrong_token);
         self.remember(played, &sent);
         let passed = match sent {
             Err(error) => {
-                played.got = format!("no answer: {error}");
+                played.got = self.endpoint.shown(&format!("no answer: {error}"));
                 false
             }
             Ok(answer) => {
                 played.status = Some(answer.status);
                 played.milliseconds = Some(answer.milliseconds);
-                played.got = answer.summary();
                 let is_expected = step.expect.status.contains(&answer.status);
-                let wrong = if is_expected {
-                    examine(step, &answer, variables)
-                } else {
-                    Vec::new()
+                let wrong = match is_expected && answer.is_success() {
+                    true => examine(step, expected, &answer, variables),
+                    false => Vec::new(),
                 };
-                for wrong in &wrong {
-                    played.got = format!("{}; {wrong}", played.got);
-                }
+                let told: Vec<String> = std::iter::once(answer.summary())
+                    .chain(wrong.clone())
+                    .collect();
+                played.got = self.endpoint.shown(&told.join("; "));
+                let media_type = answer.media_type.filter(|found| found != MEDIA_TYPE);
+                self.odd_media_type = self.odd_media_type.take().or(media_type);
                 if step.method == "GET" {
                     *last_read = answer.body;
                 }
@@ -209,67 +233,112 @@ impl<'p> Player<'p> {
         }
     }
 
-    /// Keeps the account of what exists on the server.
+    /// Keeps the account of what may exist on the server.
     fn remember(&mut self, played: &Played, sent: &Result<Answer, String>) {
-        let id_of = |answer: &Answer| Some(answer.body.get("id")?.as_str()?.to_owned());
-        match (played.method.as_str(), sent) {
-            ("POST", Ok(answer)) if answer.status < 500 && !answer.is_success() => {}
-            ("POST", sent) => self.made.push(Made {
-                user_name: user_name(played.body.as_ref()),
-                id: sent.as_ref().ok().and_then(id_of),
-            }),
-            ("DELETE", Ok(answer)) if answer.is_success() || answer.status == 404 => {
-                let is_gone = |made: &Made| {
-                    let id = made.id.as_deref();
-                    id.is_some_and(|id| played.url == self.endpoint.url(&format!("/Users/{id}")))
-                };
-                self.made.retain(|made| !is_gone(made));
-            }
-            _ => {}
+        if played.method != "POST" {
+            return;
         }
+        let answer = sent.as_ref().ok();
+        self.made.push(Made {
+            user_name: user_name(played.body.as_ref()),
+            id: answer.filter(|answer| answer.is_success()).and_then(id_of),
+            is_answered: answer.is_some(),
+        });
     }
 
-    /// Deletes what was made and is not gone yet; returns what could not be deleted.
-    fn clean_up(&mut self) -> Vec<String> {
+    /// Removes what was made, and looks whether it is gone.
+    fn clean_up(&mut self) {
         self.progress.set_message("cleaning up");
         let made = std::mem::take(&mut self.made);
-        made.into_iter()
-            .filter_map(|made| self.delete(&made).err())
-            .collect()
+        let mut ids: Vec<(String, String)> = Vec::new();
+        for made in &made {
+            if let Some(id) = &made.id {
+                ids.push((id.clone(), made.user_name.clone()));
+            }
+            // Whatever the server said of it: it may be there under its name.
+            match self.id_by_name(&made.user_name) {
+                Ok(Some(id)) => ids.push((id, made.user_name.clone())),
+                Ok(None) if made.is_answered || made.id.is_some() => {}
+                Ok(None) => self.left(&made.user_name, "perhaps: its making was not answered"),
+                Err(error) => self.left(&made.user_name, &format!("perhaps: {error}")),
+            }
+        }
+        ids.sort();
+        ids.dedup_by(|left, right| left.0 == right.0);
+        for (id, user_name) in ids {
+            if let Err(error) = self.delete(&id) {
+                self.left(&user_name, &error);
+            }
+        }
+        self.left_behind.dedup();
     }
 
-    fn delete(&self, made: &Made) -> Result<(), String> {
-        let ids = match &made.id {
-            Some(id) => vec![id.clone()],
-            None => self.ids_by_name(&made.user_name)?,
+    fn left(&mut self, user_name: &str, why: &str) {
+        self.left_behind
+            .push(self.endpoint.shown(&format!("{user_name}: {why}")));
+    }
+
+    fn delete(&self, id: &str) -> Result<(), String> {
+        let path = Variables::from([("id".to_owned(), id.to_owned())]);
+        let url = self.endpoint.url(&encoded("/Users/{id}", &path));
+        let deleted = self.endpoint.send("DELETE", &url, None, true)?;
+        let read = self.endpoint.send("GET", &url, None, true)?;
+        match read.status {
+            404 => Ok(()),
+            _ if deleted.is_success() => Err(format!(
+                "DELETE was answered {}, and the user is still there: GET {}",
+                deleted.status, read.status
+            )),
+            _ => Err(format!("DELETE {url}: {}", deleted.summary())),
+        }
+    }
+
+    /// The id of the user who bears exactly this name. What else a server may find is not ours.
+    fn id_by_name(&self, user_name: &str) -> Result<Option<String>, String> {
+        let name = Variables::from([("name".to_owned(), user_name.to_owned())]);
+        let target = encoded("/Users?filter=userName%20eq%20%22{name}%22", &name);
+        let answer = self
+            .endpoint
+            .send("GET", &self.endpoint.url(&target), None, true)?;
+        let found = answer.body.get("Resources").and_then(Value::as_array);
+        let bears_it = |user: &&Value| {
+            let found = user.get("userName").and_then(Value::as_str);
+            found.is_some_and(|found| found.eq_ignore_ascii_case(user_name))
         };
-        for id in ids {
-            let url = self.endpoint.url(&format!("/Users/{id}"));
-            match self.endpoint.send("DELETE", &url, None) {
-                Ok(answer) if answer.is_success() || answer.status == 404 => {}
-                Ok(answer) => return Err(format!("DELETE {url}: {}", answer.summary())),
-                Err(error) => return Err(format!("DELETE {url}: {error}")),
-            }
-        }
-        Ok(())
+        let user = found.into_iter().flatten().find(bears_it);
+        Ok(user.and_then(|user| text_of(user.get("id")?)))
     }
 
-    /// For a user whose making was not answered.
-    fn ids_by_name(&self, user_name: &str) -> Result<Vec<String>, String> {
-        let name = user_name.replace('@', "%40");
-        let target = format!("/Users?filter=userName%20eq%20%22{name}%22");
-        match self.endpoint.send("GET", &self.endpoint.url(&target), None) {
-            Ok(answer) if answer.is_success() => {
-                let found = answer.body.get("Resources").and_then(Value::as_array);
-                let ids = found
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|user| Some(user.get("id")?.as_str()?.to_owned()));
-                Ok(ids.collect())
-            }
-            Ok(answer) => Err(format!("{user_name}, perhaps: {}", answer.summary())),
-            Err(error) => Err(format!("{user_name}, perhaps: {error}")),
-        }
+    fn warn_of_media_type(&mut self) {
+        let Some(media_type) = self.odd_media_type.take() else {
+            return;
+        };
+        self.played.push(Played {
+            step: "every answer is SCIM".to_owned(),
+            user: None,
+            outcome: Outcome::Warned,
+            method: "any".to_owned(),
+            url: self.endpoint.url(""),
+            body: None,
+            expected: format!("Content-Type {MEDIA_TYPE}"),
+            got: self.endpoint.shown(&format!("Content-Type {media_type}")),
+            status: None,
+            milliseconds: None,
+            means: Some("Microsoft's validator demands SCIM's own media type.".to_owned()),
+        });
+    }
+}
+
+fn id_of(answer: &Answer) -> Option<String> {
+    text_of(answer.body.get("id")?)
+}
+
+/// An id, which some servers make a number.
+fn text_of(id: &Value) -> Option<String> {
+    match id {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
     }
 }
 
@@ -287,13 +356,20 @@ fn laid_over(last_read: &Value, body: Value) -> Value {
 }
 
 /// What is wrong with the body of an answer, and takes out of it what later steps need.
-fn examine(step: &Step, answer: &Answer, variables: &mut Variables) -> Vec<String> {
+fn examine(
+    step: &Step,
+    expected: &Value,
+    answer: &Answer,
+    variables: &mut Variables,
+) -> Vec<String> {
     let mut wrong = Vec::new();
-    if !step.expect.body.is_null() {
-        let expected = filled_in(&step.expect.body, variables);
-        wrong.extend(differences(&expected, &answer.body));
+    if !expected.is_null() {
+        wrong.extend(differences_with(Arrays::Containing, expected, &answer.body));
     }
-    let present = |pointer: &&String| answer.body.pointer(pointer).is_some();
+    let present = |pointer: &&String| {
+        let found = answer.body.pointer(pointer);
+        found.is_some_and(|found| !found.is_null())
+    };
     for pointer in step.expect.absent.iter().filter(present) {
         wrong.push(format!("{pointer} is there"));
     }

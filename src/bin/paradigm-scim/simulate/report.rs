@@ -9,6 +9,14 @@ use crate::output::line;
 /// Most steps that are explained in the readable report; the others look alike.
 const EXPLAINED: usize = 10;
 
+/// Who was played, how, and against what.
+pub(super) struct Head {
+    pub(super) provider: &'static str,
+    /// Entra's dialect.
+    pub(super) flag: Option<bool>,
+    pub(super) url: String,
+}
+
 /// What was played, and what is left of it on the server.
 pub(super) struct Report {
     /// Whether the provider would have begun to provision.
@@ -30,8 +38,11 @@ impl Report {
     }
 
     /// Prints the report as one JSON object.
-    pub(super) fn print_json(&self) -> Result<(), Failure> {
+    pub(super) fn print_json(&self, head: &Head) -> Result<(), Failure> {
         let report = json!({
+            "provider": head.provider,
+            "flag": head.flag,
+            "url": head.url,
             "passed": self.count(Outcome::Passed),
             "warned": self.count(Outcome::Warned),
             "failed": self.count(Outcome::Failed),
@@ -45,7 +56,13 @@ impl Report {
     }
 
     /// Prints a line for each step, all users together, and explains what did not pass.
-    pub(super) fn print(&self) -> Result<(), Failure> {
+    pub(super) fn print(&self, head: &Head) -> Result<(), Failure> {
+        let dialect = match head.flag {
+            Some(true) => ", with aadOptscim062020",
+            Some(false) => ", without aadOptscim062020",
+            None => "",
+        };
+        line(&format!("{}{dialect}, at {}\n", head.provider, head.url))?;
         let mut names: Vec<&str> = Vec::new();
         for played in &self.played {
             if !names.contains(&played.step.as_str()) {
@@ -83,16 +100,23 @@ impl Report {
 
     /// Why the provider does not get as far as its first user, if so.
     fn refusal(&self) -> Option<String> {
-        let last = self.played.last().filter(|_| !self.connects)?;
+        let failed = |played: &&Played| played.outcome == Outcome::Failed;
+        let last = self
+            .played
+            .iter()
+            .rfind(failed)
+            .filter(|_| !self.connects)?;
         Some(match last.status {
-            None => "the endpoint cannot be reached.".to_owned(),
+            None => format!("there was no answer: {}", last.got),
             Some(300..=399) => {
-                "the endpoint redirects, which no provider follows; correct the URL.".to_owned()
+                "the endpoint redirects; do not rely on a provider to follow.".to_owned()
             }
             Some(401) => "the endpoint does not accept the token.".to_owned(),
             Some(403) => format!("the endpoint refuses every request: {}", last.got),
-            Some(404) => "there is no SCIM endpoint at this URL.".to_owned(),
-            Some(_) => "the endpoint does not answer as a SCIM service provider.".to_owned(),
+            Some(404) => {
+                "there is no SCIM endpoint at this URL, which ends before '/Users'.".to_owned()
+            }
+            Some(_) => "the answer is none of a SCIM service provider.".to_owned(),
         })
     }
 
@@ -125,7 +149,9 @@ impl Report {
     /// Why the program must not end with success, if so.
     pub(super) fn verdict(&self) -> Result<(), Failure> {
         let failed = self.count(Outcome::Failed);
-        if failed > 0 {
+        if !self.connects {
+            Err("the provider would not connect".into())
+        } else if failed > 0 {
             Err(format!("{failed} of {} steps failed", self.played.len()).into())
         } else if !self.left_behind.is_empty() {
             Err("some of the simulated users could not be removed".into())

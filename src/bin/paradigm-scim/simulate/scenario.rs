@@ -12,6 +12,9 @@ use crate::Failure;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Scenario {
+    /// What the provider calls itself, where that is known.
+    #[serde(default = "unnamed")]
+    pub(super) user_agent: String,
     /// What the provider does before it provisions anyone; if a step fails, nothing else is tried.
     pub(super) connection: Vec<Step>,
     /// A user's life.
@@ -43,6 +46,12 @@ pub(super) struct Step {
     /// Whether the provider gets along with another answer.
     #[serde(default)]
     pub(super) is_advice: bool,
+    /// Whether nothing more is done with this user if the answer is another.
+    #[serde(default)]
+    pub(super) is_essential: bool,
+    /// Whether it is sent with a token that is wrong.
+    #[serde(default)]
+    pub(super) wrong_token: bool,
     /// What the provider does if the answer is another.
     pub(super) means: String,
 }
@@ -53,10 +62,10 @@ pub(super) struct Step {
 pub(super) struct Expectation {
     /// Any of these.
     pub(super) status: Vec<u16>,
-    /// A subset of the body.
+    /// What a successful answer must hold, in whatever order.
     #[serde(default)]
     pub(super) body: Value,
-    /// JSON pointers to what must not be in the body.
+    /// JSON pointers to what must not be in a successful answer.
     #[serde(default)]
     pub(super) absent: Vec<String>,
 }
@@ -67,6 +76,19 @@ const UNRESERVED: AsciiSet = NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
+
+/// Part of a URL with the variables in it, encoded.
+pub(super) fn encoded(text: &str, variables: &Variables) -> String {
+    let encode = |value: &String| utf8_percent_encode(value, &UNRESERVED).to_string();
+    let variables = variables
+        .iter()
+        .map(|(name, value)| (name.clone(), encode(value)));
+    filled(text, &variables.collect())
+}
+
+fn unnamed() -> String {
+    concat!("paradigm-scim/", env!("CARGO_PKG_VERSION")).to_owned()
+}
 
 impl Scenario {
     /// The conversation of a provider; Entra's in the dialect that the flag chooses.
@@ -85,20 +107,10 @@ impl Scenario {
 }
 
 impl Step {
-    /// Path and query with the variables in them, those of the query encoded.
+    /// Path and query with the variables in them, encoded.
     pub(super) fn target(&self, variables: &Variables) -> String {
-        let path = filled(&self.path, variables);
-        if self.query.is_empty() {
-            return path;
-        }
-        let encoded = variables
-            .iter()
-            .map(|(name, value)| {
-                let value = utf8_percent_encode(value, &UNRESERVED).to_string();
-                (name.clone(), value)
-            })
-            .collect();
-        format!("{path}?{}", filled(&self.query, &encoded))
+        let mark = if self.query.is_empty() { "" } else { "?" };
+        encoded(&format!("{}{mark}{}", self.path, self.query), variables)
     }
 
     /// What is expected, in words.
