@@ -1,5 +1,6 @@
 //! The audit trail in the table.
 
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::item::{Item, Reader};
@@ -50,32 +51,19 @@ impl Store {
     ) -> Result<Vec<AuditEntry>, StoreError> {
         let (first, last) = keys::audit_range(since);
         let partition = keys::audited_partition(company, Some(user));
-        let mut entries = Vec::new();
-        let mut from = None;
-        loop {
-            let output = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .consistent_read(true)
-                .key_condition_expression("#pk = :pk AND #sk BETWEEN :first AND :last")
-                .expression_attribute_names("#pk", keys::PK)
-                .expression_attribute_names("#sk", keys::SK)
-                .expression_attribute_values(":pk", item::string(&partition))
-                .expression_attribute_values(":first", item::string(&first))
-                .expression_attribute_values(":last", item::string(&last))
-                .set_exclusive_start_key(from)
-                .send()
-                .await
-                .map_err(StoreError::from_sdk)?;
-            for found in output.items.unwrap_or_default() {
-                entries.push(item::to_audit_entry(&found)?);
-            }
-            match output.last_evaluated_key {
-                Some(next) => from = Some(next),
-                None => return Ok(entries),
-            }
-        }
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("#pk = :pk AND #sk BETWEEN :first AND :last")
+            .expression_attribute_names("#pk", keys::PK)
+            .expression_attribute_names("#sk", keys::SK)
+            .expression_attribute_values(":pk", item::string(&partition))
+            .expression_attribute_values(":first", item::string(&first))
+            .expression_attribute_values(":last", item::string(&last));
+        let records = self.query_all(query).await?;
+        records.iter().map(item::to_audit_entry).collect()
     }
 
     /// What happened in a company from one time to another, oldest first.
@@ -111,27 +99,29 @@ impl Store {
 
     /// Primary keys of the items in one partition of the index.
     async fn primary_keys(&self, partition: &str) -> Result<Vec<Key>, StoreError> {
-        let mut found = Vec::new();
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(keys::INDEX)
+            .key_condition_expression("#partition = :partition")
+            .expression_attribute_names("#partition", keys::INDEX_PK)
+            .expression_attribute_values(":partition", item::string(partition));
+        let entries = self.query_all(query).await?;
+        entries.iter().map(primary_key).collect()
+    }
+
+    /// Everything a query finds, page after page.
+    async fn query_all(&self, query: QueryFluentBuilder) -> Result<Vec<Item>, StoreError> {
+        let mut items = Vec::new();
         let mut from = None;
         loop {
-            let output = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .index_name(keys::INDEX)
-                .key_condition_expression("#partition = :partition")
-                .expression_attribute_names("#partition", keys::INDEX_PK)
-                .expression_attribute_values(":partition", item::string(partition))
-                .set_exclusive_start_key(from)
-                .send()
-                .await
-                .map_err(StoreError::from_sdk)?;
-            for entry in output.items.unwrap_or_default() {
-                found.push(primary_key(&entry)?);
-            }
+            let page = query.clone().set_exclusive_start_key(from);
+            let output = page.send().await.map_err(StoreError::from_sdk)?;
+            items.extend(output.items.unwrap_or_default());
             match output.last_evaluated_key {
                 Some(next) => from = Some(next),
-                None => return Ok(found),
+                None => return Ok(items),
             }
         }
     }
