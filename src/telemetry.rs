@@ -1,13 +1,22 @@
-//! Logs. Nothing personal is ever logged: no userName, email, name, token, body or filter value.
+//! Logs and metrics. Nothing personal is ever logged: no userName, email, name, token, body or filter
+//! value.
 
 #[cfg(feature = "local")]
 use std::io::IsTerminal as _;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use serde_json::{Map, Value, json};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 /// Level of the log: `off`, `error`, `warn`, `info`, `debug` or `trace`.
 pub const LOG_VARIABLE: &str = "SCIM_LOG";
+/// Namespace of the metrics in CloudWatch.
+const NAMESPACE: &str = "ParadigmScim";
+
+/// Whether requests are logged as JSON lines with metrics in them.
+static IS_JSON: AtomicBool = AtomicBool::new(false);
 
 fn filter(default: &str) -> EnvFilter {
     // The SDK and its HTTP stack log request bodies at `debug` and `trace`; they stay at `warn`
@@ -30,6 +39,7 @@ pub fn log_to_terminal() {
 
 /// Logs as JSON lines, for CloudWatch.
 pub fn log_as_json() {
+    IS_JSON.store(true, Ordering::Relaxed);
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
@@ -37,4 +47,138 @@ pub fn log_as_json() {
         .with_current_span(false)
         .with_env_filter(filter("info"))
         .init();
+}
+
+/// What is told of a request: one line of the log.
+#[derive(Debug, Clone)]
+pub struct RequestRecord {
+    /// Identifies the request, also in the audit trail.
+    pub request_id: String,
+    /// Method and path with `{id}`.
+    pub route: String,
+    /// Whose directory, if the caller is known.
+    pub company: Option<String>,
+    /// By which key.
+    pub key: Option<String>,
+    /// The answer's status.
+    pub status: u16,
+    /// Its `scimType`.
+    pub scim_type: Option<&'static str>,
+    /// Why it failed, for statuses from 500 on.
+    pub cause: Option<String>,
+    /// Milliseconds since 1970 at which the request was answered.
+    pub timestamp: i64,
+    /// How long the answer took.
+    pub milliseconds: u64,
+    /// Calls to DynamoDB.
+    pub calls: u32,
+    /// Read capacity units consumed.
+    pub read_units: f64,
+    /// Write capacity units consumed.
+    pub write_units: f64,
+    /// Whether it was the first request of the process.
+    pub is_cold: bool,
+}
+
+impl RequestRecord {
+    /// 501 is how groups are refused, as documented, and no failure.
+    fn is_error(&self) -> bool {
+        self.status >= 500 && self.status != 501
+    }
+
+    fn is_refusal(&self) -> bool {
+        self.status >= 400 && !self.is_error()
+    }
+
+    /// The record as CloudWatch's embedded metric format: a log line from which metrics are made,
+    /// by route and for all routes together.
+    #[must_use]
+    pub fn to_embedded_metrics(&self) -> Value {
+        let metric = |name: &str, unit: &str| json!({"Name": name, "Unit": unit});
+        let mut line = Map::new();
+        let mut tell = |name: &str, value: Value| {
+            if !value.is_null() {
+                line.insert(name.to_owned(), value);
+            }
+        };
+        tell("message", "request".into());
+        tell("requestId", self.request_id.clone().into());
+        tell("route", self.route.clone().into());
+        tell("company", self.company.clone().into());
+        tell("key", self.key.clone().into());
+        tell("status", self.status.into());
+        tell("scimType", self.scim_type.into());
+        tell("cause", self.cause.clone().into());
+        tell("coldStart", self.is_cold.into());
+        tell("dynamoDbCalls", self.calls.into());
+        tell("Requests", 1.into());
+        tell("Errors", u8::from(self.is_error()).into());
+        tell("Refusals", u8::from(self.is_refusal()).into());
+        tell("Latency", self.milliseconds.into());
+        tell("ReadUnits", self.read_units.into());
+        tell("WriteUnits", self.write_units.into());
+        tell(
+            "_aws",
+            json!({
+                "Timestamp": self.timestamp,
+                "CloudWatchMetrics": [{
+                    "Namespace": NAMESPACE,
+                    "Dimensions": [["route"], []],
+                    "Metrics": [
+                        metric("Requests", "Count"),
+                        metric("Errors", "Count"),
+                        metric("Refusals", "Count"),
+                        metric("Latency", "Milliseconds"),
+                        metric("ReadUnits", "Count"),
+                        metric("WriteUnits", "Count"),
+                    ],
+                }],
+            }),
+        );
+        Value::Object(line)
+    }
+
+    /// Writes the line: on Lambda always, because metrics are made from it; elsewhere if the level
+    /// lets it through.
+    pub fn write(&self) {
+        if IS_JSON.load(Ordering::Relaxed) {
+            // Nobody is left to tell if standard output is closed.
+            let _ = writeln!(std::io::stdout().lock(), "{}", self.to_embedded_metrics());
+            return;
+        }
+        let Self {
+            request_id,
+            route,
+            status,
+            milliseconds,
+            calls,
+            read_units,
+            write_units,
+            ..
+        } = self;
+        let company = self.company.as_deref();
+        let (key, scim_type, cause) = (self.key.as_deref(), self.scim_type, self.cause.as_deref());
+        macro_rules! tell {
+            ($level:ident) => {
+                tracing::$level!(
+                    status,
+                    milliseconds,
+                    calls,
+                    read_units,
+                    write_units,
+                    scim_type,
+                    cause,
+                    company,
+                    key,
+                    request_id,
+                    "{route}"
+                )
+            };
+        }
+        match self.status {
+            503 => tell!(warn),
+            _ if self.is_error() => tell!(error),
+            _ => tell!(info),
+        }
+    }
 }

@@ -11,7 +11,7 @@ use super::error::RETRY_AFTER_SECONDS;
 use super::message::Response;
 use super::route::{self, Endpoint, Match};
 use super::users::Preconditions;
-use super::{Exchange, groups, log_refusal, users};
+use super::{Exchange, cause, groups, users};
 use crate::config::BASE_PATH;
 use crate::directory::{User, UserId};
 use crate::scim::bulk::{
@@ -174,9 +174,7 @@ impl Job<'_> {
         outcome: Result<Done, ScimError>,
     ) -> Next {
         if let Err(error) = &outcome {
-            let milliseconds = self.started.elapsed().as_millis();
-            let path = "an operation of /Bulk";
-            log_refusal(error, self.exchange.request, path, milliseconds);
+            self.log(index, error);
             self.errors_left = self.errors_left.map(|errors| errors.saturating_sub(1));
         }
         let created = outcome.as_ref().ok().map(|done| done.id.to_string());
@@ -188,6 +186,19 @@ impl Job<'_> {
         match self.errors_left {
             Some(0) => Next::Stop,
             _ => Next::GoOn,
+        }
+    }
+
+    /// What the request's own line of the log cannot tell: why one of its operations failed.
+    fn log(&self, index: usize, error: &ScimError) {
+        let Some(cause) = cause(error) else {
+            return;
+        };
+        let (request_id, status) = (&self.exchange.request.id, error.status);
+        if status == 503 {
+            tracing::warn!(request_id, index, status, cause, "a bulk operation failed");
+        } else {
+            tracing::error!(request_id, index, status, cause, "a bulk operation failed");
         }
     }
 

@@ -14,6 +14,7 @@ pub mod route;
 mod users;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
@@ -23,7 +24,9 @@ use crate::config::{ACTIVATION_VARIABLE, BASE_PATH, Clock, Config};
 use crate::directory::Operation;
 use crate::scim::schema::USER;
 use crate::scim::{ScimError, resource};
+use crate::store::usage::measured;
 use crate::store::{Store, UserChange};
+use crate::telemetry::RequestRecord;
 use authentication::{AuthenticationCache, Caller, authenticate};
 use error::RETRY_AFTER_SECONDS;
 use message::{Request, Response};
@@ -40,6 +43,8 @@ pub struct Service {
     clock: Arc<dyn Clock>,
     authentication: AuthenticationCache,
     handler: Handler,
+    /// Until the first request has been answered.
+    is_cold: AtomicBool,
 }
 
 /// One request on its way, before anyone is known to have sent it.
@@ -82,6 +87,7 @@ impl Service {
             clock,
             authentication: AuthenticationCache::default(),
             handler: Handler::Default,
+            is_cold: AtomicBool::new(true),
         }
     }
 
@@ -91,31 +97,44 @@ impl Service {
         Self { handler, ..self }
     }
 
-    /// Answers a request. Every failure is an answer too, and one line of the log.
+    /// Answers a request. Every failure is an answer too, and every answer one line of the log.
     pub async fn handle(&self, request: &Request) -> Response {
         let started = std::time::Instant::now();
         let matched = match route::find(&request.method, &request.path) {
             Match::Route { route, .. } if !self.handler.serves(route.endpoint) => Match::Nothing,
             matched => matched,
         };
-        let path = match &matched {
-            Match::Route { route, .. } => route.path,
-            Match::OtherMethods { .. } => "other method",
-            Match::Nothing => "unknown path",
+        let route = match &matched {
+            Match::Route { route, .. } => format!("{} {}", request.method, route.path),
+            Match::OtherMethods { .. } => "other method".to_owned(),
+            Match::Nothing => "unknown path".to_owned(),
         };
-        let result = tokio::time::timeout(DEADLINE, self.answer(request, matched))
-            .await
-            .unwrap_or_else(|_| Err(ScimError::unavailable(RETRY_AFTER_SECONDS).into()));
-        let milliseconds = started.elapsed().as_millis();
-        let (request_id, method) = (&request.id, request.method.as_str());
+        let mut caller = None;
+        // On the heap: with every route in it, the future is too large to be passed around.
+        let answering = Box::pin(self.answer(request, matched, &mut caller));
+        let answering = tokio::time::timeout(DEADLINE, answering);
+        let (answered, usage) = measured(answering).await;
+        let result =
+            answered.unwrap_or_else(|_| Err(ScimError::unavailable(RETRY_AFTER_SECONDS).into()));
+        let error = result.as_ref().err().map(|refused| &refused.error);
+        let mut record = RequestRecord {
+            request_id: request.id.clone(),
+            route,
+            company: caller.map(|caller| caller.company.to_string()),
+            key: caller.map(|caller| caller.key.to_string()),
+            status: 0,
+            scim_type: error.and_then(|error| Some(error.scim_type?.as_str())),
+            cause: error.and_then(cause),
+            timestamp: self.clock.now().as_millisecond(),
+            milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            calls: usage.calls,
+            read_units: usage.read_units,
+            write_units: usage.write_units,
+            is_cold: self.is_cold.swap(false, Ordering::Relaxed),
+        };
         let mut response = match result {
-            Ok(response) => {
-                let status = response.status.as_u16();
-                tracing::info!(request_id, method, path, status, milliseconds, "answered");
-                response
-            }
+            Ok(response) => response,
             Err(refused) => {
-                log_refusal(&refused.error, request, path, milliseconds);
                 let response = Response::error(&refused.error);
                 match refused.allow {
                     Some(methods) => response.allowing(&methods),
@@ -123,13 +142,21 @@ impl Service {
                 }
             }
         };
+        record.status = response.status.as_u16();
+        record.write();
         if request.method == Method::HEAD {
             response.body = None;
         }
         response
     }
 
-    async fn answer(&self, request: &Request, matched: Match) -> Result<Response, Refused> {
+    /// Answers a request, and tells who sent it as soon as that is known.
+    async fn answer(
+        &self,
+        request: &Request,
+        matched: Match,
+        known_caller: &mut Option<Caller>,
+    ) -> Result<Response, Refused> {
         self.require_activation()?;
         let now = self.clock.now();
         let is_public = match &matched {
@@ -142,6 +169,7 @@ impl Service {
         } else {
             let caller =
                 authenticate(&request.headers, &self.store, &self.authentication, now).await?;
+            *known_caller = Some(caller);
             Some(caller)
         };
         let (route, id) = match matched {
@@ -250,53 +278,13 @@ impl From<ScimError> for Refused {
     }
 }
 
-/// The detail is left out: it may quote the request.
-fn log_refusal(error: &ScimError, request: &Request, path: &str, milliseconds: u128) {
-    let (request_id, method) = (&request.id, request.method.as_str());
-    let status = error.status;
-    let scim_type = error.scim_type.map(|scim_type| scim_type.as_str());
-    let Some(source) = &error.source else {
-        tracing::info!(
-            request_id,
-            method,
-            path,
-            status,
-            scim_type,
-            milliseconds,
-            "refused"
-        );
-        return;
-    };
-    let cause = causes(source.as_ref());
-    if status == 503 {
-        tracing::warn!(
-            request_id,
-            method,
-            path,
-            status,
-            milliseconds,
-            cause,
-            "store busy"
-        );
-    } else {
-        tracing::error!(
-            request_id,
-            method,
-            path,
-            status,
-            milliseconds,
-            cause,
-            "failed"
-        );
-    }
-}
-
-fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
+/// Why a request failed, for the log. The detail is left out: it may quote the request.
+fn cause(error: &ScimError) -> Option<String> {
+    let mut next: Option<&dyn std::error::Error> = Some(error.source.as_deref()?);
+    let mut causes = Vec::new();
     while let Some(cause) = next {
-        text = format!("{text}: {cause}");
+        causes.push(cause.to_string());
         next = cause.source();
     }
-    text
+    Some(causes.join(": "))
 }

@@ -10,6 +10,7 @@ mod error;
 mod item;
 mod keys;
 mod table;
+pub mod usage;
 mod users;
 mod write;
 
@@ -19,6 +20,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 
 use jiff::SignedDuration;
@@ -29,6 +31,7 @@ use crate::directory::audit::DEFAULT_RETENTION_DAYS;
 use backoff::Backoff;
 use item::Item;
 use keys::Key;
+use usage::Metering;
 
 pub use audit::AuditEntry;
 pub use error::{MAX_LOOK_UP_MATCHES, StoreError};
@@ -57,8 +60,9 @@ impl Store {
     /// A store on the table of that name, where the configuration points to.
     #[must_use]
     pub fn new(config: &SdkConfig, table: &str) -> Self {
+        let metered = Builder::from(config).interceptor(Metering).build();
         Self {
-            client: Client::new(config),
+            client: Client::from_conf(metered),
             table: table.to_owned(),
             audit_retention: audit_retention(DEFAULT_RETENTION_DAYS),
         }

@@ -7,7 +7,10 @@ const ALLOWED: [(&str, &[&str]); 4] = [
     ("scim", &["scim"]),
     ("directory", &["directory", "scim"]),
     ("store", &["store", "directory", "scim", "config"]),
-    ("api", &["api", "store", "directory", "scim", "config"]),
+    (
+        "api",
+        &["api", "store", "directory", "scim", "config", "telemetry"],
+    ),
 ];
 
 /// Crates that only certain rooms may name.

@@ -16,14 +16,14 @@ use crate::runtime_api::{Lambda, Outcome};
 use crate::support::assert_none;
 
 /// An embedded DynamoDB with demo data, as a process; ended when dropped.
-struct DynamoDb {
+pub(crate) struct DynamoDb {
     process: Child,
-    url: String,
+    pub(crate) url: String,
     _stdout: BufReader<std::process::ChildStdout>,
 }
 
 impl DynamoDb {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_paradigm-scim"))
             .args(["dynamodb", "--listen", "127.0.0.1:0", "--demo"])
             .stdout(Stdio::piped())
@@ -50,14 +50,14 @@ impl Drop for DynamoDb {
 }
 
 /// An event and what its answer must be.
-struct Case {
-    name: String,
-    handler: String,
-    event: Value,
-    expected: Value,
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) handler: String,
+    pub(crate) event: Value,
+    pub(crate) expected: Value,
 }
 
-fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
     let read = |path: &Path| -> Value {
         let text =
@@ -93,7 +93,7 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-fn binary(handler: &str) -> &'static str {
+pub(crate) fn binary(handler: &str) -> &'static str {
     match handler {
         "list_users" => env!("CARGO_BIN_EXE_list_users"),
         "create_user" => env!("CARGO_BIN_EXE_create_user"),

@@ -233,3 +233,41 @@ fn wrong_commands_end_with_a_sentence() {
         assert!(!message.contains("panicked"), "{message}");
     }
 }
+
+#[test]
+fn an_import_can_be_repeated_and_leaves_users_who_are_there_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("store");
+    run(&store, &["company", "create", "Acme"]).unwrap();
+    let file = folder.path().join("users.jsonl");
+    let line = |number: usize| format!("{{\"userName\": \"u{number}\", \"title\": \"T\"}}\n");
+    let lines: String = (0..30).map(line).collect();
+    std::fs::write(&file, &lines).unwrap();
+    let import = [
+        "user",
+        "import",
+        file.to_str().unwrap(),
+        "--company",
+        "Acme",
+    ];
+    let report = run_json(&store, &import);
+    assert_eq!(
+        (&report["created"], &report["present"]),
+        (&json!(30), &json!(0))
+    );
+    let report = run_json(&store, &import);
+    assert_eq!(
+        (&report["created"], &report["present"]),
+        (&json!(0), &json!(30))
+    );
+
+    let mixed = "{\"userName\": \"U7\", \"title\": \"Dr\"}\nrubbish\n\n{\"userName\": \"new\", \"active\": \"False\"}\n{}\n";
+    std::fs::write(&file, mixed).unwrap();
+    let output = run(&store, &import);
+    let message = output.unwrap_err();
+    assert!(message.contains("3 lines were not imported"), "{message}");
+    let user = run_json(&store, &["user", "show", "u7", "--company", "Acme"]);
+    assert_eq!(user["attributes"]["title"], "T");
+    let user = run_json(&store, &["user", "show", "new", "--company", "Acme"]);
+    assert_eq!(user["state"], "deactivated");
+}

@@ -18,16 +18,27 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) fn start(arguments: &[&str], activation: Option<&str>) -> Self {
+        Self::start_with(arguments, activation, |command| {
+            command.stderr(Stdio::null());
+        })
+    }
+
+    /// The same, of a command that `configure` has changed.
+    pub(crate) fn start_with(
+        arguments: &[&str],
+        activation: Option<&str>,
+        configure: impl FnOnce(&mut Command),
+    ) -> Self {
         let mut command = Command::new(PROGRAM);
         command
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(arguments)
             .env_remove("SCIM_INSTANCE_ACTIVATION")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
+            .stdout(Stdio::piped());
         if let Some(value) = activation {
             command.env("SCIM_INSTANCE_ACTIVATION", value);
         }
+        configure(&mut command);
         let mut process = command.spawn().unwrap();
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let mut lines = Vec::new();

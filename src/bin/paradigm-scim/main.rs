@@ -5,6 +5,7 @@ mod audit;
 mod company;
 mod demo;
 mod dynamodb;
+mod import;
 mod key;
 mod open;
 mod output;
@@ -42,7 +43,7 @@ enum Command {
     /// Create, list, suspend and resume companies
     #[command(subcommand)]
     Company(company::Company),
-    /// Create, list, show and restore users, and give or take permissions
+    /// Create, import, list, show and restore users, and give or take permissions
     #[command(subcommand)]
     User(user::User),
     /// Create, list, rotate and revoke API keys

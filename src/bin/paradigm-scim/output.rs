@@ -16,6 +16,11 @@ pub(crate) struct Format {
 }
 
 impl Format {
+    /// Whether the result is for a script.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Prints one record: its members line by line, or as a JSON object.
     pub(crate) fn record(&self, record: &Value) -> Result<(), Failure> {
         if self.json {

@@ -1,4 +1,4 @@
-//! `user create|list|show|grant|ungrant|restore`
+//! `user create|import|list|show|grant|ungrant|restore`
 
 use clap::{Args, Subcommand};
 use paradigm_scim::directory::{
@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::Failure;
+use crate::import::Import;
 use crate::open::{self, StoreArguments, now, operator_change};
 use crate::output::Format;
 
@@ -22,6 +23,8 @@ const LIST_STEP: usize = 100;
 pub(crate) enum User {
     /// Create a user
     Create(Create),
+    /// Create users from a file; those who are there are left alone
+    Import(Import),
     /// List a company's users
     List(InCompany),
     /// Show a user with state, permissions and attributes
@@ -79,6 +82,7 @@ impl User {
                 let user = create(&store, company, id, &arguments.user_name).await?;
                 arguments.place.format.record(&shown(&user))
             }
+            Self::Import(import) => import.run().await,
             Self::List(place) => {
                 let (store, company) = place.open().await?;
                 let users = all(&store, company).await?;
