@@ -128,6 +128,7 @@ pub fn capture(
         let captured = pointer
             .as_str()
             .and_then(|pointer| body.pointer(pointer)?.as_str())
+            .filter(|captured| !captured.is_empty())
             .ok_or_else(|| format!("nothing to capture as {name}"))?;
         variables.insert(name.clone(), captured.to_owned());
     }

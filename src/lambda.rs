@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use lambda_http::lambda_runtime;
 use lambda_http::{LambdaEvent, service_fn};
+use serde_json::Value;
 
 use crate::api::Service;
 use crate::api::message::{Body, Request, Response};
@@ -33,19 +34,24 @@ pub async fn run(handler: Handler) -> Result<(), Error> {
         store.connect().await;
     }
     let service = Service::new(store, Config::from_env(), Arc::new(SystemClock)).only(handler);
-    lambda_runtime::run(service_fn(
-        async |event: LambdaEvent<ApiGatewayV2httpRequest>| {
-            Ok::<_, Error>(answer(&service, event).await)
-        },
-    ))
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+        Ok::<_, Error>(answer(&service, event).await)
+    }))
     .await
 }
 
-async fn answer(
-    service: &Service,
-    event: LambdaEvent<ApiGatewayV2httpRequest>,
-) -> ApiGatewayV2httpResponse {
-    sent(service.handle(&received(event)).await)
+/// The event is read here and not by the runtime, which would log what it cannot read, such as a
+/// token with a line feed behind it.
+async fn answer(service: &Service, event: LambdaEvent<Value>) -> ApiGatewayV2httpResponse {
+    let LambdaEvent { payload, context } = event;
+    sent(match serde_json::from_value(payload) {
+        Ok(payload) => {
+            service
+                .handle(&received(LambdaEvent { payload, context }))
+                .await
+        }
+        Err(_) => service.refuse_unreadable(&context.request_id),
+    })
 }
 
 fn received(event: LambdaEvent<ApiGatewayV2httpRequest>) -> Request {

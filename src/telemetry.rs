@@ -21,7 +21,9 @@ static IS_JSON: AtomicBool = AtomicBool::new(false);
 fn filter(default: &str) -> EnvFilter {
     // The SDK and its HTTP stack log request bodies at `debug` and `trace`; they stay at `warn`
     // whatever is asked for.
-    let own = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| default.to_owned());
+    let own = std::env::var(LOG_VARIABLE).ok();
+    let own = own.filter(|level| !level.is_empty());
+    let own = own.unwrap_or_else(|| default.to_owned());
     let level = own.parse().unwrap_or(LevelFilter::INFO);
     EnvFilter::new(format!("warn,paradigm_scim={level}"))
 }

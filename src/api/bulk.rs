@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::{Method as HttpMethod, StatusCode};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
@@ -113,7 +114,7 @@ impl Job<'_> {
 
     /// Processes an operation, as far as time allows.
     async fn in_time(&self, index: usize, operation: &Operation) -> Result<Done, ScimError> {
-        let late = || ScimError::unavailable(RETRY_AFTER_SECONDS);
+        let late = || ScimError::unavailable(RETRY_AFTER_SECONDS).caused_by("not done in time");
         if self.started.elapsed() >= BEGIN_WITHIN {
             return Err(late());
         }
@@ -122,12 +123,23 @@ impl Job<'_> {
         processed.unwrap_or_else(|_| Err(late()))
     }
 
+    /// When an operation begins.
+    fn now(&self) -> Timestamp {
+        let milliseconds = i64::try_from(self.started.elapsed().as_millis()).unwrap_or_default();
+        let since = SignedDuration::from_millis(milliseconds);
+        self.exchange
+            .now
+            .saturating_add(since)
+            .unwrap_or(self.exchange.now)
+    }
+
     async fn process(&self, index: usize, operation: &Operation) -> Result<Done, ScimError> {
         let (endpoint, id) = target(operation)?;
         let exchange = Exchange {
             id,
             // Each has its own audit record, also if several change one user.
-            change_id: format!("{}-{index}", self.exchange.change_id),
+            change_id: format!("{}-{index:03}", self.exchange.change_id),
+            now: self.now(),
             ..self.exchange.clone()
         };
         let preconditions = Preconditions::version(operation.version.clone());

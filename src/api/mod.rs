@@ -114,8 +114,8 @@ impl Service {
         let answering = Box::pin(self.answer(request, matched, &mut caller));
         let answering = tokio::time::timeout(DEADLINE, answering);
         let (answered, usage) = measured(answering).await;
-        let result =
-            answered.unwrap_or_else(|_| Err(ScimError::unavailable(RETRY_AFTER_SECONDS).into()));
+        let late = || ScimError::unavailable(RETRY_AFTER_SECONDS).caused_by("not done in time");
+        let result = answered.unwrap_or_else(|_| Err(late().into()));
         let error = result.as_ref().err().map(|refused| &refused.error);
         let mut record = RequestRecord {
             request_id: request.id.clone(),
@@ -148,6 +148,29 @@ impl Service {
             response.body = None;
         }
         response
+    }
+
+    /// Refuses a request whose headers or method HTTP does not know.
+    pub fn refuse_unreadable(&self, request_id: &str) -> Response {
+        let error =
+            ScimError::invalid_syntax("The method or a header of the request cannot be read.");
+        let record = RequestRecord {
+            request_id: request_id.to_owned(),
+            route: "unreadable request".to_owned(),
+            company: None,
+            key: None,
+            status: error.status,
+            scim_type: error.scim_type.map(|scim_type| scim_type.as_str()),
+            cause: None,
+            timestamp: self.clock.now().as_millisecond(),
+            milliseconds: 0,
+            calls: 0,
+            read_units: 0.0,
+            write_units: 0.0,
+            is_cold: self.is_cold.swap(false, Ordering::Relaxed),
+        };
+        record.write();
+        Response::error(&error)
     }
 
     /// Answers a request, and tells who sent it as soon as that is known.

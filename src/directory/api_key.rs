@@ -149,6 +149,17 @@ pub enum KeyChange<'k> {
     Revoke(KeyId),
 }
 
+impl fmt::Display for KeyChange<'_> {
+    /// For the audit trail.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create(key) => write!(f, "+{}", key.id),
+            Self::Expire(id, at) => write!(f, "~{id} until {at}"),
+            Self::Revoke(id) => write!(f, "-{id}"),
+        }
+    }
+}
+
 impl ApiKey {
     /// A new key, with the hash of `token`. [`User::with_key`](super::User::with_key) links it.
     ///

@@ -1,6 +1,7 @@
 //! What happened to a user or company: who, what, when; never values.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -8,6 +9,8 @@ use super::{KeyId, UserId};
 
 /// How many days records are kept if nothing else is configured.
 pub const DEFAULT_RETENTION_DAYS: u32 = 365;
+/// How many days may be configured.
+pub const RETENTION_DAYS: RangeInclusive<u32> = 1..=3650;
 
 /// Who made a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +98,8 @@ pub struct AuditRecord {
     pub operation: Operation,
     /// Names of the attributes that changed.
     pub attributes: Vec<String>,
+    /// API keys that changed with it; see [`KeyChange`](super::KeyChange).
+    pub keys: Vec<String>,
     /// The state of the user, or the status of the company, before; `None` for a new user.
     pub before: Option<&'static str>,
     /// The same after.

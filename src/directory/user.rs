@@ -108,7 +108,8 @@ impl User {
         Ok(Self {
             document,
             renames,
-            last_modified: now,
+            // Requests that cross each other do not turn time back.
+            last_modified: now.max(self.last_modified),
             version: self.version + 1,
             ..self.clone()
         })

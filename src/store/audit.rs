@@ -23,6 +23,9 @@ pub struct AuditEntry {
     pub operation: String,
     /// Names of the attributes that changed.
     pub attributes: Vec<String>,
+    /// API keys that changed with it: made (`+id`), honoured until a time (`~id until time`), revoked
+    /// (`-id`).
+    pub keys: Vec<String>,
     /// State or status before.
     pub before: Option<String>,
     /// State or status after.

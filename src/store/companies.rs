@@ -60,6 +60,7 @@ impl Store {
             actor: change.actor,
             operation: change.operation,
             attributes: Vec::new(),
+            keys: Vec::new(),
             before: Some(before.status.as_str()),
             after: status.as_str(),
         };
@@ -67,10 +68,10 @@ impl Store {
             .table_name(&self.table)
             .set_key(Some(item::key(keys::company(change.company))))
             .update_expression("SET #status = :status")
-            .condition_expression("attribute_exists(#pk)")
-            .expression_attribute_names("#pk", PK)
+            .condition_expression("#status = :before")
             .expression_attribute_names("#status", item::STATUS)
             .expression_attribute_values(":status", item::string(status.as_str()))
+            .expression_attribute_values(":before", item::string(before.status.as_str()))
             .build()
             .map_err(StoreError::incomplete)?;
         let audit = Put::builder()
@@ -83,13 +84,21 @@ impl Store {
             )))
             .build()
             .map_err(StoreError::incomplete)?;
-        self.client
+        let written = self
+            .client
             .transact_write_items()
             .transact_items(TransactWriteItem::builder().update(update).build())
             .transact_items(TransactWriteItem::builder().put(audit).build())
             .send()
-            .await
-            .map_err(StoreError::from_sdk)?;
+            .await;
+        if let Err(error) = written {
+            // Somebody else may have done the same at the same time.
+            let now = self.company(change.company).await?;
+            return match now {
+                Some(company) if company.status == status => Ok(Some(company)),
+                _ => Err(StoreError::from_sdk(error)),
+            };
+        }
         Ok(Some(Company { status, ..before }))
     }
 

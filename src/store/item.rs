@@ -23,6 +23,7 @@ pub(super) type Item = HashMap<String, AttributeValue>;
 const ACTOR: &str = "actor";
 const AFTER: &str = "after";
 const ATTRIBUTES: &str = "attributes";
+const AUDITED_KEYS: &str = "keys";
 const BEFORE: &str = "before";
 const COMPANY: &str = "company";
 const CREATED: &str = "created";
@@ -148,19 +149,14 @@ impl Reader<'_> {
             .ok_or(StoreError::Corrupt(name))
     }
 
-    fn set<T: Ord>(
-        &self,
-        name: &'static str,
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> Result<BTreeSet<T>, StoreError> {
-        let Some(value) = self.0.get(name) else {
-            return Ok(BTreeSet::new());
-        };
-        value
-            .as_ss()
-            .map_err(|_| StoreError::Corrupt(name))?
-            .iter()
-            .map(|text| parse(text).ok_or(StoreError::Corrupt(name)))
+    /// What is understood of a set of strings; other programs may write there too, and newer
+    /// versions of this one.
+    fn known<T: Ord>(&self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> BTreeSet<T> {
+        let texts = self.0.get(name).and_then(|value| value.as_ss().ok());
+        texts
+            .into_iter()
+            .flatten()
+            .filter_map(|text| parse(text))
             .collect()
     }
 }
@@ -243,7 +239,7 @@ pub(super) fn to_user(id: UserId, item: &Item) -> Result<Option<User>, StoreErro
         id,
         document: Document::from_validated(members),
         renames: to_renames(&reader)?,
-        permissions: reader.set(PERMISSIONS, Permission::parse)?,
+        permissions: reader.known(PERMISSIONS, Permission::parse),
         keys: to_keys(item)?,
         created: reader.timestamp(CREATED)?,
         last_modified: reader.timestamp(LAST_MODIFIED)?,
@@ -331,6 +327,7 @@ pub(super) fn from_audit(
         .with(ACTOR, string(record.actor))
         .with(OPERATION, string(record.operation.as_str()))
         .with_some(ATTRIBUTES, string_set(attributes))
+        .with_some(AUDITED_KEYS, string_set(record.keys.iter().cloned()))
         .with_some(BEFORE, record.before.map(string))
         .with(AFTER, string(record.after))
         .with(TTL, number(record.expires(retention).as_second()))
@@ -376,14 +373,20 @@ pub(super) fn to_audit_entry(item: &Item) -> Result<AuditEntry, StoreError> {
     let reader = Reader(item);
     let (user, at, request_id) = keys::audited(reader.string(PK)?, reader.string(SK)?)
         .ok_or(StoreError::Corrupt(keys::SK))?;
-    let attributes = reader.set(ATTRIBUTES, |name| Some(name.to_owned()))?;
     Ok(AuditEntry {
         at,
         request_id: request_id.to_owned(),
         user,
         actor: reader.string(ACTOR)?.to_owned(),
         operation: reader.string(OPERATION)?.to_owned(),
-        attributes: attributes.into_iter().collect(),
+        attributes: reader
+            .known(ATTRIBUTES, |name| Some(name.to_owned()))
+            .into_iter()
+            .collect(),
+        keys: reader
+            .known(AUDITED_KEYS, |key| Some(key.to_owned()))
+            .into_iter()
+            .collect(),
         before: reader.optional(BEFORE).map(str::to_owned),
         after: reader.string(AFTER)?.to_owned(),
     })

@@ -27,7 +27,7 @@ use jiff::SignedDuration;
 
 use crate::config::{AUDIT_RETENTION_VARIABLE, DEFAULT_TABLE, ENDPOINT_VARIABLE, TABLE_VARIABLE};
 use crate::directory::KeyId;
-use crate::directory::audit::DEFAULT_RETENTION_DAYS;
+use crate::directory::audit::{DEFAULT_RETENTION_DAYS, RETENTION_DAYS};
 use backoff::Backoff;
 use item::Item;
 use keys::Key;
@@ -99,8 +99,13 @@ impl Store {
     #[must_use]
     pub fn keeping_audit_as_configured(self) -> Self {
         let days = std::env::var(AUDIT_RETENTION_VARIABLE).ok();
-        let days = days.and_then(|days| days.parse().ok());
-        self.keeping_audit_for(audit_retention(days.unwrap_or(DEFAULT_RETENTION_DAYS)))
+        let days = days.map(|days| days.parse().ok());
+        let days = days.map(|days| days.filter(|days| RETENTION_DAYS.contains(days)));
+        if days == Some(None) {
+            tracing::warn!("{AUDIT_RETENTION_VARIABLE} is no number of days from 1 to 3650");
+        }
+        let days = days.flatten().unwrap_or(DEFAULT_RETENTION_DAYS);
+        self.keeping_audit_for(audit_retention(days))
     }
 
     /// Opens the connection to DynamoDB before the first request needs it, by a read that every

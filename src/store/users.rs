@@ -216,7 +216,7 @@ impl Store {
             company: change.company,
             change: Change::Create(user),
             keys: Vec::new(),
-            audit: audit(change, None, Some(user)),
+            audit: audit(change, None, Some(user), &[]),
         };
         match self.write_user(write).await {
             Ok(()) => Ok(()),
@@ -265,8 +265,8 @@ impl Store {
                     },
                     None => Change::Anonymise(&before),
                 },
+                audit: audit(change, Some(&before), after.as_ref(), &keys),
                 keys,
-                audit: audit(change, Some(&before), after.as_ref()),
             };
             match self.write_user(write).await {
                 Ok(()) => return Ok(Some(after.unwrap_or(before))),
@@ -281,7 +281,12 @@ impl Store {
     }
 }
 
-fn audit(change: &UserChange, before: Option<&User>, after: Option<&User>) -> AuditRecord {
+fn audit(
+    change: &UserChange,
+    before: Option<&User>,
+    after: Option<&User>,
+    keys: &[KeyChange<'_>],
+) -> AuditRecord {
     let attributes = match (before, after) {
         (Some(before), Some(after)) => before.document.changed_attributes(&after.document, &USER),
         (None, Some(after)) => after
@@ -295,6 +300,7 @@ fn audit(change: &UserChange, before: Option<&User>, after: Option<&User>) -> Au
         actor: change.actor,
         operation: change.operation,
         attributes,
+        keys: keys.iter().map(ToString::to_string).collect(),
         before: before.map(|user| user.state().as_str()),
         after: after.map_or(State::Anonymised, User::state).as_str(),
     }

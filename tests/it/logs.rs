@@ -8,7 +8,7 @@ use paradigm_scim::api::route::ROUTES;
 use serde_json::{Value, json};
 
 use crate::handlers::{DynamoDb, binary, cases};
-use crate::runtime_api::Lambda;
+use crate::runtime_api::{Lambda, Outcome};
 use crate::serve::{Serve, send};
 
 /// In everything personal that is sent.
@@ -117,6 +117,33 @@ fn nothing_personal_is_logged_at_any_level() {
     // Shown by --nocapture.
     println!("{sent} requests, nothing personal in the logs");
     assert!(sent > 1_000);
+}
+
+#[tokio::test]
+async fn what_a_handler_cannot_read_is_refused_and_not_logged() {
+    let cases = cases();
+    let case = cases.iter().find(|case| case.name == "list_users/all");
+    let mut event = case.unwrap().event.clone();
+    let token = event["headers"]["authorization"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    event["headers"]["authorization"] = format!("{token}\n").into();
+    let environment = [
+        ("SCIM_DYNAMODB_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ("AWS_REGION", "eu-west-3"),
+        ("AWS_ACCESS_KEY_ID", "demo"),
+        ("AWS_SECRET_ACCESS_KEY", "demo"),
+        ("SCIM_INSTANCE_ACTIVATION", "True"),
+    ];
+    let lambda = Lambda::start(binary("default"), &environment).await;
+    let (outcome, log) = lambda.invoke(&event).await;
+    match outcome {
+        Outcome::Answered(answer) => assert_eq!(answer["statusCode"], 400),
+        Outcome::Failed(reason) => panic!("{reason}"),
+    }
+    assert!(log.contains("unreadable request"), "{log}");
+    assert!(!log.contains("dedede"), "{log}");
 }
 
 #[tokio::test]

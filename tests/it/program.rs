@@ -261,6 +261,22 @@ fn an_import_can_be_repeated_and_leaves_users_who_are_there_alone() {
         (&json!(0), &json!(30))
     );
 
+    // A folder, and a byte order mark.
+    let folder_as_file = [
+        "user",
+        "import",
+        folder.path().to_str().unwrap(),
+        "--company",
+        "Acme",
+    ];
+    assert!(
+        run(&store, &folder_as_file)
+            .unwrap_err()
+            .contains("is a folder")
+    );
+    std::fs::write(&file, "\u{feff}{\"userName\": \"bom\"}").unwrap();
+    assert_eq!(run_json(&store, &import)["created"], 1);
+
     let mixed = "{\"userName\": \"U7\", \"title\": \"Dr\"}\nrubbish\n\n{\"userName\": \"new\", \"active\": \"False\"}\n{}\n";
     std::fs::write(&file, mixed).unwrap();
     let output = run(&store, &import);

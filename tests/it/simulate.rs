@@ -186,6 +186,28 @@ fn a_deletion_that_is_none_is_noticed() {
 }
 
 #[test]
+fn an_id_that_is_somebody_elses_is_not_used() {
+    let serve = Serve::start(&["--in-memory"], Some("True"));
+    let (_, everyone) = serve.get("/Users", serve.token());
+    let administrator = everyone["Resources"][0]["id"].clone();
+    for id in [administrator, json!(""), json!("..")] {
+        let url = spoiled(&serve, move |method, (status, mut body)| {
+            if method == "POST" && status == 201 {
+                body["id"] = id.clone();
+            }
+            (status, body)
+        });
+        let (succeeded, report) = report(&url, serve.token(), &["okta"]);
+        assert!(!succeeded);
+        let last = report["steps"].as_array().unwrap().last().unwrap();
+        assert_eq!(last["step"], "create");
+        assert_eq!(report["leftBehind"], json!([]));
+        let (_, left) = serve.get("/Users", serve.token());
+        assert_eq!(left["Resources"], everyone["Resources"]);
+    }
+}
+
+#[test]
 fn nobody_else_is_removed_whatever_a_filter_finds() {
     let serve = Serve::start(&["--in-memory"], Some("True"));
     let everyone = serve.get("/Users", serve.token());

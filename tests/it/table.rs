@@ -59,7 +59,7 @@ impl Program<'_> {
             .update_expression(
                 "SET document = :document, #state = :state, lastModified = :now, version = :next, writeId = :new",
             )
-            .condition_expression("version = :read")
+            .condition_expression("version = :read AND attribute_exists(document)")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":document", text(&document))
             .expression_attribute_values(":state", text("deactivated"))
@@ -73,10 +73,16 @@ impl Program<'_> {
         for (name, value) in [
             ("actor", "program"),
             ("operation", "deactivate"),
+            ("before", "active"),
             ("after", "deactivated"),
+            ("ByCompanySK", "2026-01-02T00:00:00.000000000Z"),
         ] {
             record.insert(name.to_owned(), text(value));
         }
+        let day = format!("COMPANY#{}#AUDIT#2026-01-02", self.company);
+        record.insert("ByCompanyPK".to_owned(), text(day));
+        let attributes = AttributeValue::Ss(vec!["active".to_owned()]);
+        record.insert("attributes".to_owned(), attributes);
         record.insert("ttl".to_owned(), AttributeValue::N("1900000000".to_owned()));
         let put = Put::builder().table_name("test").set_item(Some(record));
         let written = self
@@ -162,6 +168,19 @@ async fn a_program_beside_scim_finds_changes_and_accompanies_users() {
         .await
         .unwrap();
     assert!(trail.iter().any(|entry| entry.actor == "program"));
+    let until = "2026-01-03T00:00:00Z".parse().unwrap();
+    let trail = world.store.audit_of_company(
+        client.company,
+        "2026-01-01T00:00:00Z".parse().unwrap(),
+        until,
+    );
+    assert!(
+        trail
+            .await
+            .unwrap()
+            .iter()
+            .any(|entry| entry.actor == "program")
+    );
     assert!(program.get(own_key).await.is_some());
     let read = program.get(program.user_key(&id)).await.unwrap();
     assert_eq!(read["state"], text("anonymised"));

@@ -37,6 +37,8 @@ impl Audit {
             }
             None => {
                 let since = self.since.unwrap_or(now.saturating_sub(RECENT)?);
+                let created = store.company(company).await?.map(|company| company.created);
+                let since = created.map_or(since, |created| since.max(created));
                 store.audit_of_company(company, since, now).await?
             }
         };
@@ -48,6 +50,7 @@ impl Audit {
             "before",
             "after",
             "attributes",
+            "keys",
             "actor",
             "requestId",
         ];
@@ -63,6 +66,7 @@ fn shown(entry: &AuditEntry) -> Value {
         "before": entry.before,
         "after": entry.after,
         "attributes": entry.attributes,
+        "keys": entry.keys,
         "actor": entry.actor,
         "requestId": entry.request_id,
     })

@@ -1,9 +1,10 @@
 //! `user import`: brings an existing directory in before an identity provider takes over.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read};
 use std::path::PathBuf;
-use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use futures_util::stream::{self, StreamExt as _};
@@ -24,6 +25,10 @@ use crate::user::InCompany;
 
 /// Users that are written at the same time.
 const AT_ONCE: usize = 16;
+/// Longest line, in bytes: several times the largest user.
+const MAX_LINE_BYTES: usize = 1024 * 1024;
+/// After so many failures of the store, one after another, there is no use in going on.
+const TOO_MANY_FAILURES: usize = 5;
 /// Most lines that are reported one by one.
 const REPORTED: usize = 100;
 
@@ -37,6 +42,8 @@ pub(crate) struct Import {
 
 /// What became of a line.
 enum Outcome {
+    /// There was nothing in it.
+    Blank,
     Created,
     /// The user was there before, with the same attributes.
     Present,
@@ -52,6 +59,7 @@ struct Report {
     present: usize,
     /// Line numbers, from 1, and why.
     problems: Vec<(usize, String)>,
+    failures_in_a_row: usize,
 }
 
 impl Import {
@@ -59,42 +67,93 @@ impl Import {
     /// rest: a user who is there is left alone.
     pub(crate) async fn run(&self) -> Result<(), Failure> {
         let (store, company) = self.place.open().await?;
-        let open = || {
-            File::open(&self.file)
-                .map_err(|error| format!("{} cannot be read: {error}", self.file.display()))
+        let cannot_be_read = |error| format!("{} cannot be read: {error}", self.file.display());
+        let file = File::open(&self.file).map_err(cannot_be_read)?;
+        let metadata = file.metadata().map_err(cannot_be_read)?;
+        if metadata.is_dir() {
+            return Err(format!("{} is a folder", self.file.display()).into());
+        }
+        // A pipe has no length to tell.
+        let progress = match metadata.len() {
+            0 => ProgressBar::new_spinner(),
+            length => ProgressBar::new(length),
         };
-        let lines = BufReader::new(open()?).lines().count();
-        let progress = ProgressBar::new(lines.try_into().unwrap_or(u64::MAX));
-        let numbered = BufReader::new(open()?).lines().zip(1..);
-        let mut outcomes = stream::iter(numbered)
-            .map(async |(text, number)| {
-                let outcome = match text {
-                    Ok(text) if text.trim().is_empty() => Outcome::Present,
-                    Ok(text) => import(&store, company, &text).await,
-                    Err(error) => Outcome::Invalid(format!("it cannot be read: {error}")),
-                };
-                (number, outcome)
+        let is_over = Arc::new(AtomicBool::new(false));
+        tokio::spawn(ending(Arc::clone(&is_over)));
+        let mut lines = Lines::new(progress.wrap_read(file));
+        let numbered = std::iter::from_fn(|| match is_over.load(Ordering::Relaxed) {
+            true => None,
+            false => lines.next(),
+        });
+        let mut outcomes = stream::iter(numbered.zip(1..))
+            .map(async |(text, number)| match text {
+                Ok(text) => (number, import(&store, company, &text).await),
+                Err(reason) => (number, Outcome::Invalid(reason)),
             })
             .buffer_unordered(AT_ONCE);
         let mut report = Report::default();
-        let mut end = pin!(end_signal()?);
-        let is_cut_short = loop {
-            let next = tokio::select! {
-                next = outcomes.next() => next,
-                () = &mut end => break true,
-            };
-            match next {
-                Some((number, outcome)) => report.note(number, outcome)?,
-                None => break false,
+        while let Some((number, outcome)) = outcomes.next().await {
+            report.note(number, outcome);
+            if report.failures_in_a_row >= TOO_MANY_FAILURES {
+                is_over.store(true, Ordering::Relaxed);
             }
-            progress.inc(1);
-        };
+        }
         progress.finish_and_clear();
-        report.print(self.place.format.is_json(), is_cut_short)
+        report.print(self.place.format.is_json(), is_over.load(Ordering::Relaxed))
+    }
+}
+
+/// Takes no more lines after a signal; what has begun is done.
+async fn ending(is_over: Arc<AtomicBool>) -> Result<(), Failure> {
+    end_signal()?.await;
+    is_over.store(true, Ordering::Relaxed);
+    Ok(())
+}
+
+/// The lines of a file, or why one is none.
+struct Lines<R> {
+    reader: BufReader<R>,
+    is_first: bool,
+}
+
+impl<R: Read> Lines<R> {
+    fn new(reader: R) -> Self {
+        Self {
+            reader: BufReader::new(reader),
+            is_first: true,
+        }
+    }
+}
+
+impl<R: Read> Iterator for Lines<R> {
+    type Item = Result<String, String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(MAX_LINE_BYTES).unwrap_or(u64::MAX);
+        let read = (&mut self.reader).take(limit).read_until(b'\n', &mut bytes);
+        // What cannot be read now cannot be read later.
+        if !matches!(read, Ok(1..)) {
+            return None;
+        }
+        if bytes.len() == MAX_LINE_BYTES && !bytes.ends_with(b"\n") {
+            let skipped = self.reader.skip_until(b'\n');
+            let reason = format!("it is longer than {MAX_LINE_BYTES} bytes");
+            return skipped.is_ok().then_some(Err(reason));
+        }
+        let is_first = std::mem::replace(&mut self.is_first, false);
+        let text = String::from_utf8(bytes).map_err(|_| "it is no UTF-8".to_owned());
+        Some(text.map(|text| match text.strip_prefix('\u{feff}') {
+            Some(text) if is_first => text.to_owned(),
+            _ => text,
+        }))
     }
 }
 
 async fn import(store: &Store, company: CompanyId, text: &str) -> Outcome {
+    if text.trim().is_empty() {
+        return Outcome::Blank;
+    }
     let user = match parse(text) {
         Ok(user) => user,
         Err(reason) => return Outcome::Invalid(reason),
@@ -124,20 +183,28 @@ fn parse(text: &str) -> Result<User, String> {
 }
 
 impl Report {
-    /// # Errors
-    /// The store does not work; there is no use in going on.
-    fn note(&mut self, number: usize, outcome: Outcome) -> Result<(), Failure> {
-        match outcome {
-            Outcome::Created => self.created += 1,
-            Outcome::Present => self.present += 1,
-            Outcome::Conflict => {
-                let reason = "a user of this userName is there, with other attributes";
-                self.problems.push((number, reason.to_owned()));
+    fn note(&mut self, number: usize, outcome: Outcome) {
+        self.failures_in_a_row = match &outcome {
+            Outcome::Failed(_) => self.failures_in_a_row + 1,
+            _ => 0,
+        };
+        let reason = match outcome {
+            Outcome::Blank => return,
+            Outcome::Created => {
+                self.created += 1;
+                return;
             }
-            Outcome::Invalid(reason) => self.problems.push((number, reason)),
-            Outcome::Failed(error) => return Err(error.into()),
-        }
-        Ok(())
+            Outcome::Present => {
+                self.present += 1;
+                return;
+            }
+            Outcome::Conflict => {
+                "a user of this userName is there, with other attributes".to_owned()
+            }
+            Outcome::Invalid(reason) => reason,
+            Outcome::Failed(error) => error.to_string(),
+        };
+        self.problems.push((number, reason));
     }
 
     fn print(mut self, is_json: bool, is_cut_short: bool) -> Result<(), Failure> {

@@ -44,7 +44,8 @@ pub(crate) struct Rotate {
     /// How long the old key is honoured beside the new one, such as '30m' or '72h'; '0s' ends it
     #[arg(long, value_name = "TIME", default_value = "24h")]
     overlap: SignedDuration,
-    /// When the new key expires, such as 2027-12-31T00:00:00Z; never, if left out
+    /// When the new key expires, such as 2027-12-31T00:00:00Z; when the old one would have, if left
+    /// out
     #[arg(long, value_name = "TIME")]
     expires: Option<Timestamp>,
     #[command(flatten)]
@@ -94,7 +95,10 @@ impl Rotate {
         let change = operator_change(company, Operation::RotateKey);
         let until = change.now.checked_add(self.overlap)?;
         let token = random_token()?;
-        let (owner, expires) = (old.owner, self.expires);
+        if old.revoked.is_some() {
+            return Err("the key is revoked; create another with 'key create'".into());
+        }
+        let (owner, expires) = (old.owner, self.expires.or(old.expires));
         let key = ApiKey::new(&token, &old.name, company, owner, expires, change.now)?;
         store
             .change_user(&change, owner, |owner| {

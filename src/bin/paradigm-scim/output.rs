@@ -72,7 +72,11 @@ impl Format {
 fn plain(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
-        Value::String(text) => text.clone(),
+        // What a client made of a name must not control the terminal, or add rows.
+        Value::String(text) => text
+            .chars()
+            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+            .collect(),
         Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(","),
         value => value.to_string(),
     }

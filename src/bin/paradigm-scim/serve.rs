@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Args;
+use http::StatusCode;
 use http::header::HOST;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Body as _, Incoming};
@@ -163,18 +164,25 @@ fn connection(
             TokioIo::new(Repaired::new(stream)),
             service_fn(move |request| {
                 let service = Arc::clone(&service);
-                async move { Ok::<_, Infallible>(answer(&service, request).await) }
+                async move { Ok::<_, Infallible>(answer(service, request).await) }
             }),
         )
 }
 
 async fn answer(
-    service: &Service,
+    service: Arc<Service>,
     request: hyper::Request<Incoming>,
 ) -> hyper::Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
     let body = arrived(body).await;
-    sent(service.handle(&received(parts, body)).await)
+    let request = received(parts, body);
+    // A task of its own goes on to the end, though the client may go away.
+    let answered = tokio::spawn(async move { service.handle(&request).await });
+    sent(
+        answered
+            .await
+            .unwrap_or_else(|_| Response::empty(StatusCode::INTERNAL_SERVER_ERROR)),
+    )
 }
 
 async fn arrived(body: Incoming) -> Body {

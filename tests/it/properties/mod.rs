@@ -26,6 +26,8 @@ fn config() -> ProptestConfig {
         } else {
             RngSeed::Fixed(20_261_123)
         },
+        // Objects without members are thrown away while they are generated.
+        max_local_rejects: u32::MAX,
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct(
             "tests/data/properties.txt",
         ))),

@@ -52,8 +52,8 @@ pub(super) struct Played {
 struct Made {
     user_name: String,
     id: Option<String>,
-    /// Whether the server said what came of it.
-    is_answered: bool,
+    /// Whether the server said clearly what came of it.
+    is_settled: bool,
 }
 
 /// Plays a scenario against an endpoint.
@@ -207,10 +207,16 @@ impl<'p> Player<'p> {
                 played.status = Some(answer.status);
                 played.milliseconds = Some(answer.milliseconds);
                 let is_expected = step.expect.status.contains(&answer.status);
-                let wrong = match is_expected && answer.is_success() {
+                let mut wrong = match is_expected && answer.is_success() {
                     true => examine(step, expected, &answer, variables),
                     false => Vec::new(),
                 };
+                if played.method == "POST" && answer.is_success() && !self.is_known_by_id() {
+                    wrong.push("the id it tells is not that of the user".to_owned());
+                    for name in step.capture.keys() {
+                        variables.remove(name);
+                    }
+                }
                 let told: Vec<String> = std::iter::once(answer.summary())
                     .chain(wrong.clone())
                     .collect();
@@ -242,8 +248,34 @@ impl<'p> Player<'p> {
         self.made.push(Made {
             user_name: user_name(played.body.as_ref()),
             id: answer.filter(|answer| answer.is_success()).and_then(id_of),
-            is_answered: answer.is_some(),
+            is_settled: answer.is_some_and(|answer| answer.status < 500),
         });
+    }
+
+    /// Whether the user that was made last is found by the id that was told; if not, the id is
+    /// somebody else's, and forgotten.
+    fn is_known_by_id(&mut self) -> bool {
+        let Some(made) = self.made.last() else {
+            return true;
+        };
+        let bears_name = |id: &String| match self.read(id) {
+            Ok(answer) => bears(&answer.body, &made.user_name, false),
+            Err(_) => false,
+        };
+        let is_known = made.id.as_ref().is_some_and(bears_name);
+        if let Some(made) = self.made.last_mut().filter(|_| !is_known) {
+            made.id = None;
+        }
+        is_known
+    }
+
+    fn read(&self, id: &str) -> Result<Answer, String> {
+        self.endpoint.send("GET", &self.url_of(id), None, true)
+    }
+
+    fn url_of(&self, id: &str) -> String {
+        let path = Variables::from([("id".to_owned(), id.to_owned())]);
+        self.endpoint.url(&encoded("/Users/{id}", &path))
     }
 
     /// Removes what was made, and looks whether it is gone.
@@ -256,18 +288,34 @@ impl<'p> Player<'p> {
                 ids.push((id.clone(), made.user_name.clone()));
             }
             // Whatever the server said of it: it may be there under its name.
-            match self.id_by_name(&made.user_name) {
-                Ok(Some(id)) => ids.push((id, made.user_name.clone())),
-                Ok(None) if made.is_answered || made.id.is_some() => {}
-                Ok(None) => self.left(&made.user_name, "perhaps: its making was not answered"),
+            match self.ids_by_name(&made.user_name) {
+                Ok(found) if found.is_empty() && made.id.is_none() && !made.is_settled => {
+                    self.left(
+                        &made.user_name,
+                        "perhaps: it is not known what became of its making",
+                    );
+                }
+                Ok(found) => ids.extend(found.into_iter().map(|id| (id, made.user_name.clone()))),
+                Err(_) if made.id.is_some() => {}
                 Err(error) => self.left(&made.user_name, &format!("perhaps: {error}")),
             }
         }
         ids.sort();
         ids.dedup_by(|left, right| left.0 == right.0);
-        for (id, user_name) in ids {
-            if let Err(error) = self.delete(&id) {
-                self.left(&user_name, &error);
+        for (id, user_name) in &ids {
+            if let Err(error) = self.delete(id, user_name) {
+                self.left(user_name, &error);
+            }
+        }
+        ids.dedup_by(|left, right| left.1 == right.1);
+        for (_, user_name) in &ids {
+            let found = self.ids_by_name(user_name);
+            let is_told = self
+                .left_behind
+                .iter()
+                .any(|told| told.starts_with(user_name));
+            if !is_told && found.is_ok_and(|found| !found.is_empty()) {
+                self.left(user_name, "it is still found by its name");
             }
         }
         self.left_behind.dedup();
@@ -278,35 +326,44 @@ impl<'p> Player<'p> {
             .push(self.endpoint.shown(&format!("{user_name}: {why}")));
     }
 
-    fn delete(&self, id: &str) -> Result<(), String> {
-        let path = Variables::from([("id".to_owned(), id.to_owned())]);
-        let url = self.endpoint.url(&encoded("/Users/{id}", &path));
-        let deleted = self.endpoint.send("DELETE", &url, None, true)?;
-        let read = self.endpoint.send("GET", &url, None, true)?;
-        match read.status {
-            404 => Ok(()),
-            _ if deleted.is_success() => Err(format!(
-                "DELETE was answered {}, and the user is still there: GET {}",
-                deleted.status, read.status
+    /// Removes a user, if it is the one of this name, perhaps as a soft delete renames it.
+    fn delete(&self, id: &str, user_name: &str) -> Result<(), String> {
+        let read = self.read(id)?;
+        if read.status == 404 {
+            return Ok(());
+        }
+        if !bears(&read.body, user_name, true) {
+            return Err(format!(
+                "GET {id}: {}, so it was not removed",
+                read.summary()
+            ));
+        }
+        let deleted = self.endpoint.send("DELETE", &self.url_of(id), None, true)?;
+        match (deleted.is_success(), self.read(id)?.status) {
+            (_, 404) => Ok(()),
+            (true, status) => Err(format!(
+                "DELETE was answered {}, and the user is still there: GET {status}",
+                deleted.status
             )),
-            _ => Err(format!("DELETE {url}: {}", deleted.summary())),
+            (false, _) => Err(format!("DELETE {}", deleted.summary())),
         }
     }
 
-    /// The id of the user who bears exactly this name. What else a server may find is not ours.
-    fn id_by_name(&self, user_name: &str) -> Result<Option<String>, String> {
+    /// The ids of users who bear exactly this name. What else a server may find is not ours.
+    fn ids_by_name(&self, user_name: &str) -> Result<Vec<String>, String> {
         let name = Variables::from([("name".to_owned(), user_name.to_owned())]);
         let target = encoded("/Users?filter=userName%20eq%20%22{name}%22", &name);
-        let answer = self
-            .endpoint
-            .send("GET", &self.endpoint.url(&target), None, true)?;
+        let url = self.endpoint.url(&target);
+        let answer = self.endpoint.send("GET", &url, None, true)?;
+        if !answer.is_success() && answer.status != 404 {
+            return Err(format!("it cannot be looked for: {}", answer.summary()));
+        }
         let found = answer.body.get("Resources").and_then(Value::as_array);
-        let bears_it = |user: &&Value| {
-            let found = user.get("userName").and_then(Value::as_str);
-            found.is_some_and(|found| found.eq_ignore_ascii_case(user_name))
-        };
-        let user = found.into_iter().flatten().find(bears_it);
-        Ok(user.and_then(|user| text_of(user.get("id")?)))
+        let found = found.into_iter().flatten();
+        let bearers = found.filter(|user| bears(user, user_name, false));
+        Ok(bearers
+            .filter_map(|user| text_of(user.get("id")?))
+            .collect())
     }
 
     fn warn_of_media_type(&mut self) {
@@ -329,13 +386,24 @@ impl<'p> Player<'p> {
     }
 }
 
+/// Whether a user bears a name, or ends with it as a soft delete makes it.
+fn bears(user: &Value, user_name: &str, or_ends_with_it: bool) -> bool {
+    let found = user
+        .get("userName")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let (found, wanted) = (found.to_lowercase(), user_name.to_lowercase());
+    found == wanted || (or_ends_with_it && found.ends_with(&wanted))
+}
+
 fn id_of(answer: &Answer) -> Option<String> {
     text_of(answer.body.get("id")?)
 }
 
-/// An id, which some servers make a number.
+/// An id, which some servers make a number; not one that would lead to another path.
 fn text_of(id: &Value) -> Option<String> {
     match id {
+        Value::String(text) if ["", ".", ".."].contains(&text.as_str()) => None,
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
