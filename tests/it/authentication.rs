@@ -21,7 +21,8 @@ async fn without_a_valid_token_every_answer_is_the_same() {
     let world = World::new().await;
     let client = world.client().await;
     let token = client.token.clone();
-    let typo = format!("{}0", &token[..token.len() - 1]);
+    let (rest, last) = token.split_at(token.len() - 1);
+    let typo = format!("{rest}{}", if last == "0" { "1" } else { "0" });
     let unknown = paradigm_scim::directory::Token::new(
         paradigm_scim::directory::KeyId::new(u64::MAX),
         [1; 32],
