@@ -13,6 +13,12 @@ pub const PUBLIC_URL_VARIABLE: &str = "SCIM_PUBLIC_URL";
 pub const ENDPOINT_VARIABLE: &str = "SCIM_DYNAMODB_ENDPOINT_URL";
 /// How many days audit records are kept.
 pub const AUDIT_RETENTION_VARIABLE: &str = "SCIM_AUDIT_RETENTION_DAYS";
+/// What is told of changes: `Notice` (names of attributes only) or `Full` (the whole resource).
+pub const EVENTS_VARIABLE: &str = "SCIM_EVENTS";
+/// Name or ARN of the EventBridge bus that is told.
+pub const EVENT_BUS_VARIABLE: &str = "SCIM_EVENT_BUS";
+/// URL of the SQS queue that is told of stream records that cannot be understood.
+pub const DEAD_LETTER_QUEUE_VARIABLE: &str = "SCIM_DEAD_LETTER_QUEUE";
 /// The table's name where none is configured.
 pub const DEFAULT_TABLE: &str = "paradigm-scim";
 /// Where all routes are, below the public URL.

@@ -12,6 +12,8 @@ pub mod config;
 pub mod conversation;
 /// Paradigm's own rules: companies, the lifecycle of users, permissions, API keys, audit.
 pub mod directory;
+/// Tells other programs what changed, as SCIM events (RFC 9967) on an EventBridge bus.
+pub mod events;
 /// API Gateway's events: the only place that knows `lambda_http`.
 pub mod lambda;
 /// The protocol, pure: schemas (RFC 7643), filters, PATCH, lists, errors (RFC 7644).

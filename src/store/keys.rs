@@ -122,6 +122,12 @@ pub(super) fn user(company: CompanyId, user: UserId) -> Key {
     }
 }
 
+/// Reads whom an item is about; `None` if it is not the item of a user.
+pub(super) fn user_of_item(pk: &str, sk: &str) -> Option<(CompanyId, UserId)> {
+    let (company, user) = pk.strip_prefix("COMPANY#")?.split_once("#USER#")?;
+    (sk == "USER").then_some((CompanyId::parse(company)?, UserId::parse(user)?))
+}
+
 /// Key of an audit record: beside the user it is about, or the company itself.
 pub(super) fn audit(
     company: CompanyId,

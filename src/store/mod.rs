@@ -9,6 +9,7 @@ pub mod embedded;
 mod error;
 mod item;
 mod keys;
+pub mod stream;
 mod table;
 pub mod usage;
 mod users;

@@ -14,12 +14,15 @@ const ALLOWED: [(&str, &[&str]); 4] = [
 ];
 
 /// Crates that only certain rooms may name.
-const CONFINED: [(&str, &[&str]); 6] = [
-    ("aws_", &["store"]),
+const CONFINED: [(&str, &[&str]); 9] = [
+    ("aws_sdk_dynamodb", &["store"]),
+    ("aws_sdk_eventbridge", &["events.rs"]),
+    ("aws_sdk_sqs", &["events.rs"]),
+    ("aws_", &["store", "events.rs"]),
     ("dynoxide", &["store"]),
     ("http::", &["api", "bin", "lambda.rs"]),
     ("hyper", &["bin"]),
-    ("lambda_http", &["lambda.rs"]),
+    ("lambda_http", &["lambda.rs", "events.rs"]),
     ("tokio", &["store", "api", "bin"]),
 ];
 

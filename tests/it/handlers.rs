@@ -10,10 +10,15 @@ use std::time::Instant;
 use paradigm_scim::api::route::{Handler, Match, ROUTES, find};
 use paradigm_scim::conversation::differences;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
 use yaml_rust2::YamlLoader;
 
-use crate::runtime_api::{Lambda, Outcome};
-use crate::support::assert_none;
+use crate::runtime_api::{Lambda, Outcome, read_request};
+use crate::support::{assert_none, data};
+
+/// The handler that serves no route.
+const PUBLISH_EVENTS: &str = "publish_events";
 
 /// An embedded DynamoDB with demo data, as a process; ended when dropped.
 pub(crate) struct DynamoDb {
@@ -110,6 +115,7 @@ pub(crate) fn binary(handler: &str) -> &'static str {
         "openapi" => env!("CARGO_BIN_EXE_openapi"),
         "groups" => env!("CARGO_BIN_EXE_groups"),
         "default" => env!("CARGO_BIN_EXE_default"),
+        "publish_events" => env!("CARGO_BIN_EXE_publish_events"),
         other => panic!("there is no handler {other}"),
     }
 }
@@ -187,6 +193,10 @@ fn template_routes() -> BTreeMap<String, String> {
             .as_str()
             .unwrap();
         for event in resource["Properties"]["Events"].as_hash().unwrap().values() {
+            if event["Type"].as_str() == Some("DynamoDB") {
+                assert_eq!(binary, PUBLISH_EVENTS);
+                continue;
+            }
             assert_eq!(event["Type"].as_str(), Some("HttpApi"));
             let properties = &event["Properties"];
             let key = match (properties["Method"].as_str(), properties["Path"].as_str()) {
@@ -232,7 +242,11 @@ fn template_binaries_events_and_routes_agree() {
         .collect();
     assert_eq!(
         sources,
-        handlers.iter().map(|name| (*name).to_owned()).collect()
+        handlers
+            .into_iter()
+            .chain([PUBLISH_EVENTS])
+            .map(str::to_owned)
+            .collect()
     );
 
     // Each event goes to the handler that the gateway would choose, and every route has one.
@@ -286,5 +300,52 @@ async fn a_handler_serves_its_own_routes_only() {
     match outcome {
         Outcome::Answered(answer) => assert_ne!(answer["statusCode"], json!(200)),
         Outcome::Failed(reason) => panic!("{reason}"),
+    }
+}
+
+#[tokio::test]
+async fn the_handler_of_the_stream_tells_the_bus() {
+    let case = data("stream/soft_delete.json");
+    let bus = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", bus.local_addr().unwrap());
+    let environment = [
+        ("AWS_ENDPOINT_URL_EVENTBRIDGE", url.as_str()),
+        ("AWS_REGION", "eu-west-3"),
+        ("AWS_ACCESS_KEY_ID", "demo"),
+        ("AWS_SECRET_ACCESS_KEY", "demo"),
+        ("SCIM_EVENTS", "Notice"),
+        ("SCIM_EVENT_BUS", "paradigm"),
+        (
+            "SCIM_DEAD_LETTER_QUEUE",
+            "https://queue.example.com/undelivered",
+        ),
+        ("SCIM_PUBLIC_URL", "https://scim.example.com"),
+    ];
+    let told = tokio::spawn(async move {
+        let (mut stream, _) = bus.accept().await.unwrap();
+        let (_, body) = read_request(&mut stream).await.unwrap();
+        let answer =
+            json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}, {"EventId": "2"}]});
+        let answer = answer.to_string();
+        let length = answer.len();
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+        stream
+            .write_all(format!("{head}{answer}").as_bytes())
+            .await
+            .unwrap();
+        serde_json::from_slice::<Value>(&body).unwrap()
+    });
+    let lambda = Lambda::start(binary(PUBLISH_EVENTS), &environment).await;
+    let (outcome, log) = lambda.invoke(&case["event"]).await;
+    match outcome {
+        Outcome::Answered(answer) => assert_eq!(answer, json!({"batchItemFailures": []}), "{log}"),
+        Outcome::Failed(reason) => panic!("{reason}\n{log}"),
+    }
+    let told = told.await.unwrap();
+    let expected = case["expect"]["entries"].as_array().unwrap();
+    for (entry, expected) in told["Entries"].as_array().unwrap().iter().zip(expected) {
+        assert_eq!(entry["DetailType"], expected["DetailType"]);
+        let detail: Value = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
+        assert_none(&differences(&expected["Detail"], &detail));
     }
 }

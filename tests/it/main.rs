@@ -21,6 +21,7 @@ mod cursors;
 mod dialects;
 mod documents;
 mod erasure;
+mod events;
 mod faults;
 mod filters;
 mod handlers;

@@ -120,7 +120,7 @@ impl Lambda {
 }
 
 /// Request line and body; `None` if the connection ends first.
-async fn read_request(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+pub(crate) async fn read_request(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
     let mut reader = BufReader::new(stream);
     let mut lines = Vec::new();
     loop {

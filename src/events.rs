@@ -1,0 +1,265 @@
+//! Tells other programs what changed: records of the table's stream in, SCIM events (RFC 9967) on an
+//! EventBridge bus out. The only file that knows EventBridge and SQS.
+//!
+//! Each event arrives at least once and in any order; its `version` tells what is newer. It is the
+//! set of claims of a Security Event Token, not signed: who may write to the bus is a matter of IAM.
+//!
+//! What the bus does not take is handed over by Lambda again and again, and what comes after it waits.
+//! A record that cannot be understood would wait for ever, so it goes to a dead-letter queue at once.
+
+use std::collections::HashSet;
+
+use aws_lambda_events::dynamodb::EventRecord;
+use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use aws_smithy_types::DateTime;
+use lambda_http::lambda_runtime;
+use lambda_http::{Error, LambdaEvent, service_fn};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::config::{self, Config};
+use crate::scim::event::{Change, Content};
+use crate::scim::schema::USER;
+use crate::store::Store;
+use crate::store::stream::UserTransition;
+use crate::telemetry;
+
+/// `source` of the events on the bus.
+pub const SOURCE: &str = "paradigm.scim";
+/// Entries that one PutEvents may have.
+const BATCH_SIZE: usize = 10;
+/// Bytes that one PutEvents may have, less a reserve for what is counted beside the details.
+const BATCH_BYTES: usize = 240 * 1024;
+
+/// Runs the handler until Lambda ends the process.
+///
+/// # Errors
+/// The configuration is incomplete, or the runtime API of Lambda cannot be reached.
+pub async fn run() -> Result<(), Error> {
+    telemetry::log_as_json();
+    let variable =
+        |name: &'static str| std::env::var(name).map_err(|_| format!("{name} is not set"));
+    let content = match variable(config::EVENTS_VARIABLE)?.as_str() {
+        "Notice" => Content::Notice,
+        "Full" => Content::Full,
+        _ => return Err(format!("{} must be Notice or Full", config::EVENTS_VARIABLE).into()),
+    };
+    let origin = Config::from_env().public_url;
+    let origin = origin.ok_or_else(|| format!("{} is not set", config::PUBLIC_URL_VARIABLE))?;
+    let sdk_config = Store::config_from_env(None).await;
+    let publisher = Publisher {
+        event_bridge: aws_sdk_eventbridge::Client::new(&sdk_config),
+        bus: variable(config::EVENT_BUS_VARIABLE)?,
+        sqs: aws_sdk_sqs::Client::new(&sdk_config),
+        dead_letter_queue: variable(config::DEAD_LETTER_QUEUE_VARIABLE)?,
+        content,
+        base_url: format!("{origin}{}", config::BASE_PATH),
+    };
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<StreamEvent>| {
+        Ok::<_, Error>(publisher.publish(event.payload).await)
+    }))
+    .await
+}
+
+/// What Lambda hands over of a stream. Records are read one by one, so that one which cannot be
+/// read stops no other.
+#[derive(Debug, Deserialize)]
+pub struct StreamEvent {
+    /// The records, oldest first.
+    #[serde(rename = "Records")]
+    pub records: Vec<Value>,
+}
+
+/// Publishes what stream records tell.
+#[derive(Debug)]
+pub struct Publisher {
+    /// To EventBridge.
+    pub event_bridge: aws_sdk_eventbridge::Client,
+    /// Name or ARN of the bus.
+    pub bus: String,
+    /// To SQS.
+    pub sqs: aws_sdk_sqs::Client,
+    /// URL of the queue for records that cannot be understood.
+    pub dead_letter_queue: String,
+    /// How much is told.
+    pub content: Content,
+    /// URL of the service with the base path.
+    pub base_url: String,
+}
+
+/// An event for the bus, and the record that it comes from.
+struct Outgoing {
+    sequence_number: String,
+    bytes: usize,
+    entry: PutEventsRequestEntry,
+}
+
+impl Publisher {
+    /// Publishes what records tell, and names those that must be handed over again.
+    pub async fn publish(&self, event: StreamEvent) -> DynamoDbEventResponse {
+        let mut failed = HashSet::new();
+        let mut outgoing = Vec::new();
+        for record in &event.records {
+            match self.outgoing(record) {
+                Ok(entries) => outgoing.extend(entries),
+                Err(cause) => {
+                    if !self.bury(record, &cause).await {
+                        failed.insert(sequence_number(record));
+                    }
+                }
+            }
+        }
+        for batch in batches(outgoing) {
+            failed.extend(self.put(batch).await);
+        }
+        let numbers = event.records.iter().map(sequence_number);
+        let mut response = DynamoDbEventResponse::default();
+        response.batch_item_failures = numbers
+            .filter(|number| failed.contains(number))
+            .map(failure)
+            .collect();
+        response
+    }
+
+    /// Tells the dead-letter queue of a record that cannot be understood: where it is, not what it
+    /// holds. Returns whether that worked.
+    async fn bury(&self, record: &Value, cause: &str) -> bool {
+        let sequence_number = sequence_number(record);
+        tracing::error!(sequence_number, cause, "a stream record was not understood");
+        let letter = json!({
+            "cause": cause,
+            "sequenceNumber": sequence_number,
+            "stream": record.get("eventSourceARN"),
+            "keys": record.pointer("/dynamodb/Keys"),
+        });
+        let message = self.sqs.send_message().queue_url(&self.dead_letter_queue);
+        let result = message.message_body(letter.to_string()).send().await;
+        if let Err(error) = &result {
+            let code = error
+                .as_service_error()
+                .and_then(|error| error.meta().code());
+            tracing::warn!(code, "the dead-letter queue did not answer as it should");
+        }
+        result.is_ok()
+    }
+
+    fn outgoing(&self, record: &Value) -> Result<Vec<Outgoing>, String> {
+        let sequence_number = sequence_number(record);
+        // What serde says of a record may quote it, so it is not told.
+        let record =
+            EventRecord::deserialize(record).map_err(|_| "it is no record of a table's stream")?;
+        let issued_at = record.change.approximate_creation_date_time.timestamp();
+        let image = |image: serde_dynamo::Item| (!image.is_empty()).then(|| image.into());
+        let transition = UserTransition::from_images(
+            &record.change.keys.into(),
+            image(record.change.old_image).as_ref(),
+            image(record.change.new_image).as_ref(),
+        )
+        .map_err(|error| error.to_string())?;
+        let Some(transition) = transition else {
+            return Ok(Vec::new());
+        };
+        let id = transition.user.to_string();
+        let meta = transition.after.as_ref().map(|user| user.meta());
+        let after = transition.after.as_ref().zip(meta.as_ref());
+        let change = Change {
+            resource_type: &USER,
+            id: &id,
+            before: transition.before.as_ref().map(|user| &user.document),
+            after: after.map(|(user, meta)| (&user.document, meta)),
+            version: transition.version,
+            transaction: &transition.write_id,
+            issued_at,
+        };
+        let events = change.events().into_iter();
+        let entries = events.map(|event| {
+            let mut claims = change.claims(event, self.content, &self.base_url);
+            claims.insert("company".to_owned(), transition.company.to_string().into());
+            let detail = Value::Object(claims).to_string();
+            Outgoing {
+                sequence_number: sequence_number.clone(),
+                bytes: detail.len(),
+                entry: PutEventsRequestEntry::builder()
+                    .source(SOURCE)
+                    .detail_type(event.uri(self.content))
+                    .detail(detail)
+                    .time(DateTime::from_secs(issued_at))
+                    .event_bus_name(&self.bus)
+                    .build(),
+            }
+        });
+        Ok(entries.collect())
+    }
+
+    /// Sends one batch; returns the records of those that the bus did not take.
+    async fn put(&self, batch: Vec<Outgoing>) -> Vec<String> {
+        let (numbers, entries): (Vec<String>, Vec<PutEventsRequestEntry>) = batch
+            .into_iter()
+            .map(|outgoing| (outgoing.sequence_number, outgoing.entry))
+            .unzip();
+        let request = self.event_bridge.put_events().set_entries(Some(entries));
+        let results = match request.send().await {
+            Ok(output) => output.entries.unwrap_or_default(),
+            Err(error) => {
+                let code = error
+                    .as_service_error()
+                    .and_then(|error| error.meta().code());
+                tracing::warn!(code, "the event bus did not answer as it should");
+                return numbers;
+            }
+        };
+        let mut results = results.into_iter();
+        numbers
+            .into_iter()
+            .filter(|number| {
+                let result = results.next();
+                let is_taken = result
+                    .as_ref()
+                    .is_some_and(|result| result.event_id.is_some());
+                if !is_taken {
+                    let code = result.and_then(|result| result.error_code);
+                    tracing::warn!(
+                        sequence_number = number,
+                        code,
+                        "the event bus refused an event"
+                    );
+                }
+                !is_taken
+            })
+            .collect()
+    }
+}
+
+/// Identifies a record in its shard. Without it a failure cannot be told apart, and an empty one makes
+/// Lambda hand over the whole batch again.
+fn sequence_number(record: &Value) -> String {
+    let number = record.pointer("/dynamodb/SequenceNumber");
+    number
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn failure(sequence_number: String) -> DynamoDbBatchItemFailure {
+    let mut failure = DynamoDbBatchItemFailure::default();
+    failure.item_identifier = Some(sequence_number);
+    failure
+}
+
+/// Splits events into what one PutEvents may hold.
+fn batches(outgoing: Vec<Outgoing>) -> Vec<Vec<Outgoing>> {
+    let mut batches: Vec<Vec<Outgoing>> = Vec::new();
+    let mut bytes = 0;
+    for next in outgoing {
+        bytes += next.bytes;
+        match batches.last_mut() {
+            Some(batch) if batch.len() < BATCH_SIZE && bytes <= BATCH_BYTES => batch.push(next),
+            _ => {
+                bytes = next.bytes;
+                batches.push(vec![next]);
+            }
+        }
+    }
+    batches
+}

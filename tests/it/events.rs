@@ -1,0 +1,315 @@
+//! SCIM events (RFC 9967): captured records of a table's stream, and a table with a stream.
+
+use std::sync::{Arc, Mutex};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_types::body::SdkBody;
+use paradigm_scim::conversation::differences;
+use paradigm_scim::directory::{Permission, UserId};
+use paradigm_scim::events::{Publisher, StreamEvent};
+use paradigm_scim::scim::event::Content;
+use paradigm_scim::store::Next;
+use paradigm_scim::store::embedded::Embedded;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::support::{World, assert_none, data, data_files};
+
+const BASE_URL: &str = "https://scim.example.com/scim/v2";
+
+/// An event bus that keeps what it takes, and refuses what contains a text; and a queue.
+#[derive(Debug, Clone, Default)]
+struct Bus {
+    taken: Arc<Mutex<Vec<Value>>>,
+    batches: Arc<Mutex<Vec<usize>>>,
+    buried: Arc<Mutex<Vec<Value>>>,
+    refuses: Option<String>,
+    is_down: bool,
+}
+
+impl HttpConnector for Bus {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let status = if self.is_down { 400 } else { 200 };
+        let body: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
+        if let Some(letter) = body["MessageBody"].as_str() {
+            if !self.is_down {
+                let letter = serde_json::from_str(letter).unwrap();
+                self.buried.lock().unwrap().push(letter);
+            }
+            let status = status.try_into().unwrap();
+            let answer = SdkBody::from(json!({"MessageId": "1"}).to_string());
+            return HttpConnectorFuture::ready(Ok(HttpResponse::new(status, answer)));
+        }
+        let entries = body["Entries"].as_array().unwrap();
+        let results: Vec<Value> = entries
+            .iter()
+            .map(|entry| {
+                let detail = entry["Detail"].as_str().unwrap();
+                if self
+                    .refuses
+                    .as_deref()
+                    .is_some_and(|text| detail.contains(text))
+                {
+                    return json!({"ErrorCode": "InternalFailure"});
+                }
+                let mut entry = entry.clone();
+                entry["Detail"] = serde_json::from_str(detail).unwrap();
+                self.taken.lock().unwrap().push(entry);
+                json!({"EventId": "1"})
+            })
+            .collect();
+        self.batches.lock().unwrap().push(entries.len());
+        let answer = json!({"FailedEntryCount": 0, "Entries": results}).to_string();
+        let status = status.try_into().unwrap();
+        HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(answer))))
+    }
+}
+
+impl Bus {
+    fn publisher(&self, content: Content) -> Publisher {
+        let connector = SharedHttpConnector::new(self.clone());
+        let config = Embedded::in_memory().unwrap().config().into_builder();
+        let config = config
+            .http_client(http_client_fn(move |_, _| connector.clone()))
+            .build();
+        Publisher {
+            event_bridge: aws_sdk_eventbridge::Client::new(&config),
+            bus: "paradigm".to_owned(),
+            sqs: aws_sdk_sqs::Client::new(&config),
+            dead_letter_queue: "https://queue.example.com/undelivered".to_owned(),
+            content,
+            base_url: BASE_URL.to_owned(),
+        }
+    }
+
+    /// Publishes an event of the stream; what the bus took, and the records to be handed over again.
+    async fn after(&self, content: Content, event: &Value) -> (Vec<Value>, Vec<String>) {
+        let event: StreamEvent = serde_json::from_value(event.clone()).unwrap();
+        let response = self.publisher(content).publish(event).await;
+        let failures = response.batch_item_failures.into_iter();
+        let failures = failures.map(|failure| failure.item_identifier.unwrap());
+        let taken = std::mem::take(&mut *self.taken.lock().unwrap());
+        (taken, failures.collect())
+    }
+}
+
+#[tokio::test]
+async fn captured_records_are_told_as_their_cases_say() {
+    let mut failures = Vec::new();
+    for (name, case) in data_files("stream") {
+        let content = match case["content"].as_str() {
+            Some("Notice") => Content::Notice,
+            Some("Full") => Content::Full,
+            other => panic!("{name}: {other:?}"),
+        };
+        let bus = Bus::default();
+        let (entries, refused) = bus.after(content, &case["event"]).await;
+        let buried = bus.buried.lock().unwrap().clone();
+        let actual = json!({"entries": entries, "buried": buried, "failures": refused});
+        let found = differences(&case["expect"], &actual);
+        failures.extend(found.into_iter().map(|found| format!("{name}: {found}")));
+        if content == Content::Notice {
+            let told = actual.to_string();
+            assert!(
+                !told.contains("@example.com"),
+                "{name} tells personal data: {told}"
+            );
+        }
+    }
+    assert_none(&failures);
+}
+
+/// The DynamoDB API of an embedded database, for what the store itself never asks.
+struct Streams {
+    url: String,
+}
+
+impl Streams {
+    async fn of(embedded: &Embedded) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(embedded.clone().serve(listener, std::future::pending()));
+        Self { url }
+    }
+
+    async fn call(&self, target: &'static str, request: Value) -> Value {
+        let url = self.url.clone();
+        let send = move || {
+            let authorization = "AWS4-HMAC-SHA256 Credential=a/20260101/local/dynamodb/aws4_request, SignedHeaders=host, Signature=0";
+            let mut answer = ureq::post(&url)
+                .header("x-amz-target", target)
+                .header("content-type", "application/x-amz-json-1.0")
+                .header("x-amz-date", "20260101T000000Z")
+                .header("authorization", authorization)
+                .send(request.to_string())
+                .unwrap();
+            serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap()
+        };
+        tokio::task::spawn_blocking(send).await.unwrap()
+    }
+
+    async fn enable(&self, table: &str) {
+        let stream = json!({"StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES"});
+        let request = json!({"TableName": table, "StreamSpecification": stream});
+        self.call("DynamoDB_20120810.UpdateTable", request).await;
+    }
+
+    /// All records of the table's stream, as Lambda hands them over.
+    async fn records(&self, table: &str) -> Value {
+        let streams = self
+            .call(
+                "DynamoDBStreams_20120810.ListStreams",
+                json!({"TableName": table}),
+            )
+            .await;
+        let arn = &streams["Streams"][0]["StreamArn"];
+        let stream = self
+            .call(
+                "DynamoDBStreams_20120810.DescribeStream",
+                json!({"StreamArn": arn}),
+            )
+            .await;
+        let shard = &stream["StreamDescription"]["Shards"][0]["ShardId"];
+        let request =
+            json!({"StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"});
+        let iterator = self
+            .call("DynamoDBStreams_20120810.GetShardIterator", request)
+            .await;
+        let request = json!({"ShardIterator": iterator["ShardIterator"]});
+        self.call("DynamoDBStreams_20120810.GetRecords", request)
+            .await
+    }
+}
+
+#[tokio::test]
+async fn a_life_is_told_from_the_tables_stream() {
+    let embedded = Embedded::in_memory().unwrap();
+    let world = World::on(embedded.store("test").await.unwrap());
+    let client = world.client().await;
+    let streams = Streams::of(&embedded).await;
+    streams.enable("test").await;
+
+    let user = json!({"userName": "ada@example.com", "externalId": "e-1", "title": "Dr"});
+    let id = client.create(&user).await;
+    let patch = async |operations: Value| client.patch(&id, &operations).await.assert_status(200);
+    patch(json!([{"op": "replace", "path": "title", "value": "Prof"}])).await;
+    // Nothing changes, and nothing is told.
+    patch(json!([{"op": "replace", "path": "title", "value": "Prof"}])).await;
+    let user_id = UserId::parse(&id).unwrap();
+    world
+        .change(client.company, user_id, |user| {
+            Next::Update(user.granted(Permission::UsersManage))
+        })
+        .await;
+    let deleted = format!("{}ada@example.com", "a".repeat(32));
+    patch(json!([{"op": "replace", "value": {"active": false, "userName": deleted}}])).await;
+    patch(json!([{"op": "replace", "value": {"active": true}}])).await;
+    client.delete(&id).await.assert_status(204);
+
+    let records = streams.records("test").await;
+    let (entries, failures) = Bus::default().after(Content::Notice, &records).await;
+    assert!(failures.is_empty(), "{failures:?}");
+    let told: Vec<(String, u64, bool)> = entries
+        .iter()
+        .map(|entry| {
+            let detail = &entry["Detail"];
+            assert_eq!(detail["sub_id"]["uri"], format!("/Users/{id}"));
+            assert_eq!(detail["company"], client.company.to_string());
+            let uri = entry["DetailType"].as_str().unwrap();
+            let event = uri
+                .strip_prefix("urn:ietf:params:scim:event:prov:")
+                .unwrap();
+            let version = detail["version"].as_u64().unwrap();
+            (event.to_owned(), version, detail["active"] == true)
+        })
+        .collect();
+    let expected = [
+        ("create:notice", 1, true),
+        ("put:notice", 2, true),
+        // Version 3 is a permission, which is no SCIM attribute.
+        ("deactivate", 4, false),
+        ("put:notice", 4, false),
+        ("activate", 5, true),
+        ("put:notice", 5, true),
+        ("delete", 6, false),
+    ];
+    let expected = expected.map(|(event, version, active)| (event.to_owned(), version, active));
+    assert_eq!(told, expected);
+    assert!(!json!(entries).to_string().contains("ada@"));
+
+    // Told in full, the last event with a payload has the whole user as a GET would.
+    let (entries, _) = Bus::default().after(Content::Full, &records).await;
+    let put = entries
+        .iter()
+        .rfind(|entry| entry["DetailType"].as_str().unwrap().ends_with("put:full"));
+    let detail = &put.unwrap()["Detail"];
+    let payload = &detail["events"]["urn:ietf:params:scim:event:prov:put:full"];
+    assert_eq!(payload["data"]["userName"], "ada@example.com");
+    assert_eq!(
+        payload["data"]["meta"]["location"],
+        format!("{BASE_URL}/Users/{id}")
+    );
+    assert_eq!(payload["version"], payload["data"]["meta"]["version"]);
+    assert_eq!(detail["sub_id"]["externalId"], "e-1");
+
+    // Handed over again, the same tokens: receivers know them by their `jti`.
+    let (again, _) = Bus::default().after(Content::Full, &records).await;
+    assert_eq!(again, entries);
+}
+
+/// A record of a new user whose document has that many bytes, with its number in the stream.
+fn new_user(number: usize, document_bytes: usize) -> Value {
+    let case = data("stream/create.json");
+    let mut record = case["event"]["Records"][0].clone();
+    let id = format!("018cc251-f400-7000-8000-{number:012x}");
+    let company = case["expect"]["entries"][0]["Detail"]["company"]
+        .as_str()
+        .unwrap();
+    let document = json!({"userName": format!("user{number}"), "active": true, "title": "x".repeat(document_bytes)});
+    let change = &mut record["dynamodb"];
+    change["Keys"]["PK"]["S"] = format!("COMPANY#{company}#USER#{id}").into();
+    change["NewImage"]["document"]["S"] = document.to_string().into();
+    change["SequenceNumber"] = number.to_string().into();
+    record
+}
+
+#[tokio::test]
+async fn batches_stay_within_the_buss_limits() {
+    let bus = Bus::default();
+    let small: Vec<Value> = (0..25).map(|number| new_user(number, 10)).collect();
+    let (taken, failures) = bus.after(Content::Full, &json!({"Records": small})).await;
+    assert_eq!((taken.len(), failures.len()), (25, 0));
+    assert_eq!(*bus.batches.lock().unwrap(), [10, 10, 5]);
+
+    let bus = Bus::default();
+    let large: Vec<Value> = (0..8).map(|number| new_user(number, 60_000)).collect();
+    let (taken, failures) = bus.after(Content::Full, &json!({"Records": large})).await;
+    assert_eq!((taken.len(), failures.len()), (8, 0));
+    assert_eq!(*bus.batches.lock().unwrap(), [4, 4]);
+}
+
+#[tokio::test]
+async fn what_the_bus_does_not_take_is_handed_over_again() {
+    let records: Vec<Value> = (1..=12).map(|number| new_user(number, 10)).collect();
+    let event = json!({"Records": records});
+    let refusing = Bus {
+        refuses: Some("\"user11\"".to_owned()),
+        ..Bus::default()
+    };
+    let (taken, failures) = refusing.after(Content::Full, &event).await;
+    assert_eq!((taken.len(), failures), (11, vec!["11".to_owned()]));
+
+    let down = Bus {
+        is_down: true,
+        ..Bus::default()
+    };
+    let (_, failures) = down.after(Content::Full, &event).await;
+    assert_eq!(failures.len(), 12);
+    // Nor is anything lost that should have gone to the queue.
+    let damaged = data("stream/damaged_item.json");
+    let (_, failures) = down.after(Content::Notice, &damaged["event"]).await;
+    assert_eq!(failures.len(), 3);
+}
