@@ -6,6 +6,9 @@ use super::ScimError;
 use super::path::{AttributePath, Name, resolve};
 use super::schema::{COMMON_ATTRIBUTES, ResourceType, Returned, Schema, USER_SCHEMA};
 
+/// Most names in `attributes` or `excludedAttributes`: more than all schemas declare.
+pub const MAX_NAMES: usize = 200;
+
 /// Which attributes an answer holds.
 #[derive(Debug, Default)]
 pub enum Projection {
@@ -22,7 +25,7 @@ impl Projection {
     /// Reads the two lists of attribute names. Names no schema declares are ignored.
     ///
     /// # Errors
-    /// `invalidValue` if both are given.
+    /// `invalidValue` if both are given, or more than [`MAX_NAMES`].
     pub fn parse(
         attributes: &[String],
         excluded_attributes: &[String],
@@ -33,6 +36,11 @@ impl Projection {
                 .filter_map(|name| resolve(name.trim(), resource_type).ok())
                 .collect()
         };
+        if attributes.len().max(excluded_attributes.len()) > MAX_NAMES {
+            return Err(ScimError::invalid_value(format!(
+                "Name at most {MAX_NAMES} attributes."
+            )));
+        }
         match (attributes.is_empty(), excluded_attributes.is_empty()) {
             (true, true) => Ok(Self::Default),
             (false, true) => Ok(Self::Only(names(attributes))),

@@ -1,4 +1,4 @@
-//! Every limit, at it and above it.
+//! Every limit, below it, at it and above it.
 
 use jiff::SignedDuration;
 use paradigm_scim::api::message::MAX_BODY_BYTES;
@@ -9,51 +9,212 @@ use paradigm_scim::scim::filter::{MAX_FILTER_DEPTH, MAX_FILTER_LENGTH};
 use paradigm_scim::scim::list::MAX_COUNT;
 use paradigm_scim::scim::patch::MAX_OPERATIONS;
 use paradigm_scim::scim::path::MAX_PATH_LENGTH;
+use paradigm_scim::scim::projection::MAX_NAMES;
 use paradigm_scim::scim::resource::MAX_VALUES;
 use paradigm_scim::store::MAX_LOOK_UP_MATCHES;
 use serde_json::{Value, json};
 
-use crate::support::{Call, World};
+use crate::support::{Call, World, encode};
 
-#[tokio::test]
-async fn the_request_body() {
-    let world = World::new().await;
-    let client = world.client().await;
-    let padded = |length: usize| {
-        let mut body = json!({"userName": "body@example.com"}).to_string();
-        body.extend(std::iter::repeat_n(' ', length - body.len()));
-        Call::new("POST", "/Users").body(body)
-    };
-    client.send(padded(MAX_BODY_BYTES)).await.assert_status(201);
-    client
-        .send(padded(MAX_BODY_BYTES + 1))
-        .await
-        .assert_error(413, None);
+/// A limit on what a caller sends: a request as large as asked for, and its answers.
+struct Limit {
+    name: &'static str,
+    most: usize,
+    request: Box<dyn Fn(usize) -> Call>,
+    within: u16,
+    beyond: (u16, Option<&'static str>),
 }
 
+fn limit(
+    name: &'static str,
+    most: usize,
+    within: u16,
+    beyond: (u16, Option<&'static str>),
+    request: impl Fn(usize) -> Call + 'static,
+) -> Limit {
+    Limit {
+        name,
+        most,
+        request: Box::new(request),
+        within,
+        beyond,
+    }
+}
+
+/// JSON with spaces behind it, up to a length in bytes.
+fn padded(body: &Value, length: usize) -> String {
+    let text = body.to_string();
+    format!("{text}{}", " ".repeat(length - text.len()))
+}
+
+fn search(query: &[(&str, &str)]) -> Call {
+    Call::new("GET", "/Users").query(&encode(query))
+}
+
+fn limits(user: &str) -> Vec<Limit> {
+    let refused = |scim_type| (400, Some(scim_type));
+    let path = format!("/Users/{user}");
+    let patch =
+        move |operations: Value| Call::new("PATCH", &path).json(&json!({"Operations": operations}));
+    let patch_path = patch.clone();
+    let bulk = |operation: Value, number: usize| json!({"Operations": vec![operation; number]});
+    let missing = json!({"method": "DELETE", "path": "/Users/nobody"});
+    let few = bulk(missing.clone(), 1);
+    vec![
+        limit(
+            "request body, bytes",
+            MAX_BODY_BYTES,
+            200,
+            (413, None),
+            |n| Call::new("POST", "/.search").body(padded(&json!({}), n)),
+        ),
+        limit(
+            "bulk body, bytes",
+            bulk::MAX_PAYLOAD_BYTES,
+            200,
+            (413, None),
+            move |n| Call::new("POST", "/Bulk").body(padded(&few, n)),
+        ),
+        limit(
+            "bulk operations",
+            bulk::MAX_OPERATIONS,
+            200,
+            (413, None),
+            move |n| Call::new("POST", "/Bulk").json(&bulk(missing.clone(), n)),
+        ),
+        limit("JSON, levels", 127, 200, refused("invalidSyntax"), |n| {
+            let body = format!("{{\"x\":{}{}}}", "[".repeat(n - 1), "]".repeat(n - 1));
+            Call::new("POST", "/.search").body(body)
+        }),
+        limit(
+            "PATCH operations",
+            MAX_OPERATIONS,
+            200,
+            refused("invalidSyntax"),
+            move |n| {
+                let operation = json!({"op": "replace", "path": "title", "value": "t"});
+                patch(vec![operation; n].into())
+            },
+        ),
+        limit(
+            "PATCH path, bytes",
+            MAX_PATH_LENGTH,
+            200,
+            refused("invalidPath"),
+            move |n| {
+                let path = format!("emails[type eq \"{}\"].value", "t".repeat(n - 24));
+                patch_path(json!([
+                    {"op": "remove", "path": "emails"},
+                    {"op": "add", "path": path, "value": "a@x.org"},
+                ]))
+            },
+        ),
+        limit(
+            "filter, bytes",
+            MAX_FILTER_LENGTH,
+            200,
+            refused("invalidFilter"),
+            |n| search(&[("filter", &format!("userName eq \"{}\"", "x".repeat(n - 14)))]),
+        ),
+        limit(
+            "filter, levels",
+            MAX_FILTER_DEPTH,
+            200,
+            refused("invalidFilter"),
+            |n| {
+                search(&[(
+                    "filter",
+                    &format!("{}title pr{}", "(".repeat(n), ")".repeat(n)),
+                )])
+            },
+        ),
+        limit(
+            "names in attributes",
+            MAX_NAMES,
+            200,
+            refused("invalidValue"),
+            |n| search(&[("attributes", &vec!["userName"; n].join(","))]),
+        ),
+        limit(
+            "names in excludedAttributes",
+            MAX_NAMES,
+            200,
+            refused("invalidValue"),
+            |n| {
+                let body = json!({"excludedAttributes": vec!["title"; n]});
+                Call::new("POST", "/Users/.search").json(&body)
+            },
+        ),
+        limit(
+            "userName, characters",
+            MAX_USER_NAME_CHARS,
+            201,
+            refused("invalidValue"),
+            |n| Call::new("POST", "/Users").json(&json!({"userName": "é".repeat(n)})),
+        ),
+        limit("emails", MAX_EMAILS, 201, refused("invalidValue"), |n| {
+            let emails: Value = (0..n)
+                .map(|e| json!({"value": format!("{e}@x.org")}))
+                .collect();
+            let user = json!({"userName": format!("emails{n}"), "emails": emails});
+            Call::new("POST", "/Users").json(&user)
+        }),
+        limit(
+            "values of roles",
+            MAX_VALUES,
+            201,
+            refused("invalidValue"),
+            |n| {
+                let roles: Value = (0..n).map(|r| json!({"value": r.to_string()})).collect();
+                let user = json!({"userName": format!("roles{n}"), "roles": roles});
+                Call::new("POST", "/Users").json(&user)
+            },
+        ),
+        limit(
+            "user, bytes of JSON",
+            MAX_DOCUMENT_BYTES,
+            201,
+            refused("invalidValue"),
+            |n| {
+                let user = |title: usize| json!({"userName": format!("size{n}"), "active": true, "title": "t".repeat(title)});
+                let rest = user(0).to_string().len();
+                Call::new("POST", "/Users").json(&user(n - rest))
+            },
+        ),
+    ]
+}
+
+/// Shown by --nocapture: each limit with its three answers.
 #[tokio::test]
-async fn a_bulk_request() {
+async fn what_a_caller_sends_below_at_and_above_each_limit() {
     let world = World::new().await;
     let client = world.client().await;
-    let missing = json!({"method": "DELETE", "path": "/Users/nobody"});
-    let of = |number| json!({"Operations": vec![missing.clone(); number]});
-    let bulk = |body: &Value| client.send(Call::new("POST", "/Bulk").json(body));
-    let answer = bulk(&of(bulk::MAX_OPERATIONS)).await;
-    let results = answer.json()["Operations"].as_array().unwrap();
-    assert_eq!(results.len(), bulk::MAX_OPERATIONS);
-    bulk(&of(bulk::MAX_OPERATIONS + 1))
-        .await
-        .assert_error(413, None);
-
-    let padded = |length: usize| {
-        let mut body = of(1).to_string();
-        body.extend(std::iter::repeat_n(' ', length - body.len()));
-        client.send(Call::new("POST", "/Bulk").body(body))
-    };
-    padded(bulk::MAX_PAYLOAD_BYTES).await.assert_status(200);
-    padded(bulk::MAX_PAYLOAD_BYTES + 1)
-        .await
-        .assert_error(413, None);
+    let id = client.create(&json!({"userName": "patched"})).await;
+    println!("{:<28} {:>9} below at above", "limit", "most");
+    for limit in limits(&id) {
+        let mut statuses = Vec::new();
+        for size in [limit.most - 1, limit.most] {
+            let answer = client.send((limit.request)(size)).await;
+            assert_eq!(
+                answer.status, limit.within,
+                "{} {size}: {:?}",
+                limit.name, answer.body
+            );
+            statuses.push(answer.status);
+        }
+        let answer = client.send((limit.request)(limit.most + 1)).await;
+        let (status, scim_type) = limit.beyond;
+        answer.assert_error(status, scim_type);
+        let detail = answer.json()["detail"].as_str().unwrap();
+        println!(
+            "{:<28} {:>9} {}   {} {status} {} {detail}",
+            limit.name,
+            limit.most,
+            statuses[0],
+            statuses[1],
+            scim_type.unwrap_or_default(),
+        );
+    }
 }
 
 #[tokio::test]
@@ -141,66 +302,6 @@ async fn values_of_an_attribute() {
         .patch(&id, &one_more)
         .await
         .assert_error(400, Some("invalidValue"));
-}
-
-#[tokio::test]
-async fn operations_in_a_patch() {
-    let world = World::new().await;
-    let client = world.client().await;
-    let id = client.create(&json!({"userName": "u"})).await;
-    let operations = |count: usize| -> Value {
-        (0..count)
-            .map(|n| json!({"op": "replace", "path": "title", "value": n.to_string()}))
-            .collect()
-    };
-    client
-        .patch(&id, &operations(MAX_OPERATIONS))
-        .await
-        .assert_status(200);
-    let answer = client.patch(&id, &operations(MAX_OPERATIONS + 1)).await;
-    answer.assert_error(400, Some("invalidSyntax"));
-}
-
-#[tokio::test]
-async fn a_patch_path() {
-    let world = World::new().await;
-    let client = world.client().await;
-    let id = client.create(&json!({"userName": "u"})).await;
-    let operations = |length: usize| {
-        let start = "emails[type eq \"";
-        let end = "\"].value";
-        let path = format!(
-            "{start}{}{end}",
-            "t".repeat(length - start.len() - end.len())
-        );
-        json!([{"op": "add", "path": path, "value": "a@x.org"}])
-    };
-    client
-        .patch(&id, &operations(MAX_PATH_LENGTH))
-        .await
-        .assert_status(200);
-    let answer = client.patch(&id, &operations(MAX_PATH_LENGTH + 1)).await;
-    answer.assert_error(400, Some("invalidPath"));
-}
-
-#[tokio::test]
-async fn a_filter() {
-    let world = World::new().await;
-    let client = world.client().await;
-    let long = |length: usize| format!("userName eq \"{}\"", "x".repeat(length - 14));
-    client
-        .filter(&long(MAX_FILTER_LENGTH))
-        .await
-        .assert_status(200);
-    let answer = client.filter(&long(MAX_FILTER_LENGTH + 1)).await;
-    answer.assert_error(400, Some("invalidFilter"));
-    let deep = |depth: usize| format!("{}title pr{}", "(".repeat(depth), ")".repeat(depth));
-    client
-        .filter(&deep(MAX_FILTER_DEPTH))
-        .await
-        .assert_status(200);
-    let answer = client.filter(&deep(MAX_FILTER_DEPTH + 1)).await;
-    answer.assert_error(400, Some("invalidFilter"));
 }
 
 #[tokio::test]

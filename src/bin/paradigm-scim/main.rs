@@ -3,6 +3,7 @@
 
 mod audit;
 mod company;
+mod connection;
 mod demo;
 mod dynamodb;
 mod import;

@@ -1,38 +1,25 @@
 //! `serve`: the service over HTTP.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use clap::Args;
-use http::StatusCode;
-use http::header::HOST;
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::{Body as _, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use paradigm_scim::api::Service;
-use paradigm_scim::api::message::{Body, MAX_READ_BYTES, Request, Response};
 use paradigm_scim::config::{ACTIVATION_VARIABLE, BASE_PATH, Config, SystemClock, origin_of};
 use paradigm_scim::store::Store;
 use paradigm_scim::store::embedded::Embedded;
 use paradigm_scim::telemetry;
-use tokio::net::{TcpListener, TcpStream};
-use uuid::Uuid;
+use tokio::net::TcpListener;
 
+use crate::connection::connection;
 use crate::open::StoreArguments;
 use crate::output::line;
-use crate::request_target::Repaired;
 use crate::signal::end_signal;
 use crate::{Failure, demo};
 
-/// How long a client may take to send its headers, and then its body.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How long requests under way may take to end after a signal.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -132,6 +119,8 @@ async fn accept(listener: TcpListener, service: Arc<Service>) -> Result<(), Fail
             },
             () = &mut end => break,
         };
+        // Answers are small and whole: waiting to fill packets only delays them.
+        let _ = stream.set_nodelay(true);
         let connection = connection(stream, Arc::clone(&service));
         let watched = graceful.watch(connection);
         tokio::spawn(async move {
@@ -149,74 +138,4 @@ async fn accept(listener: TcpListener, service: Arc<Service>) -> Result<(), Fail
         () = end_signal()? => tracing::warn!("requests under way were cut off"),
     }
     Ok(())
-}
-
-fn connection(
-    stream: TcpStream,
-    service: Arc<Service>,
-) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> {
-    // Answers are small and whole: waiting to fill packets only delays them.
-    let _ = stream.set_nodelay(true);
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
-        .serve_connection(
-            TokioIo::new(Repaired::new(stream)),
-            service_fn(move |request| {
-                let service = Arc::clone(&service);
-                async move { Ok::<_, Infallible>(answer(service, request).await) }
-            }),
-        )
-}
-
-async fn answer(
-    service: Arc<Service>,
-    request: hyper::Request<Incoming>,
-) -> hyper::Response<Full<Bytes>> {
-    let (parts, body) = request.into_parts();
-    let body = arrived(body).await;
-    let request = received(parts, body);
-    // A task of its own goes on to the end, though the client may go away.
-    let answered = tokio::spawn(async move { service.handle(&request).await });
-    sent(
-        answered
-            .await
-            .unwrap_or_else(|_| Response::empty(StatusCode::INTERNAL_SERVER_ERROR)),
-    )
-}
-
-async fn arrived(body: Incoming) -> Body {
-    if body.size_hint().lower() > MAX_READ_BYTES as u64 {
-        return Body::TooLarge;
-    }
-    let limited = Limited::new(body, MAX_READ_BYTES);
-    match tokio::time::timeout(PATIENCE, limited.collect()).await {
-        Ok(Ok(body)) => Body::Complete(body.to_bytes()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Body::TooLarge,
-        Ok(Err(_)) | Err(_) => Body::Broken,
-    }
-}
-
-fn received(parts: http::request::Parts, body: Body) -> Request {
-    let host = parts
-        .headers
-        .get(HOST)
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or("localhost");
-    Request {
-        id: Uuid::now_v7().to_string(),
-        origin: format!("http://{host}"),
-        path: parts.uri.path().to_owned(),
-        query: parts.uri.query().unwrap_or_default().to_owned(),
-        method: parts.method,
-        headers: parts.headers,
-        body,
-    }
-}
-
-fn sent(response: Response) -> hyper::Response<Full<Bytes>> {
-    let mut sent = hyper::Response::new(Full::new(response.body.unwrap_or_default()));
-    *sent.status_mut() = response.status;
-    *sent.headers_mut() = response.headers;
-    sent
 }

@@ -6,6 +6,7 @@
 mod filters;
 mod parsers;
 mod patches;
+mod requests;
 mod resources;
 
 use proptest::prelude::*;

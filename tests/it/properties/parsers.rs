@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::config;
 
 /// Pieces of filters and paths in any order, and anything else.
-fn nearly() -> impl Strategy<Value = String> {
+pub(super) fn nearly() -> impl Strategy<Value = String> {
     const PIECES: &[&str] = &[
         "userName",
         "emails",
@@ -66,7 +66,7 @@ fn long() -> impl Strategy<Value = String> {
     (piece, 0..5_000_usize).prop_map(|(piece, times)| piece.repeat(times))
 }
 
-fn json_value() -> impl Strategy<Value = Value> {
+pub(super) fn json_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),

@@ -1,0 +1,218 @@
+//! One connection to `serve`: HTTP in, HTTP out, and an end to clients that are too slow.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::HOST;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
+use paradigm_scim::api::Service;
+use paradigm_scim::api::message::{Body, MAX_READ_BYTES, Request, Response};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_io_timeout::TimeoutStream;
+use uuid::Uuid;
+
+use crate::request_target::Repaired;
+
+/// How long a client may take to send its headers, then its body, and to take more of the answer; and
+/// how long a connection may wait for its next request.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Serves the requests of a connection, until either side ends it.
+pub(crate) fn connection<S>(
+    stream: S,
+    service: Arc<Service>,
+) -> impl GracefulConnection<Error = hyper::Error>
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(PATIENCE));
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .serve_connection(
+            TokioIo::new(Repaired::new(Box::pin(stream))),
+            service_fn(move |request| {
+                let service = Arc::clone(&service);
+                async move { Ok::<_, Infallible>(answer(service, request).await) }
+            }),
+        )
+}
+
+async fn answer(
+    service: Arc<Service>,
+    request: hyper::Request<Incoming>,
+) -> hyper::Response<Full<Bytes>> {
+    let (parts, body) = request.into_parts();
+    let body = arrived(body).await;
+    let request = received(parts, body);
+    // A task of its own goes on to the end, though the client may go away.
+    let answered = tokio::spawn(async move { service.handle(&request).await });
+    sent(
+        answered
+            .await
+            .unwrap_or_else(|_| Response::empty(StatusCode::INTERNAL_SERVER_ERROR)),
+    )
+}
+
+async fn arrived(body: Incoming) -> Body {
+    if body.size_hint().lower() > MAX_READ_BYTES as u64 {
+        return Body::TooLarge;
+    }
+    let limited = Limited::new(body, MAX_READ_BYTES);
+    match tokio::time::timeout(PATIENCE, limited.collect()).await {
+        Ok(Ok(body)) => Body::Complete(body.to_bytes()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Body::TooLarge,
+        Ok(Err(_)) | Err(_) => Body::Broken,
+    }
+}
+
+fn received(parts: http::request::Parts, body: Body) -> Request {
+    let host = parts
+        .headers
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or("localhost");
+    Request {
+        id: Uuid::now_v7().to_string(),
+        origin: format!("http://{host}"),
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        method: parts.method,
+        headers: parts.headers,
+        body,
+    }
+}
+
+fn sent(response: Response) -> hyper::Response<Full<Bytes>> {
+    let mut sent = hyper::Response::new(Full::new(response.body.unwrap_or_default()));
+    *sent.status_mut() = response.status;
+    *sent.headers_mut() = response.headers;
+    sent
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use paradigm_scim::config::{Config, SystemClock};
+    use paradigm_scim::store::embedded::Embedded;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+
+    /// The client's end of a connection that holds so many bytes on the way.
+    async fn connected(bytes: usize) -> DuplexStream {
+        let store = Embedded::in_memory().unwrap().store("test").await.unwrap();
+        let config = Config {
+            is_activated: true,
+            public_url: None,
+        };
+        let service = Arc::new(Service::new(store, config, Arc::new(SystemClock)));
+        let (client, server) = duplex(bytes);
+        tokio::spawn(connection(server, service));
+        client
+    }
+
+    /// What comes until the server ends the connection, on a clock that only waiting moves.
+    async fn until_ended(client: &mut DuplexStream) -> (String, Duration) {
+        let started = Instant::now();
+        let mut answer = Vec::new();
+        let read = client.read_to_end(&mut answer);
+        // A connection that is torn down may end with an error too.
+        let _ = timeout(10 * PATIENCE, read).await.expect("not ended");
+        let waited = started.elapsed();
+        (String::from_utf8_lossy(&answer).into_owned(), waited)
+    }
+
+    fn about_patience(waited: Duration) -> bool {
+        (PATIENCE..PATIENCE + Duration::from_secs(1)).contains(&waited)
+    }
+
+    const DISCOVERY: &[u8] = b"GET /scim/v2/Schemas HTTP/1.1\r\nhost: x\r\n\r\n";
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_says_nothing_or_half_a_request_is_not_waited_for() {
+        for beginning in [
+            "",
+            "GET /scim",
+            "GET /scim/v2/Users HTTP/1.1\r\nhost: x\r\nx-a: ",
+        ] {
+            let mut client = connected(1 << 20).await;
+            client.write_all(beginning.as_bytes()).await.unwrap();
+            let (_, waited) = until_ended(&mut client).await;
+            assert!(about_patience(waited), "{beginning}: {waited:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_too_long_for_http_is_refused() {
+        let line = |bytes: usize| format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(bytes));
+        let headers = |number: usize| {
+            let headers: String = (1..number).map(|n| format!("x-{n}: y\r\n")).collect();
+            format!("GET /scim/v2/Schemas HTTP/1.1\r\nhost: x\r\n{headers}\r\n")
+        };
+        for (request, status) in [
+            (line(60_000), "401"),
+            (line(66_000), "414"),
+            (headers(99), "200"),
+            (headers(100), "200"),
+            (headers(101), "431"),
+        ] {
+            let mut client = connected(1 << 20).await;
+            client.write_all(request.as_bytes()).await.unwrap();
+            let (answer, _) = until_ended(&mut client).await;
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {status}")),
+                "not {status}: {answer:.60}"
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_body_is_answered_as_broken() {
+        let mut client = connected(1 << 20).await;
+        let head = b"POST /scim/v2/Users HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{";
+        client.write_all(head).await.unwrap();
+        // One byte now and then does not buy more time.
+        let (mut reader, mut writer) = tokio::io::split(client);
+        let dripping = tokio::spawn(async move {
+            while writer.write_all(b" ").await.is_ok() {
+                tokio::time::sleep(PATIENCE / 4).await;
+            }
+        });
+        let started = Instant::now();
+        let mut answer = [0; 12];
+        reader.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 401");
+        assert!(about_patience(started.elapsed()));
+        dripping.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_does_not_idle_for_ever() {
+        let mut client = connected(1 << 20).await;
+        client.write_all(DISCOVERY).await.unwrap();
+        let (answer, waited) = until_ended(&mut client).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(about_patience(waited), "{waited:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_no_answer_is_not_waited_for() {
+        let mut client = connected(64).await;
+        client.write_all(DISCOVERY).await.unwrap();
+        tokio::time::sleep(PATIENCE + Duration::from_secs(1)).await;
+        // The server has given up: writing more finds nobody.
+        let (_, waited) = until_ended(&mut client).await;
+        assert_eq!(waited, Duration::ZERO);
+    }
+}
