@@ -1,7 +1,6 @@
 //! `simulate`: plays an identity provider against any SCIM endpoint, so that an operator sees what
 //! Entra, Okta or authentik would get before they are connected.
 
-mod endpoint;
 mod player;
 mod report;
 mod scenario;
@@ -13,9 +12,9 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::Failure;
+use crate::endpoint::{Endpoint, has_flag};
 use crate::output::complain;
 use crate::signal::end_signal;
-use endpoint::{Endpoint, has_flag};
 use player::Player;
 use report::Head;
 use scenario::Scenario;

@@ -10,21 +10,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::endpoint::{Answer, Endpoint, MEDIA_TYPE};
 use super::report::Report;
 use super::scenario::{Scenario, Step, encoded};
-
-/// How a step went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) enum Outcome {
-    Passed,
-    /// Not as expected, but the provider gets along with it.
-    Warned,
-    Failed,
-    /// Not played, because what it builds on failed.
-    Skipped,
-}
+use crate::endpoint::{Answer, Endpoint, MEDIA_TYPE};
+use crate::outcome::Outcome;
 
 /// A step that was played.
 #[derive(Serialize)]

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use super::player::{Outcome, Played};
+use super::player::Played;
 use crate::Failure;
+use crate::outcome::Outcome;
 use crate::output::line;
 
 /// Most steps that are explained in the readable report; the others look alike.
@@ -88,13 +89,8 @@ impl Report {
         for left in &self.left_behind {
             line(&format!("\nLeft behind: {left}"))?;
         }
-        let counts = [
-            (Outcome::Passed, "passed"),
-            (Outcome::Warned, "warned"),
-            (Outcome::Failed, "failed"),
-            (Outcome::Skipped, "skipped"),
-        ]
-        .map(|(outcome, word)| format!("{} {word}", self.count(outcome)));
+        let counts =
+            Outcome::ALL.map(|outcome| format!("{} {}", self.count(outcome), outcome.in_words()));
         line(&format!("\n{}", counts.join(", ")))
     }
 
@@ -168,12 +164,7 @@ fn summary(name: &str, width: usize, played: &[&Played]) -> String {
     let worst = [Outcome::Failed, Outcome::Skipped, Outcome::Warned]
         .into_iter()
         .find(|outcome| played.iter().any(|played| played.outcome == *outcome));
-    let mark = match worst {
-        Some(Outcome::Failed) => "FAILED",
-        Some(Outcome::Skipped) => "skipped",
-        Some(Outcome::Warned) => "warning",
-        Some(Outcome::Passed) | None => "ok",
-    };
+    let mark = worst.unwrap_or(Outcome::Passed).mark();
     let mut statuses: Vec<u16> = played.iter().filter_map(|played| played.status).collect();
     statuses.sort_unstable();
     statuses.dedup();

@@ -1,4 +1,4 @@
-//! The SCIM endpoint under test, over HTTP.
+//! A SCIM endpoint as its clients see it, over HTTP.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::Failure;
 /// gives up after 30 s.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The media type that providers expect.
-pub(super) const MEDIA_TYPE: &str = "application/scim+json";
+pub(crate) const MEDIA_TYPE: &str = "application/scim+json";
 /// How much of what a server says is shown.
 const MAX_SHOWN_CHARS: usize = 300;
 /// How much of an answer is read, in bytes: more than a Lambda can send.
@@ -23,13 +23,13 @@ const MAX_ANSWER_BYTES: u64 = 10 * 1024 * 1024;
 const FLAG: &str = "aadOptscim062020";
 
 /// Whether a URL says so.
-pub(super) fn has_flag(url: &str) -> bool {
+pub(crate) fn has_flag(url: &str) -> bool {
     let url = url.to_ascii_lowercase();
     url.contains(&FLAG.to_ascii_lowercase())
 }
 
 /// A base URL and the token for it.
-pub(super) struct Endpoint {
+pub(crate) struct Endpoint {
     /// Without query and trailing slash.
     base_url: String,
     /// The query of the tenant URL, which goes with every request.
@@ -40,15 +40,15 @@ pub(super) struct Endpoint {
 }
 
 /// What came back.
-pub(super) struct Answer {
-    pub(super) status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     /// Null if it is not JSON.
-    pub(super) body: Value,
+    pub(crate) body: Value,
     /// Media type of the body, if there is one.
-    pub(super) media_type: Option<String>,
+    pub(crate) media_type: Option<String>,
     /// Where a redirect leads.
-    pub(super) location: Option<String>,
-    pub(super) milliseconds: u64,
+    pub(crate) location: Option<String>,
+    pub(crate) milliseconds: u64,
 }
 
 impl Endpoint {
@@ -56,7 +56,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// For what is no `http` or `https` URL, and a token that no header can hold.
-    pub(super) fn new(
+    pub(crate) fn new(
         tenant_url: &str,
         token: &str,
         flag: Option<bool>,
@@ -96,7 +96,7 @@ impl Endpoint {
     }
 
     /// Where a path with its query leads, below the base URL.
-    pub(super) fn url(&self, target: &str) -> String {
+    pub(crate) fn url(&self, target: &str) -> String {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let queries = [self.tenant_query.as_str(), query];
         let queries: Vec<&str> = queries
@@ -113,7 +113,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// Why no answer came.
-    pub(super) fn send(
+    pub(crate) fn send(
         &self,
         method: &str,
         url: &str,
@@ -172,7 +172,7 @@ impl Endpoint {
     }
 
     /// A text of the server's, to be shown: on one line, not too long, without the token.
-    pub(super) fn shown(&self, text: &str) -> String {
+    pub(crate) fn shown(&self, text: &str) -> String {
         let text = text.replace(&self.token, "***");
         let is_long = text.chars().count() > MAX_SHOWN_CHARS;
         let shown = text.chars().take(MAX_SHOWN_CHARS);
@@ -232,7 +232,7 @@ fn in_words(error: &ureq::Error) -> String {
 
 impl Answer {
     /// Status and, for an error, what the server says about it.
-    pub(super) fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let kind = self.body.get("scimType").and_then(Value::as_str);
         let detail = self.body.get("detail").and_then(Value::as_str);
         let said: Vec<&str> = [kind, detail].into_iter().flatten().collect();
@@ -247,7 +247,7 @@ impl Answer {
         }
     }
 
-    pub(super) fn is_success(&self) -> bool {
+    pub(crate) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 }
