@@ -1,17 +1,24 @@
 //! A SCIM endpoint as its clients see it, over HTTP.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use http::{Method, Request};
+use http::{Method, Request, Uri};
 use serde_json::Value;
-use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, Proxy, Timeout};
 
 use crate::Failure;
 
 /// How long a provider may be kept waiting for an answer. Entra publishes no figure; API Gateway
 /// gives up after 30 s.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long it may take to find the address, and then to connect.
+pub(crate) const CONNECTING_TAKES: Duration = Duration::from_secs(5);
+/// Most connections that are kept open: who sends at the same time sends on so many.
+pub(crate) const MAX_CONNECTIONS: usize = 4;
+/// What a client of ours calls itself.
+pub(crate) const USER_AGENT: &str = concat!("paradigm-scim/", env!("CARGO_PKG_VERSION"));
 /// The media type that providers expect.
 pub(crate) const MEDIA_TYPE: &str = "application/scim+json";
 /// How much of what a server says is shown.
@@ -28,14 +35,27 @@ pub(crate) fn has_flag(url: &str) -> bool {
     url.contains(&FLAG.to_ascii_lowercase())
 }
 
-/// A base URL and the token for it.
+/// What a request is authorized by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Authorization {
+    /// The endpoint's token.
+    Token,
+    /// A token that is wrong.
+    WrongToken,
+    Nothing,
+}
+
+/// A base URL and, if there is one, the token for it.
 pub(crate) struct Endpoint {
     /// Without query and trailing slash.
     base_url: String,
+    /// The same, taken apart.
+    uri: Uri,
     /// The query of the tenant URL, which goes with every request.
     tenant_query: String,
-    token: String,
+    token: Option<String>,
     user_agent: String,
+    roots: RootCerts,
     agent: Agent,
 }
 
@@ -48,51 +68,106 @@ pub(crate) struct Answer {
     pub(crate) media_type: Option<String>,
     /// Where a redirect leads.
     pub(crate) location: Option<String>,
+    /// What time it is there.
+    pub(crate) date: Option<String>,
     pub(crate) milliseconds: u64,
 }
 
 impl Endpoint {
-    /// An endpoint at a tenant URL; `flag` says whether its query shall have Entra's flag.
+    /// An endpoint at a tenant URL; `flag` says whether its query shall have Entra's flag, `roots`
+    /// who may vouch for its certificate.
     ///
     /// # Errors
     /// For what is no `http` or `https` URL, and a token that no header can hold.
     pub(crate) fn new(
         tenant_url: &str,
-        token: &str,
+        token: Option<&str>,
         flag: Option<bool>,
         user_agent: &str,
+        roots: RootCerts,
     ) -> Result<Self, Failure> {
         let (base_url, query) = tenant_url
             .trim()
             .split_once('?')
             .unwrap_or((tenant_url, ""));
         let base_url = base_url.trim().trim_end_matches('/');
-        check_url(base_url)?;
+        let uri = checked_url(base_url)?;
         let mut keys: Vec<&str> = query.split('&').filter(|key| !key.is_empty()).collect();
         match flag {
             Some(true) if !has_flag(query) => keys.push(FLAG),
             Some(false) => keys.retain(|key| !has_flag(key)),
             _ => {}
         }
-        let tls = TlsConfig::builder()
-            // What this machine trusts, so that a company's own authority counts.
-            .root_certs(RootCerts::PlatformVerifier)
-            .build();
+        let tls = TlsConfig::builder().root_certs(roots.clone()).build();
         let agent = Agent::config_builder()
+            .proxy(Proxy::try_from_env().filter(|_| !is_loopback(&uri)))
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
+            .max_idle_connections_per_host(MAX_CONNECTIONS)
+            .timeout_resolve(Some(CONNECTING_TAKES))
+            .timeout_connect(Some(CONNECTING_TAKES))
             .timeout_global(Some(PATIENCE))
             .tls_config(tls)
             .build()
             .into();
         Ok(Self {
             base_url: base_url.to_owned(),
+            uri,
             tenant_query: keys.join("&"),
-            token: checked_token(token)?,
+            token: token.map(checked_token).transpose()?,
             user_agent: user_agent.to_owned(),
+            roots,
             agent,
         })
+    }
+
+    /// Who may vouch for its certificate.
+    pub(crate) fn roots(&self) -> &RootCerts {
+        &self.roots
+    }
+
+    pub(crate) fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// Name or address, without the brackets of IPv6.
+    pub(crate) fn host(&self) -> &str {
+        bare_host(&self.uri)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        port(&self.uri)
+    }
+
+    pub(crate) fn is_https(&self) -> bool {
+        self.uri.scheme_str() == Some("https")
+    }
+
+    /// Whether it is on this machine, so that nobody else hears what is sent.
+    pub(crate) fn is_loopback(&self) -> bool {
+        is_loopback(&self.uri)
+    }
+
+    /// Whether requests go through a proxy of the environment, so that what is at the other end
+    /// of a connection is not the endpoint.
+    pub(crate) fn is_behind_proxy(&self) -> bool {
+        let proxy = self.agent.config().proxy();
+        proxy.is_some_and(|proxy| !proxy.is_no_proxy(&self.uri))
+    }
+
+    /// Whether a URL that the server tells leads below this one.
+    pub(crate) fn holds(&self, url: &str) -> bool {
+        let Ok(told) = url.parse::<Uri>() else {
+            return false;
+        };
+        let is_same_host = bare_host(&told).eq_ignore_ascii_case(self.host());
+        let base_path = self.uri.path().trim_end_matches('/');
+        let below = told.path().strip_prefix(base_path);
+        told.scheme() == self.uri.scheme()
+            && is_same_host
+            && port(&told) == self.port()
+            && below.is_some_and(|below| below.starts_with('/'))
     }
 
     /// Where a path with its query leads, below the base URL.
@@ -109,7 +184,7 @@ impl Endpoint {
         }
     }
 
-    /// Sends a request with the token, or with one that is wrong.
+    /// Sends a request.
     ///
     /// # Errors
     /// Why no answer came.
@@ -118,19 +193,21 @@ impl Endpoint {
         method: &str,
         url: &str,
         body: Option<&Value>,
-        is_token_right: bool,
+        authorization: Authorization,
     ) -> Result<Answer, String> {
-        let token = if is_token_right {
-            self.token.as_str()
-        } else {
-            "wrong"
+        let token = match authorization {
+            Authorization::Token => self.token.as_deref(),
+            Authorization::WrongToken => Some("wrong"),
+            Authorization::Nothing => None,
         };
         let mut request = Request::builder()
             .method(Method::from_bytes(method.as_bytes()).map_err(|error| error.to_string())?)
             .uri(url)
-            .header("authorization", format!("Bearer {token}"))
             .header("accept", MEDIA_TYPE)
             .header("user-agent", &self.user_agent);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
         if body.is_some() {
             request = request.header("content-type", "application/scim+json; charset=utf-8");
         }
@@ -167,13 +244,17 @@ impl Endpoint {
             body: serde_json::from_str(&text).unwrap_or_default(),
             media_type: (!text.is_empty()).then_some(media_type),
             location: header("location"),
+            date: header("date"),
             milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         })
     }
 
     /// A text of the server's, to be shown: on one line, not too long, without the token.
     pub(crate) fn shown(&self, text: &str) -> String {
-        let text = text.replace(&self.token, "***");
+        let text = match &self.token {
+            Some(token) => text.replace(token, "***"),
+            None => text.to_owned(),
+        };
         let is_long = text.chars().count() > MAX_SHOWN_CHARS;
         let shown = text.chars().take(MAX_SHOWN_CHARS);
         let shown = shown.map(|c| if c.is_control() { ' ' } else { c });
@@ -182,12 +263,29 @@ impl Endpoint {
     }
 }
 
-fn check_url(base_url: &str) -> Result<(), Failure> {
+fn bare_host(uri: &Uri) -> &str {
+    uri.host().unwrap_or_default().trim_matches(['[', ']'])
+}
+
+fn is_loopback(uri: &Uri) -> bool {
+    let host = bare_host(uri);
+    let address: Result<IpAddr, _> = host.parse();
+    address.map_or(host.eq_ignore_ascii_case("localhost"), |address| {
+        address.is_loopback()
+    })
+}
+
+fn port(uri: &Uri) -> u16 {
+    let is_https = uri.scheme_str() == Some("https");
+    uri.port_u16().unwrap_or(if is_https { 443 } else { 80 })
+}
+
+fn checked_url(base_url: &str) -> Result<Uri, Failure> {
     if base_url.contains(['{', '}']) {
         return Err("--url has a place to be filled in, in braces".into());
     }
     let no_url = "--url must be an http or https URL, such as https://scim.example.com/scim/v2/?aadOptscim062020";
-    let uri: http::Uri = base_url.parse().map_err(|_| no_url)?;
+    let uri: Uri = base_url.parse().map_err(|_| no_url)?;
     let authority = uri
         .authority()
         .map(http::uri::Authority::as_str)
@@ -204,7 +302,7 @@ fn check_url(base_url: &str) -> Result<(), Failure> {
     {
         return Err(no_url.into());
     }
-    Ok(())
+    Ok(uri)
 }
 
 fn checked_token(token: &str) -> Result<String, Failure> {
@@ -225,6 +323,10 @@ fn in_words(error: &ureq::Error) -> String {
         );
     }
     match error {
+        ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => format!(
+            "there was no connection within {} s",
+            CONNECTING_TAKES.as_secs()
+        ),
         ureq::Error::Timeout(_) => format!("there was none within {} s", PATIENCE.as_secs()),
         _ => text,
     }

@@ -5,6 +5,7 @@ mod audit;
 mod company;
 mod connection;
 mod demo;
+mod doctor;
 mod dynamodb;
 mod endpoint;
 mod import;
@@ -56,6 +57,8 @@ enum Command {
     Audit(audit::Audit),
     /// Play an identity provider against a SCIM endpoint, and report what it would get
     Simulate(simulate::Simulate),
+    /// Check a deployed instance from outside, and say what to change
+    Doctor(doctor::Doctor),
 }
 
 #[tokio::main]
@@ -68,6 +71,7 @@ async fn main() -> ExitCode {
         Command::Key(key) => key.run().await,
         Command::Audit(audit) => audit.run().await,
         Command::Simulate(simulate) => simulate.run().await,
+        Command::Doctor(doctor) => doctor.run().await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

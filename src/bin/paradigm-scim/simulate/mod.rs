@@ -18,6 +18,7 @@ use crate::signal::end_signal;
 use player::Player;
 use report::Head;
 use scenario::Scenario;
+use ureq::tls::RootCerts;
 use uuid::Uuid;
 
 #[derive(Args)]
@@ -69,7 +70,14 @@ impl Simulate {
     pub(crate) async fn run(&self) -> Result<(), Failure> {
         let flag = self.flag()?;
         let scenario = Scenario::of(self.provider, flag.unwrap_or(false))?;
-        let endpoint = Endpoint::new(&self.url, &self.token, flag, &scenario.user_agent)?;
+        let endpoint = Endpoint::new(
+            &self.url,
+            Some(&self.token),
+            flag,
+            &scenario.user_agent,
+            // What this machine trusts, so that a company's own authority counts.
+            RootCerts::PlatformVerifier,
+        )?;
         let head = Head {
             provider: self.provider.name(),
             flag,

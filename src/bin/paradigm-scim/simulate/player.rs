@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::report::Report;
 use super::scenario::{Scenario, Step, encoded};
-use crate::endpoint::{Answer, Endpoint, MEDIA_TYPE};
+use crate::endpoint::{Answer, Authorization, Endpoint, MEDIA_TYPE};
 use crate::outcome::Outcome;
 
 /// A step that was played.
@@ -183,9 +183,13 @@ impl<'p> Player<'p> {
         last_read: &mut Value,
     ) {
         let body = played.body.as_ref();
+        let authorization = match step.wrong_token {
+            true => Authorization::WrongToken,
+            false => Authorization::Token,
+        };
         let sent = self
             .endpoint
-            .send(&step.method, &played.url, body, !step.wrong_token);
+            .send(&step.method, &played.url, body, authorization);
         self.remember(played, &sent);
         let passed = match sent {
             Err(error) => {
@@ -259,7 +263,8 @@ impl<'p> Player<'p> {
     }
 
     fn read(&self, id: &str) -> Result<Answer, String> {
-        self.endpoint.send("GET", &self.url_of(id), None, true)
+        self.endpoint
+            .send("GET", &self.url_of(id), None, Authorization::Token)
     }
 
     fn url_of(&self, id: &str) -> String {
@@ -327,7 +332,9 @@ impl<'p> Player<'p> {
                 read.summary()
             ));
         }
-        let deleted = self.endpoint.send("DELETE", &self.url_of(id), None, true)?;
+        let deleted = self
+            .endpoint
+            .send("DELETE", &self.url_of(id), None, Authorization::Token)?;
         match (deleted.is_success(), self.read(id)?.status) {
             (_, 404) => Ok(()),
             (true, status) => Err(format!(
@@ -343,7 +350,9 @@ impl<'p> Player<'p> {
         let name = Variables::from([("name".to_owned(), user_name.to_owned())]);
         let target = encoded("/Users?filter=userName%20eq%20%22{name}%22", &name);
         let url = self.endpoint.url(&target);
-        let answer = self.endpoint.send("GET", &url, None, true)?;
+        let answer = self
+            .endpoint
+            .send("GET", &url, None, Authorization::Token)?;
         if !answer.is_success() && answer.status != 404 {
             return Err(format!("it cannot be looked for: {}", answer.summary()));
         }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::Provider;
 use crate::Failure;
+use crate::endpoint::USER_AGENT;
 
 /// A provider's conversation: once at the beginning, then once for each user.
 #[derive(Deserialize)]
@@ -87,7 +88,7 @@ pub(super) fn encoded(text: &str, variables: &Variables) -> String {
 }
 
 fn unnamed() -> String {
-    concat!("paradigm-scim/", env!("CARGO_PKG_VERSION")).to_owned()
+    USER_AGENT.to_owned()
 }
 
 impl Scenario {

@@ -1,0 +1,125 @@
+//! What a server's certificate is worth.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, Error, RootCertStore};
+use serde_json::json;
+
+use super::report::Finding;
+
+/// It is to be renewed when it is valid for fewer days.
+const DAYS_TO_RENEW: i64 = 30;
+
+const RENEW: &str = "Renew it, and let what made it renew it in time (ACM does so by itself while its DNS record is there).";
+const RENAME: &str = "Give the Tenant URL the name that the certificate is made for, or have one that is made for this name.";
+const REPLACE: &str =
+    "Have a certificate of a public authority, made for servers and for this name.";
+
+/// What a server identifies itself by.
+#[derive(Debug)]
+pub(super) struct Certificate {
+    /// Whether it is trusted and made for the host.
+    verdict: Result<(), Error>,
+    /// When it ends to be valid, if it tells.
+    expires: Option<Timestamp>,
+}
+
+impl Certificate {
+    pub(super) fn new(
+        certificate: &CertificateDer<'_>,
+        verdict: Result<(), Error>,
+        provider: &CryptoProvider,
+    ) -> Self {
+        Self {
+            verdict,
+            expires: expires(certificate, provider),
+        }
+    }
+
+    /// What is to be said of it, for this host.
+    pub(super) fn finding(&self, host: &str) -> Finding {
+        let days = self
+            .expires
+            .map(|expires| expires.duration_since(Timestamp::now()).as_hours() / 24);
+        let until = self.expires.map(until).unwrap_or_default();
+        let finding = match (&self.verdict, days) {
+            (Ok(()), Some(days)) if days < DAYS_TO_RENEW => Finding::warned(
+                format!("trusted, made for {host}, but valid for {days} days only{until}"),
+                RENEW,
+            ),
+            (Ok(()), _) => Finding::passed(format!("trusted, made for {host}, valid{until}")),
+            (Err(error), _) => distrusted(error, host),
+        };
+        let expires = self.expires.map(|expires| expires.to_string());
+        finding.measuring(json!({"expires": expires, "daysLeft": days}))
+    }
+}
+
+/// Why a certificate, or one in its chain, is not trusted.
+fn distrusted(error: &Error, host: &str) -> Finding {
+    use CertificateError as Flaw;
+    let flaw = match error {
+        Error::InvalidCertificate(flaw) => flaw,
+        error => return Finding::failed(format!("it cannot be verified: {error}"), REPLACE),
+    };
+    match flaw {
+        Flaw::Expired => Finding::failed("it has expired", RENEW),
+        Flaw::ExpiredContext { not_after, .. } => Finding::failed(
+            format!(
+                "it has expired: valid{}",
+                time(*not_after).map(until).unwrap_or_default()
+            ),
+            RENEW,
+        ),
+        Flaw::NotValidYet | Flaw::NotValidYetContext { .. } => Finding::failed(
+            "it is not valid yet",
+            "Set this machine's clock, or have a certificate that is valid by now.",
+        ),
+        Flaw::UnknownIssuer => Finding::failed(
+            "its issuer is unknown: nobody whom this machine trusts vouches for it",
+            "Let the server send the whole chain, from its own certificate to the last intermediate one, of a public authority, as Entra demands. If a private one is meant, give its certificate with --ca-file.",
+        ),
+        Flaw::NotValidForName => Finding::failed(format!("it is not made for {host}"), RENAME),
+        Flaw::NotValidForNameContext { presented, .. } => Finding::failed(
+            format!(
+                "it is not made for {host}, but for {}",
+                presented.join(", ")
+            ),
+            RENAME,
+        ),
+        flaw => Finding::failed(format!("it is not trusted: {flaw}"), REPLACE),
+    }
+}
+
+fn until(time: Timestamp) -> String {
+    format!(" until {}", time.strftime("%Y-%m-%d"))
+}
+
+fn time(time: UnixTime) -> Option<Timestamp> {
+    Timestamp::from_second(time.as_secs().try_into().ok()?).ok()
+}
+
+/// When a certificate ends to be valid. rustls reads X.509 but shows nothing of it, except for
+/// when a certificate has expired; at the end of time all of them have.
+fn expires(certificate: &CertificateDer<'_>, provider: &CryptoProvider) -> Option<Timestamp> {
+    let certificate = ParsedCertificate::try_from(certificate).ok()?;
+    let end_of_time = UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX));
+    let judged = verify_server_cert_signed_by_trust_anchor(
+        &certificate,
+        &RootCertStore::empty(),
+        &[],
+        end_of_time,
+        provider.signature_verification_algorithms.all,
+    );
+    match judged {
+        Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
+            time(not_after)
+        }
+        _ => None,
+    }
+}
