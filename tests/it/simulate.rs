@@ -1,12 +1,12 @@
 //! `simulate`, against `serve` and against endpoints that are wrong.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::serve::{PROGRAM, Serve, send};
+use crate::front::{self, Answer};
+use crate::serve::{PROGRAM, Serve};
 
 fn simulate(url: &str, token: &str, arguments: &[&str]) -> Output {
     Command::new(PROGRAM)
@@ -242,53 +242,17 @@ fn spoiled(
     serve: &Serve,
     spoil: impl Fn(&str, (u16, Value)) -> (u16, Value) + Send + 'static,
 ) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
     let base_url = serve.base_url().to_owned();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let (method, target, token, body) = read_request(&mut stream);
-            // A method that is spoiled whatever comes of it does not reach the other.
-            let is_lost = method != "POST" && spoil(&method, (0, Value::Null)).0 != 0;
-            let answer = if is_lost {
-                (0, Value::Null)
-            } else {
-                send(&format!("{base_url}{target}"), &method, &token, &body)
-            };
-            let (status, body) = spoil(&method, answer);
-            let body = body.to_string();
-            let length = body.len();
-            let answer = format!(
-                "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-type: application/scim+json\r\ncontent-length: {length}\r\n\r\n{body}"
-            );
-            stream.write_all(answer.as_bytes()).unwrap();
-        }
+    let address = front::start(None, move |request| {
+        let method = &request.method;
+        // A method that is spoiled whatever comes of it does not reach the other.
+        let is_lost = method != "POST" && spoil(method, (0, Value::Null)).0 != 0;
+        let answer = match is_lost {
+            true => (0, Value::Null),
+            false => request.sent_to(&base_url),
+        };
+        let (status, body) = spoil(method, answer);
+        Answer::scim(status, &body)
     });
-    url
-}
-
-/// Method, target, token and body of a request.
-fn read_request(stream: &mut TcpStream) -> (String, String, String, String) {
-    let mut reader = BufReader::new(stream);
-    let mut lines = Vec::new();
-    while !lines.last().is_some_and(String::is_empty) {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        lines.push(line.trim_end().to_owned());
-    }
-    let header = |wanted: &str| {
-        lines.iter().find_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            let is_wanted = name.eq_ignore_ascii_case(wanted);
-            is_wanted.then(|| value.trim().to_owned())
-        })
-    };
-    let length = header("content-length").map(|length| length.parse().unwrap());
-    let token = header("authorization").unwrap().replace("Bearer ", "");
-    let mut body = vec![0; length.unwrap_or_default()];
-    reader.read_exact(&mut body).unwrap();
-    let mut words = lines[0].split(' ').map(str::to_owned);
-    let (method, target) = (words.next().unwrap(), words.next().unwrap());
-    (method, target, token, String::from_utf8(body).unwrap())
+    format!("http://{address}")
 }
