@@ -528,6 +528,7 @@ fn certificates_are_judged() {
     let serve = Serve::start(&["--in-memory"], Some("True"));
     let authority = Authority::new("ours");
     let stranger = Authority::new("another");
+    let impostor = Authority::new("ours");
     let here = "127.0.0.1";
     for (server, trusted, outcome, saw, change) in [
         (
@@ -541,7 +542,7 @@ fn certificates_are_judged() {
             authority.server(here, day_in(10), &TLS13),
             &authority,
             "warned",
-            "days only until",
+            "but valid only for ",
             "Renew",
         ),
         (
@@ -559,10 +560,17 @@ fn certificates_are_judged() {
             "--ca-file",
         ),
         (
+            authority.server(here, (2099, 1, 1), &TLS13),
+            &impostor,
+            "failed",
+            "issuer is unknown",
+            "--ca-file",
+        ),
+        (
             authority.server("scim.example.com", (2099, 1, 1), &TLS12),
             &authority,
             "failed",
-            "it is not made for 127.0.0.1, but for",
+            "it is not made for 127.0.0.1, but for scim.example.com",
             "the name",
         ),
     ] {

@@ -49,7 +49,7 @@ impl Certificate {
         let until = self.expires.map(until).unwrap_or_default();
         let finding = match (&self.verdict, days) {
             (Ok(()), Some(days)) if days < DAYS_TO_RENEW => Finding::warned(
-                format!("trusted, made for {host}, but valid for {days} days only{until}"),
+                format!("trusted, made for {host}, but valid only for {days} days,{until}"),
                 RENEW,
             ),
             (Ok(()), _) => Finding::passed(format!("trusted, made for {host}, valid{until}")),
@@ -80,20 +80,29 @@ fn distrusted(error: &Error, host: &str) -> Finding {
             "it is not valid yet",
             "Set this machine's clock, or have a certificate that is valid by now.",
         ),
-        Flaw::UnknownIssuer => Finding::failed(
+        // The others are those of an issuer who bears a trusted one's name.
+        Flaw::UnknownIssuer
+        | Flaw::BadSignature
+        | Flaw::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => Finding::failed(
             "its issuer is unknown: nobody whom this machine trusts vouches for it",
             "Let the server send the whole chain, from its own certificate to the last intermediate one, of a public authority, as Entra demands. If a private one is meant, give its certificate with --ca-file.",
         ),
         Flaw::NotValidForName => Finding::failed(format!("it is not made for {host}"), RENAME),
-        Flaw::NotValidForNameContext { presented, .. } => Finding::failed(
-            format!(
-                "it is not made for {host}, but for {}",
-                presented.join(", ")
-            ),
-            RENAME,
-        ),
+        Flaw::NotValidForNameContext { presented, .. } => {
+            let names: Vec<&str> = presented.iter().map(|name| bare(name)).collect();
+            Finding::failed(
+                format!("it is not made for {host}, but for {}", names.join(", ")),
+                RENAME,
+            )
+        }
         flaw => Finding::failed(format!("it is not trusted: {flaw}"), REPLACE),
     }
+}
+
+/// A name, of what rustls writes as `DnsName("localhost")`.
+fn bare(name: &str) -> &str {
+    let mut parts = name.split(['(', ')', '"']);
+    parts.rfind(|part| !part.is_empty()).unwrap_or(name)
 }
 
 fn until(time: Timestamp) -> String {
