@@ -1,6 +1,7 @@
 //! What a deleted user leaves behind: nothing personal, in any item.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -9,12 +10,13 @@ use paradigm_scim::store::embedded::Embedded;
 use paradigm_scim::store::{Next, Store};
 use serde_json::json;
 
+use crate::program::{run, run_json};
 use crate::support::World;
 
 type Item = HashMap<String, AttributeValue>;
 
-async fn items(client: &Client) -> Vec<Item> {
-    let output = client.scan().table_name("test").send().await.unwrap();
+async fn items(client: &Client, table: &str) -> Vec<Item> {
+    let output = client.scan().table_name(table).send().await.unwrap();
     assert!(output.last_evaluated_key.is_none());
     output.items.unwrap_or_default()
 }
@@ -27,7 +29,7 @@ async fn nothing_personal_is_left_after_delete() {
     let dynamodb = Client::new(&config);
     let world = World::on(store);
     let client = world.client().await;
-    let before = items(&dynamodb).await;
+    let before = items(&dynamodb, "test").await;
 
     let id = client
         .create(&json!({
@@ -46,11 +48,11 @@ async fn nothing_personal_is_left_after_delete() {
     let deleted = format!("{}marker@example.com", "a".repeat(32));
     let soft_delete = json!([{"op": "replace", "value": {"active": false, "userName": deleted}}]);
     client.patch(&id, &soft_delete).await.assert_status(200);
-    let alive = format!("{:?}", items(&dynamodb).await).to_lowercase();
+    let alive = format!("{:?}", items(&dynamodb, "test").await).to_lowercase();
     assert!(alive.contains("marker"));
 
     client.delete(&id).await.assert_status(204);
-    let after = items(&dynamodb).await;
+    let after = items(&dynamodb, "test").await;
     let text = format!("{after:?}").to_lowercase();
     assert!(!text.contains("marker"), "{text}");
 
@@ -90,4 +92,84 @@ async fn nothing_personal_is_left_after_delete() {
         "writeId",
     ];
     assert_eq!(names, kept);
+}
+
+/// Everything in the operators' table, also in one that stands for a backup restored.
+async fn restore_a_backup(folder: &Path) -> Client {
+    let file = folder.join("paradigm-scim.sqlite");
+    let embedded = Embedded::in_file(&file).unwrap();
+    embedded.store("restored").await.unwrap();
+    let dynamodb = Client::new(&embedded.config());
+    for item in items(&dynamodb, "paradigm-scim").await {
+        let put = dynamodb.put_item().table_name("restored");
+        put.set_item(Some(item)).send().await.unwrap();
+    }
+    dynamodb
+}
+
+#[tokio::test]
+async fn a_restored_table_loses_again_what_was_erased_and_revoked_since() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let company = run_json(folder, &["company", "create", "Acme"]);
+    let company = company["id"].as_str().unwrap();
+    let of = |command: &[&str], table: &str| {
+        let place = ["--company", company, "--table", table];
+        run_json(folder, &[command, &place].concat())
+    };
+    let main = "paradigm-scim";
+    for name in ["marker@example.com", "admin@example.com", "bob@example.com"] {
+        of(&["user", "create", name], main);
+    }
+    of(&["user", "grant", "admin@example.com"], main);
+    let key = |name: &str| {
+        let command = [
+            "key",
+            "create",
+            "--owner",
+            "admin@example.com",
+            "--name",
+            name,
+        ];
+        of(&command, main)["id"].as_str().unwrap().to_owned()
+    };
+    let (revoked, rotated, kept) = (key("revoked"), key("rotated"), key("kept"));
+
+    let dynamodb = restore_a_backup(folder).await;
+    of(&["erase", "marker@example.com"], main);
+    of(&["key", "revoke", &revoked], main);
+    of(&["key", "rotate", &rotated, "--overlap", "0s"], main);
+    run(folder, &["company", "suspend", company]).unwrap();
+    run(folder, &["company", "create", "Younger"]).unwrap();
+    let before = format!("{:?}", items(&dynamodb, "restored").await);
+    assert!(before.contains("marker@example.com"));
+
+    let replay = ["erase", "--replay", "--from", main, "--table", "restored"];
+    let expected = json!({
+        "companies": 1, "notInTable": 1, "usersErased": 1, "keysRevoked": 2, "companiesSuspended": 1,
+    });
+    assert_eq!(run_json(folder, &replay), expected);
+    let after = format!("{:?}", items(&dynamodb, "restored").await);
+    assert!(!after.contains("marker"), "{after}");
+    let keys = of(&["key", "list"], "restored");
+    for key in keys.as_array().unwrap() {
+        assert_eq!(
+            key["revoked"].is_null(),
+            key["id"] == kept.as_str(),
+            "{key}"
+        );
+    }
+    let users = of(&["user", "list"], "restored");
+    assert_eq!(users.as_array().unwrap().len(), 2);
+    let trail = of(&["audit"], "restored").to_string();
+    assert!(trail.contains("anonymise"), "{trail}");
+
+    // Again, nothing is left to do.
+    let again = run_json(folder, &replay);
+    assert_eq!(
+        (&again["usersErased"], &again["keysRevoked"]),
+        (&json!(0), &json!(0))
+    );
+    let mistaken = run(folder, &["erase", "--replay", "--from", main]).unwrap_err();
+    assert!(mistaken.contains("the same table"), "{mistaken}");
 }

@@ -11,7 +11,7 @@ use crate::serve::{PROGRAM, Serve};
 
 /// Runs a command on a store and returns what it printed.
 #[track_caller]
-fn run(folder: &Path, arguments: &[&str]) -> Result<String, String> {
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Result<String, String> {
     let output = Command::new(PROGRAM)
         .args(arguments)
         .arg("--data-dir")
@@ -25,7 +25,7 @@ fn run(folder: &Path, arguments: &[&str]) -> Result<String, String> {
     }
 }
 
-fn run_json(folder: &Path, arguments: &[&str]) -> Value {
+pub(crate) fn run_json(folder: &Path, arguments: &[&str]) -> Value {
     let mut arguments = arguments.to_vec();
     arguments.push("--json");
     serde_json::from_str(&run(folder, &arguments).unwrap()).unwrap()

@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod dynamodb;
 mod endpoint;
+mod erase;
 mod import;
 mod key;
 mod open;
@@ -55,6 +56,8 @@ enum Command {
     Key(key::Key),
     /// Show what happened to a company's users
     Audit(audit::Audit),
+    /// Anonymise a user by hand, or again in a restored table those who were erased since
+    Erase(erase::Erase),
     /// Play an identity provider against a SCIM endpoint, and report what it would get
     Simulate(simulate::Simulate),
     /// Check a deployed instance from outside, and say what to change
@@ -70,6 +73,7 @@ async fn main() -> ExitCode {
         Command::User(user) => user.run().await,
         Command::Key(key) => key.run().await,
         Command::Audit(audit) => audit.run().await,
+        Command::Erase(erase) => erase.run().await,
         Command::Simulate(simulate) => simulate.run().await,
         Command::Doctor(doctor) => doctor.run().await,
     };

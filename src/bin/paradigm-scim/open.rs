@@ -17,7 +17,7 @@ use crate::Failure;
 const FILE_NAME: &str = "paradigm-scim.sqlite";
 
 /// Where the store is.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct StoreArguments {
     /// Folder of the embedded store's file
     #[arg(
@@ -37,6 +37,14 @@ pub(crate) struct StoreArguments {
 }
 
 impl StoreArguments {
+    /// Another table at the same place.
+    pub(crate) fn of_table(&self, table: &str) -> Self {
+        Self {
+            table: table.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// Opens the store, which must be there.
     pub(crate) async fn open(&self) -> Result<Store, Failure> {
         if self.endpoint_url.is_none() && !self.data_dir.join(FILE_NAME).exists() {
