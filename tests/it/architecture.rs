@@ -90,3 +90,25 @@ fn crates_stay_in_their_rooms() {
         }
     }
 }
+
+#[test]
+fn the_threat_model_names_tests_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("docs/threat-model.md")).unwrap();
+    let named: Vec<(&str, &str)> = text
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter_map(|code| code.split_once("::"))
+        .filter(|(_, test)| *test != "test")
+        .collect();
+    assert!(named.len() > 20, "{named:?}");
+    for (module, test) in named {
+        let places = ["tests/it", "tests/it/properties", "src/bin/paradigm-scim"];
+        let is_there = places.iter().any(|place| {
+            let file = root.join(place).join(format!("{module}.rs"));
+            std::fs::read_to_string(file).is_ok_and(|code| code.contains(&format!("fn {test}(")))
+        });
+        assert!(is_there, "there is no test {module}::{test}");
+    }
+}
