@@ -4,7 +4,7 @@
 #[cfg(feature = "local")]
 use std::io::IsTerminal as _;
 use std::io::Write as _;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 
 use serde_json::{Map, Value, json};
 use tracing_subscriber::EnvFilter;
@@ -15,8 +15,11 @@ pub const LOG_VARIABLE: &str = "SCIM_LOG";
 /// Namespace of the metrics in CloudWatch.
 const NAMESPACE: &str = "ParadigmScim";
 
-/// Whether requests are logged as JSON lines with metrics in them.
-static IS_JSON: AtomicBool = AtomicBool::new(false);
+/// Tells the metrics of several instances in one account apart.
+pub const STACK_VARIABLE: &str = "SCIM_STACK";
+
+/// The instance's name, if requests are logged as JSON lines with metrics in them.
+static STACK: OnceLock<String> = OnceLock::new();
 
 fn filter(default: &str) -> EnvFilter {
     // The SDK and its HTTP stack log request bodies at `debug` and `trace`; they stay at `warn`
@@ -41,7 +44,12 @@ pub fn log_to_terminal() {
 
 /// Logs as JSON lines, for CloudWatch.
 pub fn log_as_json() {
-    IS_JSON.store(true, Ordering::Relaxed);
+    STACK.get_or_init(|| {
+        // CloudWatch ignores what has an empty dimension.
+        let stack = std::env::var(STACK_VARIABLE).ok();
+        let stack = stack.filter(|stack| !stack.is_empty());
+        stack.unwrap_or_else(|| "unnamed".to_owned())
+    });
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
@@ -93,9 +101,9 @@ impl RequestRecord {
     }
 
     /// The record as CloudWatch's embedded metric format: a log line from which metrics are made,
-    /// by route and for all routes together.
+    /// by route and for all routes together, of one instance.
     #[must_use]
-    pub fn to_embedded_metrics(&self) -> Value {
+    pub fn to_embedded_metrics(&self, stack: &str) -> Value {
         let metric = |name: &str, unit: &str| json!({"Name": name, "Unit": unit});
         let mut line = Map::new();
         let mut tell = |name: &str, value: Value| {
@@ -105,6 +113,7 @@ impl RequestRecord {
         };
         tell("message", "request".into());
         tell("requestId", self.request_id.clone().into());
+        tell("stack", stack.into());
         tell("route", self.route.clone().into());
         tell("company", self.company.clone().into());
         tell("key", self.key.clone().into());
@@ -116,6 +125,8 @@ impl RequestRecord {
         tell("Requests", 1.into());
         tell("Errors", u8::from(self.is_error()).into());
         tell("Refusals", u8::from(self.is_refusal()).into());
+        tell("Unauthorized", u8::from(self.status == 401).into());
+        tell("Unsupported", u8::from(self.status == 501).into());
         tell("Latency", self.milliseconds.into());
         tell("ReadUnits", self.read_units.into());
         tell("WriteUnits", self.write_units.into());
@@ -125,11 +136,13 @@ impl RequestRecord {
                 "Timestamp": self.timestamp,
                 "CloudWatchMetrics": [{
                     "Namespace": NAMESPACE,
-                    "Dimensions": [["route"], []],
+                    "Dimensions": [["stack", "route"], ["stack"]],
                     "Metrics": [
                         metric("Requests", "Count"),
                         metric("Errors", "Count"),
                         metric("Refusals", "Count"),
+                        metric("Unauthorized", "Count"),
+                        metric("Unsupported", "Count"),
                         metric("Latency", "Milliseconds"),
                         metric("ReadUnits", "Count"),
                         metric("WriteUnits", "Count"),
@@ -143,9 +156,13 @@ impl RequestRecord {
     /// Writes the line: on Lambda always, because metrics are made from it; elsewhere if the level
     /// lets it through.
     pub fn write(&self) {
-        if IS_JSON.load(Ordering::Relaxed) {
+        if let Some(stack) = STACK.get() {
             // Nobody is left to tell if standard output is closed.
-            let _ = writeln!(std::io::stdout().lock(), "{}", self.to_embedded_metrics());
+            let _ = writeln!(
+                std::io::stdout().lock(),
+                "{}",
+                self.to_embedded_metrics(stack)
+            );
             return;
         }
         let Self {

@@ -156,6 +156,7 @@ async fn a_handler_logs_one_line_with_metrics_for_a_request() {
         ("AWS_SECRET_ACCESS_KEY", "demo"),
         ("SCIM_INSTANCE_ACTIVATION", "True"),
         ("SCIM_LOG", "trace"),
+        ("SCIM_STACK", "paradigm-scim-test"),
     ];
     let cases = cases();
     for (name, expected) in [
@@ -169,7 +170,7 @@ async fn a_handler_logs_one_line_with_metrics_for_a_request() {
         ),
         (
             "groups/create",
-            json!({"route": "POST /Groups", "status": 501, "Errors": 0, "Refusals": 1}),
+            json!({"route": "POST /Groups", "status": 501, "Errors": 0, "Refusals": 1, "Unsupported": 1}),
         ),
     ] {
         let case = cases.iter().find(|case| case.name == name).unwrap();
@@ -184,6 +185,7 @@ async fn a_handler_logs_one_line_with_metrics_for_a_request() {
         let line = &lines[0];
         let wrong = paradigm_scim::conversation::differences(&expected, line);
         assert_eq!(wrong, [""; 0], "{line}");
+        assert_eq!(line["stack"], "paradigm-scim-test");
         assert_eq!(line["coldStart"], true);
         assert_eq!(line["key"], "000000000000de30");
         assert_eq!(line["company"].as_str().unwrap().len(), 36);
