@@ -40,9 +40,9 @@ pub async fn run(handler: Handler) -> Result<(), Error> {
     .await
 }
 
-/// The event is read here and not by the runtime, which would log what it cannot read, such as a
-/// token with a line feed behind it.
-async fn answer(service: &Service, event: LambdaEvent<Value>) -> ApiGatewayV2httpResponse {
+/// Answers one event. It is read here and not by the runtime, which would log what it cannot read, such
+/// as a token with a line feed behind it.
+pub async fn answer(service: &Service, event: LambdaEvent<Value>) -> ApiGatewayV2httpResponse {
     let LambdaEvent { payload, context } = event;
     sent(match serde_json::from_value(payload) {
         Ok(payload) => {

@@ -165,7 +165,7 @@ async fn every_event_is_answered_as_written_beside_it() {
 }
 
 /// API Gateway's answer with the body as JSON instead of text.
-fn readable(answer: &Value) -> Value {
+pub(crate) fn readable(answer: &Value) -> Value {
     let mut answer = answer.clone();
     assert_eq!(answer["isBase64Encoded"], false);
     let body = answer["body"].as_str().map_or(Value::Null, |text| {

@@ -31,6 +31,7 @@ mod isolation;
 mod limits;
 mod logs;
 mod patches;
+mod policies;
 mod program;
 mod properties;
 mod runtime_api;

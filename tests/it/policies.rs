@@ -1,0 +1,361 @@
+//! What the template lets each function do to the table, held against what it does: nothing that its events
+//! need is refused, and nothing is allowed that no event needs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient as _, HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_types::body::SdkBody;
+use lambda_http::{Context, LambdaEvent};
+use paradigm_scim::api::Service;
+use paradigm_scim::api::route::Handler;
+use paradigm_scim::config::{Config, SystemClock};
+use paradigm_scim::conversation::differences;
+use paradigm_scim::lambda;
+use paradigm_scim::store::Store;
+use paradigm_scim::store::embedded::Embedded;
+use serde_json::Value;
+use yaml_rust2::{Yaml, YamlLoader};
+
+use crate::handlers::{Case, cases, readable};
+use crate::serve::PROGRAM;
+use crate::support::assert_none;
+
+const TABLE: &str = "paradigm-scim";
+
+/// One access to the table, as IAM judges it.
+#[derive(Debug)]
+struct Access {
+    action: String,
+    /// The index, if it is one.
+    index: Option<String>,
+    /// Partition keys.
+    leading_keys: Vec<String>,
+}
+
+/// What a statement of a policy allows: one action on one resource, for keys of one pattern.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Permission {
+    action: String,
+    index: Option<String>,
+    patterns: Vec<String>,
+}
+
+impl Permission {
+    fn allows(&self, access: &Access) -> bool {
+        let matches_one = |key: &String| self.patterns.iter().any(|pattern| is_like(pattern, key));
+        self.action == access.action
+            && self.index == access.index
+            && access.leading_keys.iter().all(matches_one)
+    }
+}
+
+/// `StringLike` of IAM: `*` is any text.
+fn is_like(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((start, rest)) => text.strip_prefix(start).is_some_and(|text| {
+            text.char_indices()
+                .map(|(index, _)| &text[index..])
+                .chain([""])
+                .any(|end| is_like(rest, end))
+        }),
+    }
+}
+
+fn template() -> Yaml {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("template.yaml");
+    let text = std::fs::read_to_string(path).unwrap();
+    YamlLoader::load_from_str(&text).unwrap().remove(0)
+}
+
+fn texts(yaml: &Yaml) -> Vec<String> {
+    match yaml {
+        Yaml::Array(several) => several.iter().flat_map(texts).collect(),
+        one => vec![one.as_str().unwrap().to_owned()],
+    }
+}
+
+/// What a managed policy allows on the table. Statements with a condition of the template
+/// (`!If [condition, statement, none]`) are about other things.
+fn permissions_of(policy: &Yaml) -> Vec<Permission> {
+    let statements = &policy["Properties"]["PolicyDocument"]["Statement"];
+    let mut permissions = Vec::new();
+    for statement in statements.as_vec().unwrap() {
+        if statement.as_hash().is_none() {
+            let text = format!("{statement:?}");
+            assert!(
+                !text.contains("dynamodb:G") && !text.contains("Scan"),
+                "{text}"
+            );
+            continue;
+        }
+        let patterns = &statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+        for action in texts(&statement["Action"]) {
+            let Some(action) = action.strip_prefix("dynamodb:") else {
+                continue;
+            };
+            assert!(action != "Scan" && !action.contains('*'), "{action}");
+            for resource in texts(&statement["Resource"]) {
+                let index = match resource.as_str() {
+                    "Table.Arn" => None,
+                    other => Some(
+                        other
+                            .strip_prefix("${Table.Arn}/index/")
+                            .unwrap()
+                            .to_owned(),
+                    ),
+                };
+                permissions.push(Permission {
+                    action: action.to_owned(),
+                    index,
+                    patterns: texts(patterns),
+                });
+            }
+        }
+    }
+    permissions
+}
+
+/// What each function is allowed, by the name of its program.
+fn permissions() -> BTreeMap<String, BTreeSet<Permission>> {
+    let template = template();
+    let resources = &template["Resources"];
+    let mut allowed = BTreeMap::new();
+    for function in resources.as_hash().unwrap().values() {
+        if function["Type"].as_str() != Some("AWS::Serverless::Function") {
+            continue;
+        }
+        let properties = &function["Properties"];
+        assert!(
+            properties["Policies"].is_badvalue(),
+            "policies are in roles"
+        );
+        let role = properties["Role"]
+            .as_str()
+            .unwrap()
+            .strip_suffix(".Arn")
+            .unwrap();
+        let policies = texts(&resources[role]["Properties"]["ManagedPolicyArns"]);
+        let permissions = policies
+            .iter()
+            .flat_map(|name| permissions_of(&resources[name.as_str()]));
+        let binary = function["Metadata"]["BuildProperties"]["Binary"]
+            .as_str()
+            .unwrap();
+        allowed.insert(binary.to_owned(), permissions.collect());
+    }
+    allowed
+}
+
+/// What a request to DynamoDB accesses.
+fn accesses(operation: &str, body: &Value) -> Vec<Access> {
+    let access = |action: &str, keys: Vec<&Value>, index: Option<&Value>| Access {
+        action: action.to_owned(),
+        index: index.map(|index| index.as_str().unwrap().to_owned()),
+        leading_keys: keys
+            .into_iter()
+            .map(|key| key["S"].as_str().unwrap().to_owned())
+            .collect(),
+    };
+    match operation {
+        "GetItem" | "UpdateItem" | "DeleteItem" => {
+            vec![access(operation, vec![&body["Key"]["PK"]], None)]
+        }
+        "PutItem" => vec![access(operation, vec![&body["Item"]["PK"]], None)],
+        "BatchGetItem" => {
+            let keys = body["RequestItems"][TABLE]["Keys"].as_array().unwrap();
+            vec![access(
+                operation,
+                keys.iter().map(|key| &key["PK"]).collect(),
+                None,
+            )]
+        }
+        "Query" => {
+            let condition = body["KeyConditionExpression"].as_str().unwrap();
+            let (_, rest) = condition.split_once(" = ").unwrap();
+            let partition = rest.split(' ').next().unwrap();
+            let key = &body["ExpressionAttributeValues"][partition];
+            vec![access(operation, vec![key], body.get("IndexName"))]
+        }
+        "TransactWriteItems" => {
+            let parts = body["TransactItems"].as_array().unwrap().iter();
+            parts
+                .flat_map(|part| part.as_object().unwrap())
+                .map(|(kind, part)| match kind.as_str() {
+                    "Put" => access("PutItem", vec![&part["Item"]["PK"]], None),
+                    "Update" => access("UpdateItem", vec![&part["Key"]["PK"]], None),
+                    "Delete" => access("DeleteItem", vec![&part["Key"]["PK"]], None),
+                    "ConditionCheck" => {
+                        access("ConditionCheckItem", vec![&part["Key"]["PK"]], None)
+                    }
+                    other => panic!("{other}"),
+                })
+                .collect()
+        }
+        other => vec![access(other, Vec::new(), None)],
+    }
+}
+
+/// DynamoDB behind the policies of one function.
+#[derive(Debug)]
+struct Guarded {
+    inner: SharedHttpConnector,
+    allowed: BTreeSet<Permission>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    used: BTreeSet<Permission>,
+    refused: Vec<String>,
+}
+
+impl HttpConnector for Guarded {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let operation = target.rsplit('.').next().unwrap_or_default();
+        let body = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
+        let mut seen = self.seen.lock().unwrap();
+        for access in accesses(operation, &body) {
+            match self
+                .allowed
+                .iter()
+                .find(|permission| permission.allows(&access))
+            {
+                Some(permission) => {
+                    seen.used.insert(permission.clone());
+                }
+                None => {
+                    seen.refused.push(format!("{access:?}"));
+                    let denied =
+                        r#"{"__type":"com.amazonaws.dynamodb.v20120810#AccessDeniedException"}"#;
+                    let status = 400_u16.try_into().unwrap();
+                    let answer = HttpResponse::new(status, SdkBody::from(denied));
+                    return HttpConnectorFuture::ready(Ok(answer));
+                }
+            }
+        }
+        self.inner.call(request)
+    }
+}
+
+/// The file of an embedded store with the demo data that events are about.
+fn demo_data(folder: &Path) {
+    let mut process = Command::new(PROGRAM)
+        .args([
+            "dynamodb",
+            "--listen",
+            "127.0.0.1:0",
+            "--demo",
+            "--data-dir",
+        ])
+        .arg(folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdout = BufReader::new(process.stdout.take().unwrap());
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    assert!(line.starts_with("DynamoDB: "), "{line}");
+    process.kill().unwrap();
+    process.wait().unwrap();
+}
+
+/// Runs events through a handler that is allowed only so much; what it used, and what went wrong.
+async fn run(
+    handler: Handler,
+    allowed: &BTreeSet<Permission>,
+    events: &[&Case],
+) -> (BTreeSet<Permission>, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    demo_data(folder.path());
+    let embedded = Embedded::in_file(&folder.path().join("paradigm-scim.sqlite")).unwrap();
+    let config = embedded.config();
+    let client = config.http_client().unwrap();
+    let seen = Arc::new(Mutex::new(Seen::default()));
+    let (guard, allowed) = (Arc::clone(&seen), allowed.clone());
+    let guarded = http_client_fn(move |settings, components| {
+        SharedHttpConnector::new(Guarded {
+            inner: client.http_connector(settings, components),
+            allowed: allowed.clone(),
+            seen: Arc::clone(&guard),
+        })
+    });
+    let store = Store::new(&config.into_builder().http_client(guarded).build(), TABLE);
+    if handler.needs_store() {
+        store.connect().await;
+    }
+    let config = Config {
+        is_activated: true,
+        public_url: None,
+    };
+    let service = Service::new(store, config, Arc::new(SystemClock)).only(handler);
+    let mut wrong = Vec::new();
+    for case in events {
+        let event = LambdaEvent::new(case.event.clone(), Context::default());
+        let answer = lambda::answer(&service, event).await;
+        let answer = readable(&serde_json::to_value(&answer).unwrap());
+        let found = differences(&case.expected, &answer).into_iter();
+        wrong.extend(found.map(|found| format!("{}: {found}", case.name)));
+    }
+    let seen = std::mem::take(&mut *seen.lock().unwrap());
+    let refused = seen
+        .refused
+        .iter()
+        .map(|access| format!("refused {access}"));
+    wrong.extend(refused);
+    (seen.used, wrong)
+}
+
+#[tokio::test]
+async fn each_function_may_do_what_its_events_need_and_nothing_else() {
+    let permissions = permissions();
+    let cases = cases();
+    let mut failures = Vec::new();
+    for handler in Handler::ALL {
+        let name = handler.binary();
+        let allowed = &permissions[name];
+        // Events that the gateway gives to `default` are of any route.
+        let of_any_route = handler == Handler::Default;
+        let events = cases.iter().filter(|case| case.handler == name);
+        let (mut used, wrong) = run(handler, allowed, &events.collect::<Vec<_>>()).await;
+        failures.extend(wrong.into_iter().map(|wrong| format!("{name}: {wrong}")));
+        if of_any_route {
+            for other in Handler::ALL {
+                let events = cases.iter().filter(|case| case.handler == other.binary());
+                let (also, wrong) = run(handler, allowed, &events.collect::<Vec<_>>()).await;
+                used.extend(also);
+                failures.extend(wrong.into_iter().map(|wrong| format!("{name}: {wrong}")));
+            }
+        }
+        // Shown by --nocapture.
+        for Permission {
+            action,
+            index,
+            patterns,
+        } in allowed
+        {
+            let index = index.as_deref().unwrap_or("-");
+            println!("{name:<24} {action:<14} {index:<10} {}", patterns.join(" "));
+        }
+        let unused = allowed.difference(&used);
+        failures.extend(unused.map(|permission| format!("{name} never needs {permission:?}")));
+    }
+    assert_none(&failures);
+}
+
+#[test]
+fn patterns_match_as_iam_does() {
+    assert!(is_like("COMPANY#*#COUNT", "COMPANY#1#COUNT"));
+    assert!(is_like("KEY#*", "KEY#"));
+    assert!(!is_like("COMPANY#*#COUNT", "COMPANY#1#USER#2"));
+    assert!(!is_like("KEY#*", "COMPANY#1"));
+}
