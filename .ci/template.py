@@ -1,0 +1,165 @@
+"""The template as CloudFormation gets it: transformed by SAM's own translator, then checked as a whole.
+
+Every route of the template has exactly one integration, with the version that `live` stands for and the permission to invoke it; every
+function has an alarm, a log group that ends, a role of its own making; nothing may do everything. That the routes are those of the
+code is tested by `cargo test template`, what the roles may do to the table by `cargo test policies`.
+"""
+
+import json
+import logging
+import os
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+
+from samcli.yamlhelper import yaml_parse
+from samtranslator.translator.transform import transform
+
+ROOT = Path(__file__).resolve().parent.parent
+EVERYTHING = {"Release": "first", "Events": "Full", "AlarmTopicArn": "arn:aws:sns:eu-west-3:111122223333:alarms", "Tracing": "Active"}
+ALARMED_METRICS = {"Errors", "Throttles"}
+
+failures = []
+
+
+def check(holds, sentence):
+    if not holds:
+        failures.append(sentence)
+
+
+class NoManagedPolicies:
+    def load(self):
+        return {}
+
+
+def source():
+    return yaml_parse((ROOT / "template.yaml").read_text())
+
+
+def transformed(**parameters):
+    template = source()
+    # Where `sam package` would have put the programs.
+    del template["Globals"]["Function"]["CodeUri"]
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = "s3://bucket/program"
+    values = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
+    return transform(template, values | EVERYTHING | parameters, NoManagedPolicies())["Resources"]
+
+
+def of_type(resources, kind):
+    return {name: resource["Properties"] for name, resource in resources.items() if resource["Type"] == kind}
+
+
+def references(value):
+    """Names of resources that a value refers to."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name == "Ref":
+                yield inner
+            elif name == "Fn::GetAtt":
+                yield inner[0] if isinstance(inner, list) else inner.split(".")[0]
+            elif name == "Fn::Sub":
+                text = inner if isinstance(inner, str) else inner[0]
+                yield from (found.split(".")[0] for found in re.findall(r"\$\{([\w.]+)\}", text))
+            else:
+                yield from references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from references(inner)
+
+
+def check_routes(resources):
+    """Each route of the template's functions is integrated once, by the alias of that function, which the API may invoke."""
+    expected = {}
+    for name, resource in source()["Resources"].items():
+        for event in resource["Properties"].get("Events", {}).values() if resource["Type"] == "AWS::Serverless::Function" else ():
+            if event["Type"] == "HttpApi":
+                where = event["Properties"]
+                expected[f"{where['Method']} {where['Path']}" if "Path" in where else "$default"] = name
+    (api,) = of_type(resources, "AWS::ApiGatewayV2::Api").values()
+    actual = Counter()
+    for path, methods in api["Body"]["paths"].items():
+        for method, operation in methods.items():
+            if "x-amazon-apigateway-integration" not in operation:
+                continue
+            key = path if path == "$default" else f"{method.upper()} {path}"
+            actual[key] += 1
+            (target,) = (name for name in references(operation["x-amazon-apigateway-integration"]["uri"]) if not name.startswith("AWS::"))
+            check(target == f"{expected.get(key)}Aliaslive", f"{key} leads to {target}")
+    once = Counter(expected.keys())
+    check(actual == once, f"routes and integrations differ: {once - actual} {actual - once}")
+    granted = Counter(next(references(permission["FunctionName"])) for permission in of_type(resources, "AWS::Lambda::Permission").values())
+    check(granted == Counter(f"{function}Aliaslive" for function in expected.values()), f"permissions are not those of the routes: {granted}")
+    return len(actual)
+
+
+def check_functions(resources):
+    """Alarm, log group, role, version and alias of each function."""
+    functions = of_type(resources, "AWS::Lambda::Function")
+    logs = of_type(resources, "AWS::Logs::LogGroup")
+    roles = of_type(resources, "AWS::IAM::Role")
+    watched = set()
+    for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values():
+        check(list(references(alarm["AlarmActions"])) == ["AlarmTopicArn"], f"{alarm['AlarmName']} tells nobody")
+        metrics = [metric["MetricStat"]["Metric"] for metric in alarm["Metrics"] if "MetricStat" in metric]
+        names = {metric["MetricName"] for metric in metrics if metric["Namespace"] == "AWS/Lambda"}
+        if names == ALARMED_METRICS:
+            watched |= set(references([metric["Dimensions"] for metric in metrics]))
+    for name, function in functions.items():
+        (log,) = references(function["LoggingConfig"]["LogGroup"])
+        check(logs[log].get("RetentionInDays"), f"{name}: its log never ends")
+        (role,) = references(function["Role"])
+        check(role in roles, f"{name} has the role {role} of somebody else")
+        check(name in watched, f"{name} has no alarm")
+        check(f"{name}Aliaslive" in resources, f"{name} has no alias")
+        check(f"{name}DeploymentGroup" in resources, f"{name} moves without CodeDeploy")
+    return len(functions)
+
+
+def check_rights(resources):
+    """No statement allows every action, or an action on everything; X-Ray alone has no resources to name."""
+    policies = [policy["PolicyDocument"] for policy in of_type(resources, "AWS::IAM::ManagedPolicy").values()]
+    for role in of_type(resources, "AWS::IAM::Role").values():
+        # CodeDeploy's own role is SAM's.
+        policies += [policy["PolicyDocument"] for policy in role.get("Policies", ())]
+    statements = []
+    for policy in policies:
+        for statement in policy["Statement"]:
+            statements.append(statement["Fn::If"][1] if "Fn::If" in statement else statement)
+    for statement in statements:
+        check(not any("*" in action for action in statement["Action"]), f"any action: {statement}")
+        is_tracing = all(action.startswith("xray:") for action in statement["Action"])
+        check(is_tracing or "*" not in json.dumps(statement["Resource"]).replace("/stream/*", ""), f"any resource: {statement}")
+        check(statement["Effect"] == "Allow" and "dynamodb:Scan" not in statement["Action"], f"not so: {statement}")
+    return len(statements)
+
+
+def check_releases(resources):
+    """A new release, and only that, makes all versions anew; without a preference there is no CodeDeploy."""
+
+    def versions(resources):
+        return set(of_type(resources, "AWS::Lambda::Version"))
+
+    check(versions(resources) == versions(transformed(MemorySize="512")), "versions change without a new release")
+    check(not versions(resources) & versions(transformed(Release="second")), "a new release leaves a version as it was")
+    kinds = {resource["Type"] for resource in transformed(DeploymentPreference="None").values()}
+    check(not any(kind.startswith("AWS::CodeDeploy") for kind in kinds), "CodeDeploy cannot be left out")
+
+
+def main():
+    logging.getLogger("samtranslator").setLevel(logging.CRITICAL)
+    os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-3")
+    resources = transformed()
+    (table,) = (resource for resource in resources.values() if resource["Type"] == "AWS::DynamoDB::Table")
+    check(table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain", "the table goes with the stack")
+    routes, functions, statements = check_routes(resources), check_functions(resources), check_rights(resources)
+    check_releases(resources)
+    if failures:
+        sys.exit("template.yaml, transformed:\n" + "\n".join(f"  {failure}" for failure in failures))
+    print(f"template.yaml, transformed: {len(resources)} resources, {routes} routes, {functions} functions, {statements} statements of policies, as they should be")
+
+
+if __name__ == "__main__":
+    main()
