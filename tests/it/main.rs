@@ -34,6 +34,7 @@ mod patches;
 mod policies;
 mod program;
 mod properties;
+mod releases;
 mod runtime_api;
 mod serve;
 mod simulate;
