@@ -56,7 +56,7 @@ def references(value):
     """Names of resources that a value refers to."""
     if isinstance(value, dict):
         for name, inner in value.items():
-            if name == "Ref":
+            if name == "Ref" or name == "DependsOn" and isinstance(inner, str):
                 yield inner
             elif name == "Fn::GetAtt":
                 yield inner[0] if isinstance(inner, list) else inner.split(".")[0]
@@ -103,7 +103,7 @@ def check_functions(resources):
     watched = set()
     for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values():
         check(list(references(alarm["AlarmActions"])) == ["AlarmTopicArn"], f"{alarm['AlarmName']} tells nobody")
-        metrics = [metric["MetricStat"]["Metric"] for metric in alarm["Metrics"] if "MetricStat" in metric]
+        metrics = [metric["MetricStat"]["Metric"] for metric in alarm.get("Metrics", ()) if "MetricStat" in metric]
         names = {metric["MetricName"] for metric in metrics if metric["Namespace"] == "AWS/Lambda"}
         if names == ALARMED_METRICS:
             watched |= set(references([metric["Dimensions"] for metric in metrics]))
@@ -136,6 +136,32 @@ def check_rights(resources):
     return len(statements)
 
 
+def check_circles(resources):
+    """No resource waits for itself. cfn-lint looks at the template before it is transformed, where the circle cannot be seen."""
+    waits_for = {name: {found for found in references(resource) if found in resources} for name, resource in resources.items()}
+    done = set()
+
+    def visit(name, path):
+        if name in path:
+            failures.append("a circle: " + " -> ".join([*path[path.index(name):], name]))
+        elif name not in done:
+            for next_name in sorted(waits_for[name]):
+                visit(next_name, [*path, name])
+            done.add(name)
+
+    for name in resources:
+        visit(name, [])
+
+
+def check_events_role(resources):
+    """The handler of the stream reads that, tells one bus, writes to one queue, and touches no table."""
+    (policy,) = resources["PublishEventsRole"]["Properties"]["Policies"]
+    statements = policy["PolicyDocument"]["Statement"]
+    actions = {action for statement in statements if "Action" in statement for action in statement["Action"]}
+    stream = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}
+    check(actions == stream | {"events:DescribeEventBus", "events:PutEvents", "sqs:SendMessage"}, f"publish_events may do other things: {sorted(actions)}")
+
+
 def check_releases(resources):
     """A new release, and only that, makes all versions anew; without a preference there is no CodeDeploy."""
 
@@ -155,6 +181,8 @@ def main():
     (table,) = (resource for resource in resources.values() if resource["Type"] == "AWS::DynamoDB::Table")
     check(table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain", "the table goes with the stack")
     routes, functions, statements = check_routes(resources), check_functions(resources), check_rights(resources)
+    check_circles(resources)
+    check_events_role(resources)
     check_releases(resources)
     if failures:
         sys.exit("template.yaml, transformed:\n" + "\n".join(f"  {failure}" for failure in failures))
