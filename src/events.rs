@@ -19,10 +19,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::config::{self, Config};
-use crate::scim::event::{Change, Content};
+use crate::scim::event::{Before, Change, Content, Event};
 use crate::scim::schema::USER;
 use crate::store::Store;
-use crate::store::stream::UserTransition;
+use crate::store::stream::{UserBefore, UserTransition, user_of};
 use crate::telemetry;
 
 /// `source` of the events on the bus.
@@ -31,6 +31,9 @@ pub const SOURCE: &str = "paradigm.scim";
 const BATCH_SIZE: usize = 10;
 /// Bytes that one PutEvents may have, less a reserve for what is counted beside the details.
 const BATCH_BYTES: usize = 240 * 1024;
+
+/// What the bus says of an event that it will not take another time either.
+const REFUSED_FOR_GOOD: [&str; 2] = ["InvalidArgument", "MalformedDetail"];
 
 /// Runs the handler until Lambda ends the process.
 ///
@@ -56,6 +59,20 @@ pub async fn run() -> Result<(), Error> {
         content,
         base_url: format!("{origin}{}", config::BASE_PATH),
     };
+    // A bus that does not exist would take everything, and tell nobody.
+    let bus = publisher
+        .event_bridge
+        .describe_event_bus()
+        .name(&publisher.bus);
+    bus.send().await.map_err(|error| {
+        let code = error
+            .as_service_error()
+            .and_then(|error| error.meta().code());
+        format!(
+            "the event bus cannot be used: {}",
+            code.unwrap_or("no answer")
+        )
+    })?;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<StreamEvent>| {
         Ok::<_, Error>(publisher.publish(event.payload).await)
     }))
@@ -111,7 +128,20 @@ impl Publisher {
             }
         }
         for batch in batches(outgoing) {
-            failed.extend(self.put(batch).await);
+            for (sequence_number, refusal) in self.put(batch).await {
+                // What the bus will never take must not keep it from what comes after.
+                let is_for_good =
+                    refusal.is_some_and(|code| REFUSED_FOR_GOOD.contains(&code.as_str()));
+                let is_it = |record: &&Value| self::sequence_number(record) == sequence_number;
+                let record = event.records.iter().find(is_it).filter(|_| is_for_good);
+                let is_buried = match record {
+                    Some(record) => self.bury(record, "the bus refuses it for good").await,
+                    None => false,
+                };
+                if !is_buried {
+                    failed.insert(sequence_number);
+                }
+            }
         }
         let numbers = event.records.iter().map(sequence_number);
         let mut response = DynamoDbEventResponse::default();
@@ -127,11 +157,15 @@ impl Publisher {
     async fn bury(&self, record: &Value, cause: &str) -> bool {
         let sequence_number = sequence_number(record);
         tracing::error!(sequence_number, cause, "a stream record was not understood");
+        let keys = record.pointer("/dynamodb/Keys");
+        let key = keys.and_then(|keys| serde_dynamo::Item::deserialize(keys).ok());
+        let is_of_user = key.is_some_and(|key| user_of(&key.into()).is_some());
         let letter = json!({
             "cause": cause,
             "sequenceNumber": sequence_number,
             "stream": record.get("eventSourceARN"),
-            "keys": record.pointer("/dynamodb/Keys"),
+            // The key of another item may hold the hash of a name, which can be guessed.
+            "keys": keys.filter(|_| is_of_user),
         });
         let message = self.sqs.send_message().queue_url(&self.dead_letter_queue);
         let result = message.message_body(letter.to_string()).send().await;
@@ -166,23 +200,35 @@ impl Publisher {
         let change = Change {
             resource_type: &USER,
             id: &id,
-            before: transition.before.as_ref().map(|user| &user.document),
+            before: match &transition.before {
+                UserBefore::Nothing => Before::Nothing,
+                UserBefore::Known(user) => Before::Known(&user.document),
+                UserBefore::Unknown => Before::Unknown,
+            },
             after: after.map(|(user, meta)| (&user.document, meta)),
             version: transition.version,
             transaction: &transition.write_id,
             issued_at,
         };
+        let detail_of = |event: Event, content| {
+            let mut claims = change.claims(event, content, &self.base_url);
+            claims.insert("company".to_owned(), transition.company.to_string().into());
+            Value::Object(claims).to_string()
+        };
         let events = change.events().into_iter();
         let entries = events.map(|event| {
-            let mut claims = change.claims(event, self.content, &self.base_url);
-            claims.insert("company".to_owned(), transition.company.to_string().into());
-            let detail = Value::Object(claims).to_string();
+            let (mut content, mut detail) = (self.content, detail_of(event, self.content));
+            // Larger than we write, but other programs may: the receiver can read the user.
+            if detail.len() > BATCH_BYTES {
+                content = Content::Notice;
+                detail = detail_of(event, content);
+            }
             Outgoing {
                 sequence_number: sequence_number.clone(),
                 bytes: detail.len(),
                 entry: PutEventsRequestEntry::builder()
                     .source(SOURCE)
-                    .detail_type(event.uri(self.content))
+                    .detail_type(event.uri(content))
                     .detail(detail)
                     .time(DateTime::from_secs(issued_at))
                     .event_bus_name(&self.bus)
@@ -192,8 +238,8 @@ impl Publisher {
         Ok(entries.collect())
     }
 
-    /// Sends one batch; returns the records of those that the bus did not take.
-    async fn put(&self, batch: Vec<Outgoing>) -> Vec<String> {
+    /// Sends one batch; returns the records of those that the bus did not take, with its word for why.
+    async fn put(&self, batch: Vec<Outgoing>) -> Vec<(String, Option<String>)> {
         let (numbers, entries): (Vec<String>, Vec<PutEventsRequestEntry>) = batch
             .into_iter()
             .map(|outgoing| (outgoing.sequence_number, outgoing.entry))
@@ -206,26 +252,23 @@ impl Publisher {
                     .as_service_error()
                     .and_then(|error| error.meta().code());
                 tracing::warn!(code, "the event bus did not answer as it should");
-                return numbers;
+                return numbers.into_iter().map(|number| (number, None)).collect();
             }
         };
         let mut results = results.into_iter();
         numbers
             .into_iter()
-            .filter(|number| {
+            .filter_map(|sequence_number| {
                 let result = results.next();
-                let is_taken = result
+                if result
                     .as_ref()
-                    .is_some_and(|result| result.event_id.is_some());
-                if !is_taken {
-                    let code = result.and_then(|result| result.error_code);
-                    tracing::warn!(
-                        sequence_number = number,
-                        code,
-                        "the event bus refused an event"
-                    );
+                    .is_some_and(|result| result.event_id.is_some())
+                {
+                    return None;
                 }
-                !is_taken
+                let code = result.and_then(|result| result.error_code);
+                tracing::warn!(sequence_number, code, "the event bus refused an event");
+                Some((sequence_number, code))
             })
             .collect()
     }

@@ -56,6 +56,17 @@ impl Event {
     }
 }
 
+/// What a resource was before it changed.
+#[derive(Debug, Clone, Copy)]
+pub enum Before<'c> {
+    /// There was none.
+    Nothing,
+    /// This.
+    Known(&'c Document),
+    /// One that cannot be read: whatever it is now is told as news.
+    Unknown,
+}
+
 /// One change of one resource, and what its events need to say.
 #[derive(Debug)]
 pub struct Change<'c> {
@@ -63,8 +74,8 @@ pub struct Change<'c> {
     pub resource_type: &'static ResourceType,
     /// Which one.
     pub id: &'c str,
-    /// What it was; `None` if it is new.
-    pub before: Option<&'c Document>,
+    /// What it was.
+    pub before: Before<'c>,
     /// What it is; `None` if it is gone.
     pub after: Option<(&'c Document, &'c Meta)>,
     /// Its version after the change: consumers drop what is older than what they know.
@@ -79,11 +90,16 @@ impl Change<'_> {
     /// What happened, the most important first; nothing if no attribute changed.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
-        let (before, after) = match (self.before, self.after) {
-            (Some(before), Some((after, _))) => (before, after),
-            (None, Some(_)) => return vec![Event::Create],
-            (Some(_), None) => return vec![Event::Delete],
-            (None, None) => return Vec::new(),
+        let after = self.after.map(|(document, _)| document);
+        let (before, after) = match (self.before, after) {
+            (Before::Known(before), Some(after)) => (before, after),
+            (Before::Unknown, Some(after)) if is_active(after) => {
+                return vec![Event::Activate, Event::Put];
+            }
+            (Before::Unknown, Some(_)) => return vec![Event::Deactivate, Event::Put],
+            (Before::Nothing, Some(_)) => return vec![Event::Create],
+            (Before::Known(_) | Before::Unknown, None) => return vec![Event::Delete],
+            (Before::Nothing, None) => return Vec::new(),
         };
         let mut events = Vec::new();
         match (is_active(before), is_active(after)) {
@@ -107,7 +123,10 @@ impl Change<'_> {
         let mut subject = Map::new();
         subject.insert("format".to_owned(), "scim".into());
         subject.insert("uri".to_owned(), format!("{endpoint}/{}", self.id).into());
-        let known = self.after.map(|(document, _)| document).or(self.before);
+        let known = match (self.after, self.before) {
+            (Some((document, _)), _) | (None, Before::Known(document)) => Some(document),
+            (None, _) => None,
+        };
         let external_id = known.and_then(|document| document.string("externalId"));
         if let (Content::Full, Some(external_id)) = (content, external_id) {
             subject.insert("externalId".to_owned(), external_id.into());
@@ -118,8 +137,8 @@ impl Change<'_> {
         // The events are for the instance's own application.
         claim("aud", base_url.into());
         claim("iat", self.issued_at.into());
-        // The same for a repetition, and for no other token.
-        let token = format!("{}:{}:{}", self.id, self.version, event.name());
+        // The same for a repetition, and for no other token: a transaction writes a user once.
+        let token = format!("{}:{}:{}", self.id, self.transaction, event.name());
         claim("jti", token.into());
         claim("txn", self.transaction.into());
         claim("sub_id", subject.into());
@@ -150,7 +169,10 @@ impl Change<'_> {
 
     fn changed_attributes(&self) -> Vec<String> {
         let nothing = Document::default();
-        let before = self.before.unwrap_or(&nothing);
+        let before = match self.before {
+            Before::Known(before) => before,
+            Before::Nothing | Before::Unknown => &nothing,
+        };
         let after = self.after.map_or(&nothing, |(document, _)| document);
         before.changed_attributes(after, self.resource_type)
     }

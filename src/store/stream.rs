@@ -5,6 +5,17 @@ use super::item::{self, Item, Reader};
 use super::keys;
 use crate::directory::{CompanyId, User, UserId};
 
+/// What a user was before a change.
+#[derive(Debug, Clone, PartialEq)]
+pub enum UserBefore {
+    /// New, or anonymised before.
+    Nothing,
+    /// This.
+    Known(Box<User>),
+    /// An item that another program had damaged.
+    Unknown,
+}
+
 /// One change of a user's item.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UserTransition {
@@ -12,8 +23,8 @@ pub struct UserTransition {
     pub company: CompanyId,
     /// Which user.
     pub user: UserId,
-    /// What the user was; `None` if new, or anonymised before.
-    pub before: Option<User>,
+    /// What the user was.
+    pub before: UserBefore,
     /// What the user is; `None` if anonymised or gone.
     pub after: Option<User>,
     /// The version after the change.
@@ -26,33 +37,28 @@ impl UserTransition {
     /// Reads the key and images of a stream record; `None` if it is about another kind of item.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] if an image is not as this program writes it.
+    /// [`StoreError::Corrupt`] if what the user is now, or the version, cannot be read.
     pub fn from_images(
         key: &Item,
         old: Option<&Item>,
         new: Option<&Item>,
     ) -> Result<Option<Self>, StoreError> {
-        let key = Reader(key);
-        let found = keys::user_of_item(key.string(keys::PK)?, key.string(keys::SK)?);
-        let Some((company, user)) = found else {
+        let Some((company, user)) = user_of(key) else {
             return Ok(None);
         };
-        let read = |image: Option<&Item>| {
-            image.map_or(Ok(None), |image| {
-                let read = item::to_user(user, image)?;
-                let reader = Reader(image);
-                let version = reader.number(item::VERSION)?;
-                let write_id = reader.string(item::WRITE_ID)?.to_owned();
-                Ok::<_, StoreError>(Some((read, version, write_id)))
-            })
+        let before = match old.map(|old| item::to_user(user, old)) {
+            None | Some(Ok(None)) => UserBefore::Nothing,
+            Some(Ok(Some(before))) => UserBefore::Known(Box::new(before)),
+            // The write that mends an item must be told all the more.
+            Some(Err(_)) => UserBefore::Unknown,
         };
-        let (version, write_id, after, before) = match (read(old)?, read(new)?) {
-            (old, Some((after, version, write_id))) => {
-                (version, write_id, after, old.and_then(|(user, ..)| user))
-            }
-            // Removed by another program: a version later than any that was there.
-            (Some((before, version, write_id)), None) => (version + 1, write_id, None, before),
-            (None, None) => return Err(StoreError::Corrupt("images")),
+        let image = new.or(old).ok_or(StoreError::Corrupt("images"))?;
+        let reader = Reader(image);
+        // Removed by another program: a version later than any that was there.
+        let version = reader.number(item::VERSION)? + u64::from(new.is_none());
+        let after = match new {
+            Some(new) => item::to_user(user, new)?,
+            None => None,
         };
         Ok(Some(Self {
             company,
@@ -60,7 +66,14 @@ impl UserTransition {
             before,
             after,
             version,
-            write_id,
+            write_id: reader.string(item::WRITE_ID)?.to_owned(),
         }))
     }
+}
+
+/// Whom a record is about, by its key; `None` if it is not about the item of a user.
+#[must_use]
+pub fn user_of(key: &Item) -> Option<(CompanyId, UserId)> {
+    let key = Reader(key);
+    keys::user_of_item(key.optional(keys::PK)?, key.optional(keys::SK)?)
 }

@@ -27,6 +27,7 @@ struct Bus {
     batches: Arc<Mutex<Vec<usize>>>,
     buried: Arc<Mutex<Vec<Value>>>,
     refuses: Option<String>,
+    refuses_with: &'static str,
     is_down: bool,
 }
 
@@ -53,7 +54,7 @@ impl HttpConnector for Bus {
                     .as_deref()
                     .is_some_and(|text| detail.contains(text))
                 {
-                    return json!({"ErrorCode": "InternalFailure"});
+                    return json!({"ErrorCode": self.refuses_with});
                 }
                 let mut entry = entry.clone();
                 entry["Detail"] = serde_json::from_str(detail).unwrap();
@@ -289,6 +290,13 @@ async fn batches_stay_within_the_buss_limits() {
     let (taken, failures) = bus.after(Content::Full, &json!({"Records": large})).await;
     assert_eq!((taken.len(), failures.len()), (8, 0));
     assert_eq!(*bus.batches.lock().unwrap(), [4, 4]);
+
+    // Other programs may write what is larger than we do: it is told without its contents.
+    let too_large = json!({"Records": [new_user(1, 260_000)]});
+    let (taken, failures) = Bus::default().after(Content::Full, &too_large).await;
+    assert!(failures.is_empty());
+    let kind = taken[0]["DetailType"].as_str().unwrap();
+    assert!(kind.ends_with(":create:notice"), "{kind}");
 }
 
 #[tokio::test]
@@ -297,10 +305,24 @@ async fn what_the_bus_does_not_take_is_handed_over_again() {
     let event = json!({"Records": records});
     let refusing = Bus {
         refuses: Some("\"user11\"".to_owned()),
+        refuses_with: "InternalFailure",
         ..Bus::default()
     };
     let (taken, failures) = refusing.after(Content::Full, &event).await;
     assert_eq!((taken.len(), failures), (11, vec!["11".to_owned()]));
+
+    // Unless it never will.
+    let refusing = Bus {
+        refuses_with: "MalformedDetail",
+        ..refusing
+    };
+    let (_, failures) = refusing.after(Content::Full, &event).await;
+    assert!(failures.is_empty(), "{failures:?}");
+    let buried = refusing.buried.lock().unwrap().clone();
+    assert_eq!(
+        (buried.len(), &buried[0]["sequenceNumber"]),
+        (1, &json!("11"))
+    );
 
     let down = Bus {
         is_down: true,

@@ -323,16 +323,23 @@ async fn the_handler_of_the_stream_tells_the_bus() {
     ];
     let told = tokio::spawn(async move {
         let (mut stream, _) = bus.accept().await.unwrap();
-        let (_, body) = read_request(&mut stream).await.unwrap();
-        let answer =
-            json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}, {"EventId": "2"}]});
-        let answer = answer.to_string();
-        let length = answer.len();
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
-        stream
-            .write_all(format!("{head}{answer}").as_bytes())
-            .await
-            .unwrap();
+        let mut bodies = Vec::new();
+        // First it asks whether there is such a bus.
+        for answer in [
+            json!({"Name": "paradigm"}),
+            json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}, {"EventId": "2"}]}),
+        ] {
+            let (_, body) = read_request(&mut stream).await.unwrap();
+            bodies.push(body);
+            let answer = answer.to_string();
+            let length = answer.len();
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+            stream
+                .write_all(format!("{head}{answer}").as_bytes())
+                .await
+                .unwrap();
+        }
+        let body = bodies.pop().unwrap();
         serde_json::from_slice::<Value>(&body).unwrap()
     });
     let lambda = Lambda::start(binary(PUBLISH_EVENTS), &environment).await;
