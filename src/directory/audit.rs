@@ -48,6 +48,8 @@ pub enum Operation {
     Anonymise,
     /// Active again by an operator.
     Restore,
+    /// Deactivated by an operator.
+    Deactivate,
     /// A permission was given.
     Grant,
     /// A permission was taken.
@@ -74,6 +76,7 @@ impl Operation {
             Self::Patch => "patch",
             Self::Anonymise => "anonymise",
             Self::Restore => "restore",
+            Self::Deactivate => "deactivate",
             Self::Grant => "grant",
             Self::Ungrant => "ungrant",
             Self::CreateKey => "createKey",

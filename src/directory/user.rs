@@ -140,6 +140,16 @@ impl User {
         self.with_document(document, now)
     }
 
+    /// The user deactivated.
+    ///
+    /// # Errors
+    /// A limit or rule of the directory.
+    pub fn deactivated(&self, now: Timestamp) -> Result<Self, DirectoryError> {
+        let mut document = self.document.clone();
+        document.set_core("active", false.into());
+        self.with_document(document, now)
+    }
+
     /// The user with one permission more. Equal to `self` if it was held before.
     #[must_use]
     pub fn granted(&self, permission: Permission) -> Self {
@@ -210,6 +220,20 @@ impl User {
             changes.push(KeyChange::Expire(old, until));
         }
         Ok((owner, changes))
+    }
+
+    /// The user with an API key that is honoured until a time at most; unchanged if it ends before that.
+    #[must_use]
+    pub fn with_key_until(&self, key: KeyId, until: Timestamp) -> (Self, Vec<KeyChange<'static>>) {
+        let mut owner = self.clone();
+        match owner.keys.get_mut(&key) {
+            Some(expires) if expires.is_none_or(|expires| until < expires) => {
+                *expires = Some(until);
+                owner.version += 1;
+                (owner, vec![KeyChange::Expire(key, until)])
+            }
+            _ => (owner, Vec::new()),
+        }
     }
 
     /// The user without an API key; unchanged if it was revoked before.

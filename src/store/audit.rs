@@ -1,5 +1,7 @@
 //! The audit trail in the table.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
@@ -98,6 +100,37 @@ impl Store {
         entries
             .sort_by(|left, right| (left.at, &left.request_id).cmp(&(right.at, &right.request_id)));
         Ok(entries)
+    }
+
+    /// Who has changed in a company from one time to another, as far as the trail knows. Its records are
+    /// not read, so one that is damaged hides nobody.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn changed_users(
+        &self,
+        company: CompanyId,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<BTreeSet<UserId>, StoreError> {
+        let mut changed = BTreeSet::new();
+        let mut day = since;
+        while keys::day(day) <= keys::day(until) {
+            let records = self.primary_keys(&keys::audit_day_of(company, day)).await?;
+            let users = records
+                .iter()
+                .filter_map(|key| keys::audited(&key.pk, &key.sk));
+            changed.extend(
+                users
+                    .filter(|(_, at, _)| since <= *at)
+                    .filter_map(|(user, ..)| user),
+            );
+            match day.checked_add(24.hours()) {
+                Ok(next) => day = next,
+                Err(_) => break,
+            }
+        }
+        Ok(changed)
     }
 
     /// Primary keys of the items in one partition of the index.

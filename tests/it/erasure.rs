@@ -5,10 +5,10 @@ use std::path::Path;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use paradigm_scim::directory::{Permission, UserId};
+use paradigm_scim::directory::{CompanyId, Permission, UserId};
 use paradigm_scim::store::embedded::Embedded;
 use paradigm_scim::store::{Next, Store};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::program::{run, run_json};
 use crate::support::World;
@@ -118,58 +118,143 @@ async fn a_restored_table_loses_again_what_was_erased_and_revoked_since() {
         run_json(folder, &[command, &place].concat())
     };
     let main = "paradigm-scim";
-    for name in ["marker@example.com", "admin@example.com", "bob@example.com"] {
-        of(&["user", "create", name], main);
+    for name in ["marker", "admin", "bob", "second", "broken", "last"] {
+        of(&["user", "create", &format!("{name}@example.com")], main);
     }
-    of(&["user", "grant", "admin@example.com"], main);
-    let key = |name: &str| {
-        let command = [
-            "key",
-            "create",
-            "--owner",
-            "admin@example.com",
-            "--name",
-            name,
-        ];
+    for name in ["admin@example.com", "second@example.com"] {
+        of(&["user", "grant", name], main);
+    }
+    let key = |name: &str, owner: &str| {
+        let command = ["key", "create", "--owner", owner, "--name", name];
         of(&command, main)["id"].as_str().unwrap().to_owned()
     };
-    let (revoked, rotated, kept) = (key("revoked"), key("rotated"), key("kept"));
+    let (admin, second) = ("admin@example.com", "second@example.com");
+    let (revoked, rotated, kept) = (key("a", admin), key("b", admin), key("c", admin));
+    let of_second = key("d", second);
 
     let dynamodb = restore_a_backup(folder).await;
     of(&["erase", "marker@example.com"], main);
+    of(&["erase", "last@example.com"], main);
     of(&["key", "revoke", &revoked], main);
-    of(&["key", "rotate", &rotated, "--overlap", "0s"], main);
+    of(&["key", "rotate", &rotated, "--overlap", "1h"], main);
+    of(&["user", "ungrant", second], main);
+    deactivate(folder, company, "bob@example.com").await;
     run(folder, &["company", "suspend", company]).unwrap();
     run(folder, &["company", "create", "Younger"]).unwrap();
     let before = format!("{:?}", items(&dynamodb, "restored").await);
     assert!(before.contains("marker@example.com"));
+    // One user's item is damaged in the restored table; the others must not live for that.
+    let broken = of(&["user", "show", "broken@example.com"], "restored");
+    of(&["erase", "broken@example.com"], main);
+    let broken = broken["id"].as_str().unwrap();
+    damage(&dynamodb, company, broken).await;
 
     let replay = ["erase", "--replay", "--from", main, "--table", "restored"];
-    let expected = json!({
-        "companies": 1, "notInTable": 1, "usersErased": 1, "keysRevoked": 2, "companiesSuspended": 1,
-    });
-    assert_eq!(run_json(folder, &replay), expected);
+    let incomplete = run(folder, &replay).unwrap_err();
+    assert!(incomplete.contains(broken), "{incomplete}");
+    assert!(
+        incomplete.contains("1 users could not be compared"),
+        "{incomplete}"
+    );
     let after = format!("{:?}", items(&dynamodb, "restored").await);
     assert!(!after.contains("marker"), "{after}");
+    assert!(!after.contains("last@"), "{after}");
     let keys = of(&["key", "list"], "restored");
-    for key in keys.as_array().unwrap() {
-        assert_eq!(
-            key["revoked"].is_null(),
-            key["id"] == kept.as_str(),
-            "{key}"
-        );
-    }
-    let users = of(&["user", "list"], "restored");
-    assert_eq!(users.as_array().unwrap().len(), 2);
+    let key_of = |id: &str| {
+        let keys = keys.as_array().unwrap().iter();
+        keys.clone().find(|key| key["id"] == id).unwrap().clone()
+    };
+    assert_ne!(key_of(&revoked)["revoked"], Value::Null);
+    // The overlap is not over yet: it ends here when it ends there.
+    assert_eq!(key_of(&rotated)["revoked"], Value::Null);
+    assert_ne!(key_of(&rotated)["expires"], Value::Null);
+    assert_eq!(key_of(&kept)["revoked"], Value::Null);
+    assert_eq!(key_of(&of_second)["revoked"], Value::Null);
+    let show = |name: &str| of(&["user", "show", name], "restored");
+    assert_eq!(show(second)["permissions"], json!([]));
+    assert_eq!(show("bob@example.com")["state"], "deactivated");
+    let companies = run_json(folder, &["company", "list", "--table", "restored"]);
+    assert_eq!(companies[0]["status"], "suspended");
     let trail = of(&["audit"], "restored").to_string();
     assert!(trail.contains("anonymise"), "{trail}");
 
-    // Again, nothing is left to do.
+    // Mended and run again, there is that one user left to do.
+    mend(&dynamodb, company, broken).await;
     let again = run_json(folder, &replay);
-    assert_eq!(
-        (&again["usersErased"], &again["keysRevoked"]),
-        (&json!(0), &json!(0))
-    );
-    let mistaken = run(folder, &["erase", "--replay", "--from", main]).unwrap_err();
-    assert!(mistaken.contains("the same table"), "{mistaken}");
+    let expected = json!({
+        "companies": 1, "notInTable": 1, "usersErased": 1, "usersDeactivated": 0, "permissionsTaken": 0,
+        "keysEnded": 0, "companiesSuspended": 0,
+    });
+    let wrong = paradigm_scim::conversation::differences(&expected, &again);
+    assert_eq!(wrong, [""; 0], "{again}");
+
+    for (mistake, told) in [
+        (vec!["--from", main], "the same table"),
+        (
+            vec!["--from", "typo", "--table", "restored"],
+            "ResourceNotFound",
+        ),
+        (
+            vec![
+                "--from",
+                main,
+                "--since",
+                "2999-01-01T00:00:00Z",
+                "--table",
+                "restored",
+            ],
+            "future",
+        ),
+        (
+            vec!["--from", main, "--table", "restored", "--company", company],
+            "cannot be used",
+        ),
+    ] {
+        let told_of = run(
+            folder,
+            &[&["erase", "--replay"], mistake.as_slice()].concat(),
+        );
+        let message = told_of.unwrap_err();
+        assert!(message.contains(told), "{mistake:?}: {message}");
+    }
+}
+
+async fn deactivate(folder: &Path, company: &str, user_name: &str) {
+    let embedded = Embedded::in_file(&folder.join("paradigm-scim.sqlite")).unwrap();
+    let world = World::on(Store::new(&embedded.config(), "paradigm-scim"));
+    let company = CompanyId::parse(company).unwrap();
+    let user = world.store.user_by_user_name(company, user_name).await;
+    let user = user.unwrap().unwrap().id;
+    let now = "2026-01-01T00:00:00Z".parse().unwrap();
+    world
+        .change(company, user, |user| {
+            Next::Update(user.deactivated(now).unwrap())
+        })
+        .await;
+}
+
+const CREATED: &str = "created";
+
+async fn damage(dynamodb: &Client, company: &str, user: &str) {
+    set_created(dynamodb, company, user, AttributeValue::Bool(true)).await;
+}
+
+async fn mend(dynamodb: &Client, company: &str, user: &str) {
+    let time = AttributeValue::S("2026-01-01T00:00:00Z".to_owned());
+    set_created(dynamodb, company, user, time).await;
+}
+
+async fn set_created(dynamodb: &Client, company: &str, user: &str, value: AttributeValue) {
+    let pk = format!("COMPANY#{company}#USER#{user}");
+    dynamodb
+        .update_item()
+        .table_name("restored")
+        .key("PK", AttributeValue::S(pk))
+        .key("SK", AttributeValue::S("USER".to_owned()))
+        .update_expression("SET #created = :created")
+        .expression_attribute_names("#created", CREATED)
+        .expression_attribute_values(":created", value)
+        .send()
+        .await
+        .unwrap();
 }

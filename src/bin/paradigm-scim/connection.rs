@@ -25,6 +25,11 @@ use crate::request_target::Repaired;
 /// how long a connection may wait for its next request.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Most headers of a request.
+const MAX_HEADERS: usize = 100;
+/// Most bytes of request line and headers together.
+const MAX_HEAD_BYTES: usize = 128 * 1024;
+
 /// Serves the requests of a connection, until either side ends it.
 pub(crate) fn connection<S>(
     stream: S,
@@ -38,6 +43,8 @@ where
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(
             TokioIo::new(Repaired::new(Box::pin(stream))),
             service_fn(move |request| {
@@ -160,12 +167,18 @@ mod tests {
             let headers: String = (1..number).map(|n| format!("x-{n}: y\r\n")).collect();
             format!("GET /scim/v2/Schemas HTTP/1.1\r\nhost: x\r\n{headers}\r\n")
         };
+        let one_header = |bytes: usize| {
+            let value = "a".repeat(bytes);
+            format!("GET /scim/v2/Schemas HTTP/1.1\r\nhost: x\r\nx: {value}\r\n\r\n")
+        };
         for (request, status) in [
             (line(60_000), "401"),
             (line(66_000), "414"),
             (headers(99), "200"),
             (headers(100), "200"),
             (headers(101), "431"),
+            (one_header(100_000), "200"),
+            (one_header(132_000), "431"),
         ] {
             let mut client = connected(1 << 20).await;
             client.write_all(request.as_bytes()).await.unwrap();
@@ -195,6 +208,24 @@ mod tests {
         assert_eq!(&answer, b"HTTP/1.1 401");
         assert!(about_patience(started.elapsed()));
         dripping.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_asks_before_it_sends_a_body_is_told_to_go_on() {
+        let mut client = connected(1 << 20).await;
+        let head = b"POST /scim/v2/Users HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n";
+        client.write_all(head).await.unwrap();
+        let started = Instant::now();
+        let mut interim = [0; 25];
+        client.read_exact(&mut interim).await.unwrap();
+        assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+        client.write_all(b"{}").await.unwrap();
+        let mut answer = [0; 12];
+        client.read_exact(&mut answer).await.unwrap();
+        assert_eq!(
+            (&answer, started.elapsed()),
+            (b"HTTP/1.1 401", Duration::ZERO)
+        );
     }
 
     #[tokio::test(start_paused = true)]

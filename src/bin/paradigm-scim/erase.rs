@@ -1,16 +1,22 @@
-//! `erase`: anonymises a user by hand, or does again in a restored table what was erased and revoked
-//! after the time it was restored to.
+//! `erase`: anonymises a user by hand, or takes from a restored table again what was taken since the time it
+//! was restored to: users who were erased, deactivated or lost a permission, keys, companies' access.
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use jiff::Timestamp;
-use paradigm_scim::directory::{Company, CompanyId, CompanyStatus, KeyId, Operation, UserId};
-use paradigm_scim::store::{AuditEntry, Next, Store};
+use jiff::{SignedDuration, Timestamp};
+use paradigm_scim::directory::user::User;
+use paradigm_scim::directory::{
+    Company, CompanyId, CompanyStatus, DirectoryError, KeyChange, Operation, UserId,
+};
+use paradigm_scim::store::{Next, Store};
 use serde_json::json;
 
+use crate::Failure;
 use crate::open::{self, StoreArguments, now, operator_change};
-use crate::output::Format;
-use crate::{Failure, key};
+use crate::output::{Format, complain};
+
+/// A record of the trail tells when its request began: the write may have come later, and clocks differ.
+const MARGIN: SignedDuration = SignedDuration::from_hours(1);
 
 #[derive(Args)]
 pub(crate) struct Erase {
@@ -18,16 +24,21 @@ pub(crate) struct Erase {
     #[arg(required_unless_present = "replay", conflicts_with = "replay")]
     user: Option<String>,
     /// The user's company, by id or name
-    #[arg(long, value_name = "COMPANY", requires = "user")]
+    #[arg(
+        long,
+        value_name = "COMPANY",
+        requires = "user",
+        conflicts_with = "replay"
+    )]
     company: Option<String>,
-    /// Erase again those whom the audit trail of another table says were erased, and revoke the keys and
-    /// suspend the companies that are revoked and suspended there
+    /// Compare whom the audit trail of another table names with how they are there now, and take from
+    /// this one what was taken there: erase, deactivate, take permissions, end keys, suspend companies
     #[arg(long, requires = "from")]
     replay: bool,
     /// The table whose trail is read: the one that the restored table takes the place of
     #[arg(long, value_name = "NAME", requires = "replay")]
     from: Option<String>,
-    /// From this time on, such as the one restored to; everything the trail holds, if left out
+    /// From this time on, such as the one restored to, less an hour; everything the trail holds, if left out
     #[arg(long, value_name = "TIME", requires = "replay")]
     since: Option<Timestamp>,
     #[command(flatten)]
@@ -58,23 +69,41 @@ impl Erase {
     }
 
     async fn replay(&self, trail: &Store, store: &Store) -> Result<(), Failure> {
+        if self.since.is_some_and(|since| since > now()) {
+            return Err("--since is in the future".into());
+        }
         let mut replay = Replay::default();
         let companies = trail.companies().await?;
         let progress = progress(companies.len());
         for company in companies {
             progress.inc(1);
             let since = self.since.unwrap_or(company.created).max(company.created);
-            let entries = trail.audit_of_company(company.id, since, now()).await?;
-            replay.company(store, &company, &entries).await?;
+            let since = since.saturating_sub(MARGIN)?;
+            replay.company(trail, store, &company, since).await?;
         }
         progress.finish_and_clear();
+        if replay.companies == 0 {
+            return Err(
+                "the two tables have no company in common: are --from and --table right?".into(),
+            );
+        }
         self.format.record(&json!({
             "companies": replay.companies,
             "notInTable": replay.missing,
+            "usersCompared": replay.compared,
             "usersErased": replay.erased,
-            "keysRevoked": replay.revoked,
+            "usersDeactivated": replay.deactivated,
+            "permissionsTaken": replay.taken,
+            "keysEnded": replay.ended,
             "companiesSuspended": replay.suspended,
-        }))
+        }))?;
+        match replay.failed {
+            0 => Ok(()),
+            failed => Err(format!(
+                "{failed} users could not be compared; see above, and run it again"
+            )
+            .into()),
+        }
     }
 }
 
@@ -84,30 +113,36 @@ struct Replay {
     companies: usize,
     /// Companies that are younger than the restored table.
     missing: usize,
+    compared: usize,
     erased: usize,
-    revoked: usize,
+    deactivated: usize,
+    taken: usize,
+    ended: usize,
     suspended: usize,
+    failed: usize,
 }
 
 impl Replay {
     async fn company(
         &mut self,
+        trail: &Store,
         store: &Store,
         company: &Company,
-        entries: &[AuditEntry],
+        since: Timestamp,
     ) -> Result<(), Failure> {
         let Some(restored) = store.company(company.id).await? else {
             self.missing += 1;
             return Ok(());
         };
         self.companies += 1;
-        let is_erasure = |entry: &&AuditEntry| entry.operation == Operation::Anonymise.as_str();
-        let erased = entries.iter().filter(is_erasure);
-        for user in erased.filter_map(|entry| entry.user) {
-            self.erased += usize::from(erase(store, company.id, user).await?);
-        }
-        for key in entries.iter().flat_map(ended_keys) {
-            self.revoked += usize::from(revoke(store, company.id, key).await?);
+        let until = now().checked_add(MARGIN)?;
+        for user in trail.changed_users(company.id, since, until).await? {
+            self.compared += 1;
+            // One that cannot be read or written must not keep the others alive.
+            if let Err(failure) = self.user(trail, store, company.id, user).await {
+                self.failed += 1;
+                complain(&format!("user {user} of company {}: {failure}", company.id).into());
+            }
         }
         if (company.status, restored.status) == (CompanyStatus::Suspended, CompanyStatus::Active) {
             let change = operator_change(company.id, Operation::Suspend);
@@ -117,6 +152,88 @@ impl Replay {
         }
         Ok(())
     }
+
+    /// Takes from a user of the restored table what they do not have in the other any more.
+    async fn user(
+        &mut self,
+        trail: &Store,
+        store: &Store,
+        company: CompanyId,
+        id: UserId,
+    ) -> Result<(), Failure> {
+        let Some(now) = trail.user(company, id).await? else {
+            self.erased += usize::from(erase(store, company, id).await?);
+            return Ok(());
+        };
+        let taking = [
+            (
+                Operation::Deactivate,
+                deactivated as Taking,
+                &mut self.deactivated,
+            ),
+            (Operation::Ungrant, without_permissions, &mut self.taken),
+            (Operation::RevokeKey, without_keys, &mut self.ended),
+        ];
+        for (operation, take, count) in taking {
+            let mut taken = 0;
+            store
+                .change_user(&operator_change(company, operation), id, |restored| {
+                    let (user, keys, number) = take(restored, &now)?;
+                    taken = number;
+                    Ok::<_, Failure>(Next::UpdateWithKeys(user, keys))
+                })
+                .await?;
+            *count += taken;
+        }
+        Ok(())
+    }
+}
+
+/// What becomes of a restored user, given how they are in the other table, and how much was taken.
+type Taking = fn(&User, &User) -> Result<(User, Vec<KeyChange<'static>>, usize), DirectoryError>;
+
+fn deactivated(
+    restored: &User,
+    other: &User,
+) -> Result<(User, Vec<KeyChange<'static>>, usize), DirectoryError> {
+    if !restored.is_active() || other.is_active() {
+        return Ok((restored.clone(), Vec::new(), 0));
+    }
+    Ok((restored.deactivated(now())?, Vec::new(), 1))
+}
+
+fn without_permissions(
+    restored: &User,
+    other: &User,
+) -> Result<(User, Vec<KeyChange<'static>>, usize), DirectoryError> {
+    let taken = restored.permissions.difference(&other.permissions);
+    let user = taken.clone().fold(restored.clone(), |user, permission| {
+        user.ungranted(*permission)
+    });
+    Ok((user, Vec::new(), taken.count()))
+}
+
+fn without_keys(
+    restored: &User,
+    other: &User,
+) -> Result<(User, Vec<KeyChange<'static>>, usize), DirectoryError> {
+    let mut user = restored.clone();
+    let mut changes = Vec::new();
+    for key in restored.keys.keys() {
+        let (next, ended) = match other.keys.get(key) {
+            None => user.without_key(*key),
+            Some(Some(until)) => user.with_key_until(*key, *until),
+            Some(None) => continue,
+        };
+        user = next;
+        changes.extend(ended);
+    }
+    if !changes.is_empty() {
+        // However many keys end, it is one write.
+        user.version = restored.version + 1;
+    }
+    let number = changes.len();
+    Ok((user, changes, number))
 }
 
 /// Anonymises a user; `false` if there is none.
@@ -125,31 +242,6 @@ async fn erase(store: &Store, company: CompanyId, user: UserId) -> Result<bool, 
     let decide = |_: &_| Ok::<_, Failure>(Next::Anonymise);
     let erased = store.change_user(&change, user, decide).await?;
     Ok(erased.is_some())
-}
-
-/// Revokes a key; `false` if there is none, or it is revoked.
-async fn revoke(store: &Store, company: CompanyId, id: KeyId) -> Result<bool, Failure> {
-    let found = store.find_key(id).await?;
-    let is_live =
-        |key: &paradigm_scim::directory::ApiKey| key.company == company && key.revoked.is_none();
-    let Some(live) = found.filter(is_live) else {
-        return Ok(false);
-    };
-    key::revoke(store, company, live.owner, id).await?;
-    Ok(true)
-}
-
-/// Keys that a record of the trail says are revoked (`-id`), or honoured until a time that has passed
-/// (`~id until time`).
-fn ended_keys(entry: &AuditEntry) -> impl Iterator<Item = KeyId> {
-    entry.keys.iter().filter_map(|change| {
-        if let Some(id) = change.strip_prefix('-') {
-            return KeyId::parse(id);
-        }
-        let (id, until) = change.strip_prefix('~')?.split_once(" until ")?;
-        let until: Timestamp = until.parse().ok()?;
-        (until <= now()).then(|| KeyId::parse(id))?
-    })
 }
 
 /// On standard error, and only if that is a terminal.

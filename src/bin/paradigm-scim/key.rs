@@ -116,29 +116,18 @@ impl Revoke {
         let (store, company) = self.place.open().await?;
         let key = find(&store, company, &self.key).await?;
         if key.revoked.is_none() {
-            revoke(&store, company, key.owner, key.id).await?;
+            let change = operator_change(company, Operation::RevokeKey);
+            store
+                .change_user(&change, key.owner, |owner| {
+                    let (owner, changes) = owner.without_key(key.id);
+                    Ok::<_, Failure>(Next::UpdateWithKeys(owner, changes))
+                })
+                .await?
+                .ok_or("the key's owner is gone, and the key with them")?;
         }
         let revoked = find(&store, company, &self.key).await?;
         self.place.format.record(&shown(&revoked))
     }
-}
-
-/// Revokes a user's key.
-pub(crate) async fn revoke(
-    store: &Store,
-    company: CompanyId,
-    owner: UserId,
-    key: KeyId,
-) -> Result<(), Failure> {
-    let change = operator_change(company, Operation::RevokeKey);
-    store
-        .change_user(&change, owner, |owner| {
-            let (owner, changes) = owner.without_key(key);
-            Ok::<_, Failure>(Next::UpdateWithKeys(owner, changes))
-        })
-        .await?
-        .ok_or("the key's owner is gone, and the key with them")?;
-    Ok(())
 }
 
 /// A key of the company.

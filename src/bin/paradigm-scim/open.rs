@@ -54,7 +54,13 @@ impl StoreArguments {
             )
             .into());
         }
-        self.open_or_make().await
+        match &self.endpoint_url {
+            Some(_) => self.open_or_make().await,
+            None => {
+                let config = in_folder(&self.data_dir)?.config();
+                Ok(Store::new(&config, &self.table).keeping_audit_as_configured())
+            }
+        }
     }
 
     /// Opens the store; the embedded one is made if it is not there.

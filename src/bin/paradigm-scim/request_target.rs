@@ -44,7 +44,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Repaired<S> {
             let mut chunk = ReadBuf::new(&mut chunk);
             ready!(Pin::new(&mut self.stream).poll_read(context, &mut chunk))?;
             self.pending.put_slice(chunk.filled());
-            let is_complete = self.pending.windows(2).skip(1).any(|pair| pair == b"\r\n");
+            let seen = self.pending.len() - chunk.filled().len();
+            let new = self.pending.get(seen.saturating_sub(1).max(1)..);
+            let is_complete = new
+                .unwrap_or_default()
+                .windows(2)
+                .any(|pair| pair == b"\r\n");
             if is_complete || chunk.filled().is_empty() || self.pending.len() > MAX_LINE {
                 self.at_request = false;
                 if let Some(repaired) = repaired(&self.pending) {
@@ -68,7 +73,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Repaired<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.at_request = self.pending.is_empty();
+        // `100 Continue` asks for the body, and is no answer yet.
+        let is_interim = bytes.starts_with(b"HTTP/1.1 1");
+        self.at_request = self.pending.is_empty() && !is_interim;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 

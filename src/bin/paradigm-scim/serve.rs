@@ -13,6 +13,7 @@ use paradigm_scim::store::Store;
 use paradigm_scim::store::embedded::Embedded;
 use paradigm_scim::telemetry;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 use crate::connection::connection;
 use crate::open::StoreArguments;
@@ -20,6 +21,8 @@ use crate::output::line;
 use crate::signal::end_signal;
 use crate::{Failure, demo};
 
+/// Most connections at a time.
+const MAX_CONNECTIONS: usize = 1024;
 /// How long requests under way may take to end after a signal.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -106,7 +109,10 @@ pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> 
 async fn accept(listener: TcpListener, service: Arc<Service>) -> Result<(), Failure> {
     let graceful = GracefulShutdown::new();
     let mut end = pin!(end_signal()?);
+    let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
+        // Beyond the limit, connections wait for another to end before they are taken.
+        let place = Arc::clone(&free).acquire_owned().await?;
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
@@ -128,6 +134,7 @@ async fn accept(listener: TcpListener, service: Arc<Service>) -> Result<(), Fail
             if let Err(error) = watched.await {
                 tracing::debug!(%error, "a connection ended early");
             }
+            drop(place);
         });
     }
     drop(listener);

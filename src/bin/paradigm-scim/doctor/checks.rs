@@ -34,6 +34,7 @@ const CORRECT_URL: &str =
     "Give the Tenant URL: https://<domain>/scim/v2/, with or without ?aadOptscim062020.";
 const SEE_LOG: &str = "See the instance's log (on AWS the functions' in CloudWatch) for what keeps it from answering, then try again.";
 const SEE_PROXY: &str = "Look whether the proxy (HTTPS_PROXY, NO_PROXY) lets this machine through to the instance, and the instance's log.";
+const THROTTLED: &str = "Wait a while and try again; if that does not help, raise ThrottlingRateLimit in the template's parameters.";
 const DEPLOY: &str = "Deploy the current version of the service.";
 
 /// A check, and those without which it cannot be made.
@@ -175,7 +176,8 @@ impl Examination {
         match shaken {
             Ok(handshake) => {
                 self.certificate = Some(handshake.certificate);
-                Finding::passed(handshake.version).measuring(json!({"version": handshake.version}))
+                Finding::passed(format!("{} was agreed on", handshake.version))
+                    .measuring(json!({"version": handshake.version}))
             }
             Err(NoHandshake::TooOld) => Finding::failed(
                 "the server speaks neither TLS 1.3 nor TLS 1.2",
@@ -268,7 +270,9 @@ impl Examination {
                     ),
                 )
             }
-            _ => Finding::passed("SCIM is activated"),
+            Some(answer) if answer.is_success() => Finding::passed("SCIM is activated"),
+            Some(answer) => Finding::needless(format!("it cannot be seen from {}", answer.status)),
+            None => Finding::skipped("there was no answer"),
         }
     }
 
@@ -340,6 +344,7 @@ impl Examination {
                 "Look at what is before the instance (firewall, authorizer): this is no answer of its own.",
             ),
             404 => Finding::failed(saw, CORRECT_URL),
+            429 => Finding::failed(saw, THROTTLED),
             200..=299 => {
                 self.search = Some(answer);
                 Finding::passed("it is accepted")
@@ -402,9 +407,9 @@ impl Examination {
     fn owner(&mut self) -> Finding {
         match self.get("/Me", Authorization::Token) {
             Ok(answer) if answer.is_success() => match answer.body.get("externalId") {
-                None | Some(Value::Null) => {
-                    Finding::passed("the provider does not manage the user whose key this is")
-                }
+                None | Some(Value::Null) => Finding::passed(
+                    "nothing shows that the provider manages the user whose key this is (no externalId)",
+                ),
                 Some(_) => Finding::warned(
                     "the user whose key this is has an externalId: a provider manages them, and could deactivate them, which ends provisioning for all",
                     "Use a service user outside of the provider's scope: cargo scim user create, then user grant, then key create, and give the new key's token to the provider.",
@@ -429,13 +434,15 @@ impl Examination {
             match answer {
                 Ok(answer) if answer.is_success() => times.push(answer.milliseconds),
                 Ok(answer) => {
+                    let (number, saw) = (times.len() + 1, answer.summary());
+                    let change = if answer.status == 429 {
+                        THROTTLED
+                    } else {
+                        SEE_LOG
+                    };
                     return Finding::failed(
-                        format!(
-                            "request {} of {MEASURED}: {}",
-                            times.len() + 1,
-                            answer.summary()
-                        ),
-                        SEE_LOG,
+                        format!("request {number} of {MEASURED}: {saw}"),
+                        change,
                     );
                 }
                 Err(error) => return Finding::failed(format!("no answer: {error}"), SEE_LOG),

@@ -51,7 +51,7 @@ impl Doctor {
         let connection = connection::open(&endpoint).await;
         let with_load = self.load;
         let examine = move || {
-            let url = endpoint.url("/");
+            let url = endpoint.shown(&endpoint.url("/"));
             let checks = Examination::new(endpoint, connection, with_load).run(&progress);
             progress.finish_and_clear();
             Report { url, checks }
