@@ -32,6 +32,7 @@ use error::RETRY_AFTER_SECONDS;
 use message::{Request, Response};
 use query::Query;
 use route::{Endpoint, Handler, Match};
+use users::places::Places;
 
 /// When a request is given up, so that the client hears of it before API Gateway's 30 s end.
 const DEADLINE: Duration = Duration::from_secs(25);
@@ -42,6 +43,7 @@ pub struct Service {
     config: Config,
     clock: Arc<dyn Clock>,
     authentication: AuthenticationCache,
+    places: Places,
     handler: Handler,
     /// Until the first request has been answered.
     is_cold: AtomicBool,
@@ -59,6 +61,7 @@ pub struct Exchange<'r> {
     base_url: String,
     now: Timestamp,
     store: &'r Store,
+    places: &'r Places,
 }
 
 impl<'r> Exchange<'r> {
@@ -86,6 +89,7 @@ impl Service {
             config,
             clock,
             authentication: AuthenticationCache::default(),
+            places: Places::default(),
             handler: Handler::Default,
             is_cold: AtomicBool::new(true),
         }
@@ -225,6 +229,7 @@ impl Service {
             base_url: format!("{origin}{BASE_PATH}"),
             now,
             store: &self.store,
+            places: &self.places,
         };
         // RFC 7644 §3.11: every answer tells where the user really is.
         let location = caller

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::item::{Item, Reader};
@@ -145,21 +144,6 @@ impl Store {
             .expression_attribute_values(":partition", item::string(partition));
         let entries = self.query_all(query).await?;
         entries.iter().map(primary_key).collect()
-    }
-
-    /// Everything a query finds, page after page.
-    async fn query_all(&self, query: QueryFluentBuilder) -> Result<Vec<Item>, StoreError> {
-        let mut items = Vec::new();
-        let mut from = None;
-        loop {
-            let page = query.clone().set_exclusive_start_key(from);
-            let output = page.send().await.map_err(StoreError::from_sdk)?;
-            items.extend(output.items.unwrap_or_default());
-            match output.last_evaluated_key {
-                Some(next) => from = Some(next),
-                None => return Ok(items),
-            }
-        }
     }
 }
 

@@ -159,6 +159,7 @@ fn answer(database: &Database, request: &HttpRequest) -> Result<HttpResponse, Co
 fn run(database: &Database, operation: &str, body: &[u8]) -> Result<Vec<u8>, DynoxideError> {
     match operation {
         "BatchGetItem" => call(body, |request| database.batch_get_item(request)),
+        "BatchWriteItem" => call(body, |request| database.batch_write_item(request)),
         "CreateTable" => call(body, |request| database.create_table(request)),
         "GetItem" => call(body, |request| database.get_item(request)),
         "PutItem" => call(body, |request| database.put_item(request)),

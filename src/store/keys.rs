@@ -166,9 +166,14 @@ pub(super) fn audited<'k>(pk: &str, sk: &'k str) -> Option<(Option<UserId>, Time
     Some((user, at.parse().ok()?, request_id))
 }
 
+/// Partition key of the counters of a company's users.
+pub(super) fn counters(company: CompanyId) -> String {
+    format!("COMPANY#{company}#COUNT")
+}
+
 pub(super) fn counter(company: CompanyId, shard: u8) -> Key {
     Key {
-        pk: format!("COMPANY#{company}#COUNT"),
+        pk: counters(company),
         sk: format!("SHARD#{shard}"),
     }
 }

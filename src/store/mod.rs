@@ -22,6 +22,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Builder;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 
 use jiff::SignedDuration;
@@ -166,6 +167,21 @@ impl Store {
             }
         }
         Ok(items)
+    }
+
+    /// Everything a query finds, page after page.
+    async fn query_all(&self, query: QueryFluentBuilder) -> Result<Vec<Item>, StoreError> {
+        let mut items = Vec::new();
+        let mut from = None;
+        loop {
+            let page = query.clone().set_exclusive_start_key(from);
+            let output = page.send().await.map_err(StoreError::from_sdk)?;
+            items.extend(output.items.unwrap_or_default());
+            match output.last_evaluated_key {
+                Some(next) => from = Some(next),
+                None => return Ok(items),
+            }
+        }
     }
 
     /// The sort keys of one partition of the index, in order. They are eventually consistent.

@@ -1,9 +1,27 @@
-//! How many calls to DynamoDB each request makes: exactly, whatever the number of users.
+//! What each request costs in DynamoDB: calls and capacity, exactly, whatever the number of users. `docs/cost.md`
+//! has the table; `UPDATE_DOCS=1 cargo test budgets` writes it anew.
 
-use serde_json::json;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
-use crate::counting::{Calls, counted_store};
-use crate::support::{Answer, Call, World, encode};
+use aws_sdk_dynamodb::Client as DynamoDb;
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use jiff::SignedDuration;
+use paradigm_scim::api::Service;
+use paradigm_scim::config::{Clock as _, Config};
+use paradigm_scim::directory::CompanyId;
+use paradigm_scim::scim::cursor::{self, MARK_BYTES, Position};
+use paradigm_scim::store::embedded::Embedded;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::counting::{Calls, Usage, counted_store};
+use crate::support::{Answer, Call, Client, World, encode};
+
+const TABLE: &str = "test";
+/// List price of a million request units on demand, in US dollars: us-east-1, standard table class.
+const READ_PRICE: f64 = 0.125;
+const WRITE_PRICE: f64 = 0.625;
 
 fn named(calls: &[(&str, usize)]) -> Calls {
     calls
@@ -12,125 +30,344 @@ fn named(calls: &[(&str, usize)]) -> Calls {
         .collect()
 }
 
-/// Runs every kind of request in a company of so many users more than the two it needs.
-async fn check(others: usize) {
-    let (store, calls) = counted_store().await;
-    let world = World::on(store);
-    let client = world.client().await;
-    for number in 0..others {
-        client
-            .create(&json!({"userName": format!("other{number}")}))
-            .await;
+/// A directory whose requests are measured.
+struct Measured {
+    world: World,
+    usage: Arc<Mutex<Usage>>,
+    rows: Vec<(&'static str, Usage)>,
+}
+
+impl Measured {
+    async fn new(embedded: &Embedded) -> Self {
+        let (store, usage) = counted_store(embedded).await;
+        let world = World::on(store);
+        Self {
+            world,
+            usage,
+            rows: Vec::new(),
+        }
     }
-    let emails =
-        json!([{"type": "work", "value": "a@x.org"}, {"type": "home", "value": "b@x.org"}]);
-    let user = json!({"userName": "user@x.org", "externalId": "x", "emails": emails});
-    let counted = async |expected: &[(&str, usize)], about: &str, call: Call| -> Answer {
-        calls.lock().unwrap().clear();
+
+    /// Sends a request that must make these calls.
+    async fn row(
+        &mut self,
+        client: &Client<'_>,
+        about: &'static str,
+        expected: &[(&str, usize)],
+        call: Call,
+    ) -> Answer {
+        *self.usage.lock().unwrap() = Usage::default();
         let answer = client.send(call).await;
         assert!(answer.status < 500, "{about}: {:?}", answer.body);
-        assert_eq!(
-            *calls.lock().unwrap(),
-            named(expected),
-            "{about} among {others}"
-        );
+        let usage = self.usage.lock().unwrap().clone();
+        assert_eq!(usage.calls, named(expected), "{about}");
+        self.rows.push((about, usage));
         answer
-    };
-    // A fresh instance asks who is calling once, and then believes the answer for a minute.
-    world.clock.advance(jiff::SignedDuration::from_secs(60));
-    let cold = [("BatchGetItem", 1), ("GetItem", 1)];
-    counted(&cold, "authentication, cold", Call::new("GET", "/nothing")).await;
-    counted(&[], "authentication, cached", Call::new("GET", "/nothing")).await;
-
-    let write = ("TransactWriteItems", 1);
-    let created = counted(&[write], "POST", Call::new("POST", "/Users").json(&user)).await;
-    counted(
-        &[write],
-        "POST, duplicate",
-        Call::new("POST", "/Users").json(&user),
-    )
-    .await;
-    let path = format!("/Users/{}", created.id());
-    let one = ("GetItem", 1);
-    counted(&[one], "GET by id", Call::new("GET", &path)).await;
-    let filtered = |filter: &str| Call::new("GET", "/Users").query(&encode(&[("filter", filter)]));
-    let by_id = format!("id eq \"{}\"", created.id());
-    counted(&[one], "id eq", filtered(&by_id)).await;
-    counted(
-        &[one],
-        "userName eq, miss",
-        filtered("userName eq \"nobody\""),
-    )
-    .await;
-    let hit = "userName eq \"USER@x.org\"";
-    counted(&[("GetItem", 2)], "userName eq, hit", filtered(hit)).await;
-    let conjunction = "active eq true and userName eq \"user@x.org\"";
-    counted(
-        &[("GetItem", 2)],
-        "userName eq beside and",
-        filtered(conjunction),
-    )
-    .await;
-    let look_up = [("BatchGetItem", 1), ("Query", 1)];
-    counted(&look_up, "externalId eq", filtered("externalId eq \"x\"")).await;
-    let by_email = "emails[type eq \"work\"].value eq \"a@x.org\"";
-    counted(&look_up, "emails eq", filtered(by_email)).await;
-    let list = [("BatchGetItem", 2), ("Query", 1)];
-    counted(&list, "list", Call::new("GET", "/Users").query("count=100")).await;
-    counted(
-        &list,
-        "last page",
-        Call::new("GET", "/Users").query(&format!("startIndex={others}")),
-    )
-    .await;
-    counted(
-        &[("BatchGetItem", 1)],
-        "count=0",
-        Call::new("GET", "/Users").query("count=0"),
-    )
-    .await;
-
-    let by_cursor = |query: &str| Call::new("GET", "/Users").query(&format!("cursor&{query}"));
-    let first = [("BatchGetItem", 1), ("Query", 1)];
-    let answer = counted(&first, "first cursor", by_cursor("count=2")).await;
-    let next = answer.json()["nextCursor"].as_str().unwrap();
-    let next = Call::new("GET", "/Users").query(&format!("cursor={next}&count=1"));
-    counted(&first, "next cursor", next).await;
-    let search = json!({"filter": hit, "count": 1});
-    let search = Call::new("POST", "/Users/.search").json(&search);
-    counted(&[("GetItem", 2)], "search", search).await;
-    counted(&[one], "Me", Call::new("GET", "/Me")).await;
-
-    let change = [one, write];
-    let patch = json!({"Operations": [{"op": "replace", "path": "title", "value": "T"}]});
-    counted(&change, "PATCH", Call::new("PATCH", &path).json(&patch)).await;
-    counted(
-        &[one],
-        "PATCH, no change",
-        Call::new("PATCH", &path).json(&patch),
-    )
-    .await;
-    counted(&change, "PUT", Call::new("PUT", &path).json(&user)).await;
-    counted(
-        &[one],
-        "PUT, no change",
-        Call::new("PUT", &path).json(&user),
-    )
-    .await;
-    counted(&change, "DELETE", Call::new("DELETE", &path)).await;
-    counted(&[one], "DELETE again", Call::new("DELETE", &path)).await;
-    for path in [
-        "/ServiceProviderConfig",
-        "/ResourceTypes",
-        "/Schemas",
-        "/Groups",
-    ] {
-        counted(&[], path, Call::new("GET", path)).await;
     }
 }
 
+/// Users who are there without ever having been created: too many to create each.
+async fn fill(embedded: &Embedded, company: CompanyId, users: usize) {
+    let dynamodb = DynamoDb::new(&embedded.config());
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let number = |number: usize| AttributeValue::N(number.to_string());
+    let numbers: Vec<usize> = (0..users).collect();
+    for batch in numbers.chunks(25) {
+        let requests = batch.iter().map(|user| {
+            let id = Uuid::now_v7();
+            let document = format!(r#"{{"userName":"filled{user}@example.com","active":true}}"#);
+            let item = HashMap::from([
+                (
+                    "PK".to_owned(),
+                    text(&format!("COMPANY#{company}#USER#{id}")),
+                ),
+                ("SK".to_owned(), text("USER")),
+                (
+                    "ByCompanyPK".to_owned(),
+                    text(&format!("COMPANY#{company}#USERS")),
+                ),
+                ("ByCompanySK".to_owned(), text(&id.to_string())),
+                ("document".to_owned(), text(&document)),
+                ("state".to_owned(), text("active")),
+                ("keys".to_owned(), AttributeValue::M(HashMap::new())),
+                ("created".to_owned(), text("2026-01-01T00:00:00Z")),
+                ("lastModified".to_owned(), text("2026-01-01T00:00:00Z")),
+                ("version".to_owned(), number(1)),
+                ("writeId".to_owned(), text(&id.to_string())),
+            ]);
+            let put = PutRequest::builder().set_item(Some(item)).build().unwrap();
+            WriteRequest::builder().put_request(put).build()
+        });
+        let requests = requests.collect();
+        let write = dynamodb.batch_write_item().request_items(TABLE, requests);
+        write.send().await.unwrap();
+    }
+    dynamodb
+        .update_item()
+        .table_name(TABLE)
+        .key("PK", text(&format!("COMPANY#{company}#COUNT")))
+        .key("SK", text("SHARD#0"))
+        .update_expression("ADD #users :users")
+        .expression_attribute_names("#users", "users")
+        .expression_attribute_values(":users", number(users))
+        .send()
+        .await
+        .unwrap();
+}
+
+/// Every kind of request in a company of so many users more than the three it needs.
+async fn measure(others: usize) -> Vec<(&'static str, Usage)> {
+    let embedded = Embedded::in_memory().unwrap();
+    let mut measured = Measured::new(&embedded).await;
+    let world = World::on(measured.world.store.clone());
+    let client = world.client().await;
+    client.create(&json!({"userName": "other"})).await;
+    fill(&embedded, client.company, others).await;
+    let client = Client {
+        world: &world,
+        ..client
+    };
+    let emails =
+        json!([{"type": "work", "value": "a@x.org"}, {"type": "home", "value": "b@x.org"}]);
+    let user = json!({"userName": "user@x.org", "externalId": "x", "emails": emails});
+    let m = &mut measured;
+
+    // A fresh instance asks who is calling once, and then believes the answer for a minute.
+    client.get("/nothing").await;
+    world.clock.advance(SignedDuration::from_secs(60));
+    let nothing = || Call::new("GET", "/nothing");
+    let cold = [("BatchGetItem", 1), ("GetItem", 1)];
+    m.row(&client, "authentication, once a minute", &cold, nothing())
+        .await;
+    m.row(&client, "authentication, believed", &[], nothing())
+        .await;
+
+    let (one, write) = (("GetItem", 1), ("TransactWriteItems", 1));
+    // An id later than all there are, and earlier than the next.
+    let before_the_last = Uuid::now_v7();
+    let post = || Call::new("POST", "/Users").json(&user);
+    let created = m.row(&client, "POST", &[write], post()).await;
+    m.row(&client, "POST, name taken", &[write], post()).await;
+    let path = format!("/Users/{}", created.id());
+    m.row(&client, "GET by id", &[one], Call::new("GET", &path))
+        .await;
+    let filtered = |filter: &str| Call::new("GET", "/Users").query(&encode(&[("filter", filter)]));
+    let by_id = filtered(&format!("id eq \"{}\"", created.id()));
+    m.row(&client, "id eq", &[one], by_id).await;
+    let miss = filtered("userName eq \"nobody\"");
+    m.row(&client, "userName eq, nobody", &[one], miss).await;
+    let hit = "userName eq \"USER@x.org\"";
+    m.row(&client, "userName eq", &[("GetItem", 2)], filtered(hit))
+        .await;
+    let both = filtered("active eq true and userName eq \"user@x.org\"");
+    m.row(&client, "userName eq, beside and", &[("GetItem", 2)], both)
+        .await;
+    let look_up = [("BatchGetItem", 1), ("Query", 1)];
+    let external_id = filtered("externalId eq \"x\"");
+    m.row(&client, "externalId eq", &look_up, external_id).await;
+    let by_email = filtered("emails[type eq \"work\"].value eq \"a@x.org\"");
+    m.row(&client, "emails…value eq", &look_up, by_email).await;
+    let list = [("BatchGetItem", 1), ("Query", 2)];
+    let first = || Call::new("GET", "/Users").query("count=2");
+    m.row(&client, "page of 2 by index, first", &list, first())
+        .await;
+    let next = Call::new("GET", "/Users").query("startIndex=3&count=1");
+    m.row(&client, "page of 1 by index, next", &list, next)
+        .await;
+    let total = Call::new("GET", "/Users").query("count=0");
+    m.row(&client, "total only", &[("Query", 1)], total).await;
+    let by_cursor = |query: &str| Call::new("GET", "/Users").query(&format!("cursor&{query}"));
+    let page = [("BatchGetItem", 1), ("Query", 1)];
+    let first = by_cursor("count=2");
+    let first = m
+        .row(&client, "page of 2 by cursor, first", &page, first)
+        .await;
+    let next = first.json()["nextCursor"].as_str().unwrap();
+    let next = Call::new("GET", "/Users").query(&format!("cursor={next}&count=1"));
+    m.row(&client, "page of 1 by cursor, next", &page, next)
+        .await;
+    let deep = sealed(before_the_last, &client);
+    let deep = Call::new("GET", "/Users").query(&format!("cursor={deep}&count=1"));
+    m.row(&client, "page of 1 by cursor, the last", &page, deep)
+        .await;
+    let search = Call::new("POST", "/Users/.search").json(&json!({"filter": hit}));
+    m.row(&client, "search, userName eq", &[("GetItem", 2)], search)
+        .await;
+    m.row(&client, "Me", &[one], Call::new("GET", "/Me")).await;
+
+    let change = [one, write];
+    let patch = json!({"Operations": [{"op": "replace", "path": "title", "value": "T"}]});
+    let patch = || Call::new("PATCH", &path).json(&patch);
+    m.row(&client, "PATCH", &change, patch()).await;
+    m.row(&client, "PATCH, nothing changes", &[one], patch())
+        .await;
+    let put = || Call::new("PUT", &path).json(&user);
+    m.row(&client, "PUT", &change, put()).await;
+    m.row(&client, "PUT, nothing changes", &[one], put()).await;
+    let rename = json!({"Operations": [{"op": "replace", "value": {
+        "active": false, "userName": format!("{}user@x.org", "a".repeat(32)),
+    }}]});
+    let rename = Call::new("PATCH", &path).json(&rename);
+    m.row(&client, "PATCH, soft delete", &change, rename).await;
+    m.row(&client, "DELETE", &change, Call::new("DELETE", &path))
+        .await;
+    m.row(&client, "DELETE, gone", &[one], Call::new("DELETE", &path))
+        .await;
+    for (about, path) in [
+        ("ServiceProviderConfig", "/ServiceProviderConfig"),
+        ("ResourceTypes", "/ResourceTypes"),
+        ("Schemas", "/Schemas"),
+        ("Groups", "/Groups"),
+    ] {
+        m.row(&client, about, &[], Call::new("GET", path)).await;
+    }
+    measured.rows
+}
+
+/// A cursor for what comes after an id.
+fn sealed(after: Uuid, client: &Client<'_>) -> String {
+    let position = Position {
+        after,
+        mark: [0; MARK_BYTES],
+    };
+    let mut secret = [0; 32];
+    secret.copy_from_slice(&client.company.to_string().as_bytes()[4..]);
+    cursor::seal(position, "\0\0", &secret, client.world.clock.now()).unwrap()
+}
+
+fn table(rows: &[(&'static str, Usage)]) -> String {
+    let mut lines = vec![
+        "| Request | Calls to DynamoDB | RCU | WCU | a million, US$ |".to_owned(),
+        "| --- | --- | --- | --- | --- |".to_owned(),
+    ];
+    for (about, usage) in rows {
+        let calls = usage
+            .calls
+            .iter()
+            .map(|(name, number)| format!("{number} {name}"));
+        let calls = calls.collect::<Vec<_>>().join(", ");
+        let price = usage.read_units * READ_PRICE + usage.write_units * WRITE_PRICE;
+        let (read, write) = (usage.read_units, usage.write_units);
+        lines.push(format!(
+            "| {about} | {calls} | {read} | {write} | {price:.2} |"
+        ));
+    }
+    lines.join("\n")
+}
+
 #[tokio::test]
-async fn calls_are_the_same_among_three_and_among_a_thousand_users() {
-    check(1).await;
-    check(1000).await;
+async fn a_request_costs_the_same_among_few_and_among_many_users() {
+    let among_few = measure(1).await;
+    assert_eq!(measure(1_000).await, among_few);
+    // `DIRECTORY_SIZE=1000000 cargo test budgets` asks for more.
+    let many = std::env::var("DIRECTORY_SIZE").map_or(100_000, |size| size.parse().unwrap());
+    assert_eq!(measure(many).await, among_few);
+
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/cost.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let (before, rest) = page.split_once("| Request |").unwrap();
+    let (_, after) = rest.split_once("\n\n").unwrap();
+    let now = format!("{before}{}\n\n{after}", table(&among_few));
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, now).unwrap();
+    } else {
+        assert!(
+            page == now,
+            "docs/cost.md is not true; UPDATE_DOCS=1 cargo test budgets writes it anew"
+        );
+    }
+}
+
+fn names(answer: &Answer) -> Vec<String> {
+    answer.user_names().into_iter().map(str::to_owned).collect()
+}
+
+/// The names on the page behind so many users, and what it cost.
+async fn page(client: &Client<'_>, usage: &Mutex<Usage>, seen: usize) -> (Vec<String>, Usage) {
+    *usage.lock().unwrap() = Usage::default();
+    let query = format!("startIndex={}&count=200", seen + 1);
+    let answer = client.send(Call::new("GET", "/Users").query(&query)).await;
+    let usage = usage.lock().unwrap().clone();
+    (names(&answer), usage)
+}
+
+#[tokio::test]
+async fn a_walk_by_index_costs_each_page_the_same_on_one_instance() {
+    let embedded = Embedded::in_memory().unwrap();
+    let (store, usage) = counted_store(&embedded).await;
+    let world = World::on(store.clone());
+    let client = world.client().await;
+    fill(&embedded, client.company, 10_000).await;
+    client.get("/nothing").await;
+    let (mut seen, cost) = page(&client, &usage, 0).await;
+    for number in 1..50 {
+        let (found, cost_of_page) = page(&client, &usage, seen.len()).await;
+        assert_eq!(cost_of_page.calls, cost.calls, "page {number}");
+        // The administrator's item on the first page is larger than the others.
+        assert!(
+            cost_of_page.read_units <= cost.read_units,
+            "page {number}: {cost_of_page:?}"
+        );
+        seen.extend(found);
+    }
+    let mut distinct = seen.clone();
+    distinct.sort();
+    distinct.dedup();
+    assert_eq!((seen.len(), distinct.len()), (10_000, 10_000));
+
+    // Another instance, or this one a minute later, has to look for the place.
+    let config = Config {
+        is_activated: true,
+        public_url: None,
+    };
+    let other = World {
+        service: Service::new(store.clone(), config, Arc::new(world.clock.clone())),
+        store,
+        clock: world.clock.clone(),
+    };
+    let elsewhere = Client {
+        world: &other,
+        token: client.token.clone(),
+        ..client
+    };
+    elsewhere.get("/nothing").await;
+    let (found, cost_elsewhere) = page(&elsewhere, &usage, 9_800).await;
+    assert_eq!(found, seen[9_800..]);
+    assert!(cost_elsewhere.read_units > 2.0 * cost.read_units);
+    world.clock.advance(SignedDuration::from_secs(60));
+    client.get("/nothing").await;
+    let (found, cost_later) = page(&client, &usage, 9_800).await;
+    assert_eq!(found, seen[9_800..]);
+    assert!(cost_later.read_units > 2.0 * cost.read_units);
+}
+
+#[tokio::test]
+async fn a_walk_by_index_passes_over_nobody_when_others_are_deleted() {
+    let world = World::new().await;
+    let client = world.client().await;
+    let mut ids = Vec::new();
+    for number in 0..9 {
+        let user = json!({"userName": format!("u{number}")});
+        ids.push(client.create(&user).await);
+    }
+    let page = async |start: usize| -> Vec<String> {
+        let query = format!("startIndex={start}&count=3");
+        names(&client.send(Call::new("GET", "/Users").query(&query)).await)
+    };
+    let mut seen = page(1).await;
+    assert_eq!(seen.len(), 3);
+    for id in &ids[..2] {
+        client.delete(id).await.assert_status(204);
+    }
+    for start in [4, 7] {
+        seen.extend(page(start).await);
+    }
+    let expected: Vec<String> = ["administrator@example.com".to_owned()]
+        .into_iter()
+        .chain((0..8).map(|number| format!("u{number}")))
+        .collect();
+    assert_eq!(seen, expected);
+    // Who begins again gets the users there are.
+    let again: Value = json!(page(1).await);
+    assert_eq!(again, json!(["administrator@example.com", "u2", "u3"]));
 }

@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use paradigm_scim::store::embedded::Embedded;
 use serde_json::json;
 
 use crate::support::{Call, World, store_through};
@@ -85,7 +86,8 @@ impl HttpConnector for Faulty {
 async fn world(fault: Fault) -> (World, Arc<AtomicUsize>) {
     let left = Arc::new(AtomicUsize::new(0));
     let switch = Arc::clone(&left);
-    let store = store_through(move |inner| Faulty {
+    let embedded = Embedded::in_memory().unwrap();
+    let store = store_through(&embedded, move |inner| Faulty {
         inner,
         fault,
         left: Arc::clone(&switch),

@@ -5,6 +5,7 @@
 use http::Method;
 use paradigm_scim::api::route::{Endpoint, ROUTES, Route};
 use paradigm_scim::directory::Token;
+use paradigm_scim::store::embedded::Embedded;
 use serde_json::{Value, json};
 
 use crate::counting::{Calls, counted_store};
@@ -147,7 +148,7 @@ async fn everything(client: &Client<'_>) -> Value {
 
 #[tokio::test]
 async fn nothing_of_another_company_can_be_reached_or_learned() {
-    let (store, calls) = counted_store().await;
+    let (store, usage) = counted_store(&Embedded::in_memory().unwrap()).await;
     let world = World::on(store);
     let (ours, theirs) = (world.client().await, world.client().await);
     let id = theirs
@@ -190,13 +191,13 @@ async fn nothing_of_another_company_can_be_reached_or_learned() {
                 number += 1;
                 let mut answers: Vec<(String, Calls)> = Vec::new();
                 for (call, value) in [(foreign, &reference.foreign), (absent, &reference.absent)] {
-                    calls.lock().unwrap().clear();
+                    usage.lock().unwrap().calls.clear();
                     let answer = if reference.kind == "token" {
                         world.send(call).await
                     } else {
                         ours.send(call).await
                     };
-                    answers.push((told(&answer, value), calls.lock().unwrap().clone()));
+                    answers.push((told(&answer, value), usage.lock().unwrap().calls.clone()));
                 }
                 // Shown by --nocapture: the matrix.
                 println!("{about}: {}", answers[0].0.split(' ').next().unwrap());

@@ -29,11 +29,12 @@ pub(crate) async fn in_memory() -> Store {
     Embedded::in_memory().unwrap().store("test").await.unwrap()
 }
 
-/// A store on a new embedded database whose requests pass through a connector of the test's.
+/// A store on an embedded database whose requests pass through a connector of the test's.
 pub(crate) async fn store_through<C: HttpConnector + 'static>(
+    embedded: &Embedded,
     connector: impl Fn(SharedHttpConnector) -> C + Send + Sync + 'static,
 ) -> Store {
-    let config = Embedded::in_memory().unwrap().config();
+    let config = embedded.config();
     let client = config.http_client().unwrap();
     let through = http_client_fn(move |settings, components| {
         SharedHttpConnector::new(connector(client.http_connector(settings, components)))

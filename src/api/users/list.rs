@@ -4,7 +4,9 @@
 
 use http::StatusCode;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
+use super::places::Place;
 use super::rendered;
 use crate::api::Exchange;
 use crate::api::authentication::Caller;
@@ -65,7 +67,7 @@ async fn search(
     let filter = query.filter().map(|text| parse(text, scope)).transpose();
     let selection = Selection {
         exchange,
-        company: caller.company,
+        caller,
         filter: filter.map_err(|error| {
             ScimError::invalid_filter(format!("The filter cannot be used: {error}."))
         })?,
@@ -73,8 +75,11 @@ async fn search(
     };
     let body = match page.start {
         Start::Index(start_index) => {
-            let (total, found) = selection.by_index(start_index - 1, page.count).await?;
+            let offset = start_index - 1;
+            let (total, found) = selection.by_index(offset, page.count).await?;
+            let ids: Vec<Uuid> = found.iter().map(|found| found.position.after).collect();
             let (resources, _) = within_bytes(found, &projection);
+            selection.remember_end(offset, &ids, resources.len());
             index_page(total, start_index, resources)
         }
         Start::Cursor(cursor) => {
@@ -130,7 +135,7 @@ fn within_bytes(
 /// Which of a company's users are asked for, and in what order.
 struct Selection<'s> {
     exchange: &'s Exchange<'s>,
-    company: CompanyId,
+    caller: Caller,
     filter: Option<Filter>,
     sort: Option<Sort>,
 }
@@ -148,14 +153,30 @@ impl Selection<'_> {
             return Ok((total, all.into_iter().skip(offset).take(count).collect()));
         }
         // The counters tell the total, the index the ids.
-        let store = self.exchange.store;
-        let total = store.count_users(self.company).await?;
-        if count == 0 || offset >= total {
-            return Ok((total, Vec::new()));
-        }
-        let ids = store.user_ids(self.company, offset, count).await?;
-        let users = store.users(self.company, &ids).await?;
+        let (store, company) = (self.exchange.store, self.caller.company);
+        let total = store.count_users(company).await?;
+        let place = Place::behind(offset, self.caller);
+        let last = self.exchange.places.last_before(place, self.exchange.now);
+        let ids = match last {
+            _ if count == 0 => Vec::new(),
+            Some(last) => store.user_ids_after(company, Some(last), count).await?,
+            None if offset >= total => Vec::new(),
+            None => store.user_ids(company, offset, count).await?,
+        };
+        let users = store.users(company, &ids).await?;
         Ok((total, self.found(&users)))
+    }
+
+    /// Remembers where a page by index ended, for the one that goes on from there.
+    fn remember_end(&self, offset: usize, ids: &[Uuid], returned: usize) {
+        let last = returned.checked_sub(1).and_then(|last| ids.get(last));
+        if let (Some(last), None, None) = (last, &self.filter, self.sort) {
+            let place = Place::behind(offset + returned, self.caller);
+            let now = self.exchange.now;
+            self.exchange
+                .places
+                .remember(place, UserId::new(*last), now);
+        }
     }
 
     /// Up to `count` of those from a position on, and the last one looked at, if there may be more.
@@ -207,12 +228,12 @@ impl Selection<'_> {
             let after = last.map(|position| UserId::new(position.after));
             // One more tells whether there is another page.
             let mut ids = store
-                .user_ids_after(self.company, after, wanted + 1)
+                .user_ids_after(self.caller.company, after, wanted + 1)
                 .await?;
             let is_end = ids.len() <= wanted;
             ids.truncate(wanted);
             scanned += ids.len();
-            let users = store.users(self.company, &ids).await?;
+            let users = store.users(self.caller.company, &ids).await?;
             for found in self.matching(&users) {
                 if page.len() == count {
                     return Ok((page, last));
@@ -233,8 +254,8 @@ impl Selection<'_> {
     /// Everyone who matches, in order, as far as one request may look.
     async fn all(&self) -> Result<Vec<Found>, ScimError> {
         let mut candidates = match self.filter.as_ref().and_then(Access::of) {
-            Some(access) => access.users(self.exchange, self.company).await?,
-            None => self.exchange.store.all_users(self.company).await?,
+            Some(access) => access.users(self.exchange, self.caller.company).await?,
+            None => self.exchange.store.all_users(self.caller.company).await?,
         };
         candidates.sort_by_key(|user| user.id);
         let mut found = self.matching(&candidates);

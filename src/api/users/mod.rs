@@ -1,6 +1,7 @@
 //! `/Users`: one function per route.
 
 mod list;
+pub(super) mod places;
 
 use http::StatusCode;
 use http::header::{IF_MATCH, IF_NONE_MATCH};
