@@ -39,9 +39,11 @@ impl StoreError {
         match &error {
             SdkError::ServiceError(context) => {
                 let status = context.raw().status().as_u16();
+                // Without a code it is no answer of DynamoDB's, or a broken one.
+                let is_broken = error.code().is_none() || status < 400;
                 let code = error.code().unwrap_or("without code");
                 let summary = format!("{code}, HTTP status {status}");
-                if status >= 500 || status == 429 || is_retryable(code) {
+                if is_broken || status >= 500 || status == 429 || is_retryable(code) {
                     Self::Busy(summary)
                 } else {
                     Self::Refused(summary)

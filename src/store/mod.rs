@@ -75,17 +75,21 @@ impl Store {
     pub async fn config_from_env(endpoint_url: Option<&str>) -> SdkConfig {
         let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .retry_config(RetryConfig::standard().with_max_attempts(3))
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(Duration::from_secs(1))
-                    .operation_attempt_timeout(Duration::from_secs(2))
-                    .operation_timeout(Duration::from_secs(5))
-                    .build(),
-            );
+            .timeout_config(Self::timeouts());
         match endpoint_url {
             Some(url) => loader.endpoint_url(url).load().await,
             None => loader.load().await,
         }
+    }
+
+    /// How long DynamoDB may take: for a connection, an attempt, and an operation with its attempts.
+    #[must_use]
+    pub fn timeouts() -> TimeoutConfig {
+        TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(1))
+            .operation_attempt_timeout(Duration::from_secs(2))
+            .operation_timeout(Duration::from_secs(5))
+            .build()
     }
 
     /// A store where the environment points to.

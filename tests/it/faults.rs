@@ -12,21 +12,31 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use paradigm_scim::store::embedded::Embedded;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Call, World, store_through};
 
 /// What happens to a request to DynamoDB.
 #[derive(Debug, Clone, Copy)]
-enum Fault {
+pub(crate) enum Fault {
     /// It is answered with this status and body, and has no effect.
     Answered(u16, &'static str),
     /// It takes effect, and its answer is lost.
     AnswerLost,
     /// It has no effect and no answer.
     Lost,
+    /// It has no effect and is never answered.
+    Silent,
+    /// It takes effect, and is never answered.
+    SilentAfter,
+    /// It takes effect, and its answer is no JSON.
+    Garbled,
+    /// None of the keys of a BatchGetItem is processed; other operations are throttled.
+    Unprocessed,
     /// It takes effect after so long.
     Late(Duration),
+    /// A transaction is in conflict with another; other operations are throttled.
+    Conflict,
     /// It is refused if it is this operation.
     NotPermitted(&'static str),
 }
@@ -35,18 +45,37 @@ enum Fault {
 struct Faulty {
     inner: SharedHttpConnector,
     fault: Fault,
-    /// How many of the coming requests it happens to.
-    left: Arc<AtomicUsize>,
+    switch: Arc<Switch>,
+}
+
+/// Which of the coming requests a fault happens to.
+#[derive(Debug, Default)]
+pub(crate) struct Switch {
+    skip: AtomicUsize,
+    left: AtomicUsize,
+}
+
+impl Switch {
+    /// To so many, after so many others.
+    pub(crate) fn set(&self, skip: usize, left: usize) {
+        self.skip.store(skip, Ordering::SeqCst);
+        self.left.store(left, Ordering::SeqCst);
+    }
+
+    fn is_on(&self) -> bool {
+        let take = |counter: &AtomicUsize| {
+            let one_less = |left: usize| left.checked_sub(1);
+            counter
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less)
+                .is_ok()
+        };
+        !take(&self.skip) && take(&self.left)
+    }
 }
 
 impl HttpConnector for Faulty {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let take = |left: usize| left.checked_sub(1);
-        if self
-            .left
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, take)
-            .is_err()
-        {
+        if !self.switch.is_on() {
             return self.inner.call(request);
         }
         let lost = || ConnectorError::io("connection reset".into());
@@ -61,6 +90,41 @@ impl HttpConnector for Faulty {
                     answer.await?;
                     Err(lost())
                 })
+            }
+            Fault::Silent => HttpConnectorFuture::new(std::future::pending()),
+            Fault::SilentAfter => {
+                let answer = self.inner.call(request);
+                HttpConnectorFuture::new(async move {
+                    answer.await?;
+                    std::future::pending().await
+                })
+            }
+            Fault::Garbled => {
+                let answer = self.inner.call(request);
+                HttpConnectorFuture::new(async move {
+                    let status = answer.await?.status();
+                    Ok(HttpResponse::new(status, SdkBody::from("{")))
+                })
+            }
+            Fault::Conflict => {
+                let target = request.headers().get("x-amz-target").unwrap_or_default();
+                let is_transaction = target.ends_with("TransactWriteItems");
+                let body = if is_transaction { CONFLICT } else { THROTTLED };
+                let status = StatusCode::try_from(400).unwrap();
+                HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
+            }
+            Fault::Unprocessed => {
+                let target = request.headers().get("x-amz-target").unwrap_or_default();
+                let body: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
+                let (status, body) = if target.ends_with("BatchGetItem") {
+                    let unprocessed =
+                        json!({"Responses": {}, "UnprocessedKeys": body["RequestItems"]});
+                    (200, unprocessed.to_string())
+                } else {
+                    (400, THROTTLED.to_owned())
+                };
+                let status = StatusCode::try_from(status).unwrap();
+                HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
             }
             Fault::Late(by) => {
                 let answer = self.inner.call(request);
@@ -83,20 +147,20 @@ impl HttpConnector for Faulty {
 }
 
 /// A world in which a fault can be switched on for so many requests.
-async fn world(fault: Fault) -> (World, Arc<AtomicUsize>) {
-    let left = Arc::new(AtomicUsize::new(0));
-    let switch = Arc::clone(&left);
+pub(crate) async fn world(fault: Fault) -> (World, Arc<Switch>) {
+    let switch = Arc::new(Switch::default());
+    let theirs = Arc::clone(&switch);
     let embedded = Embedded::in_memory().unwrap();
     let store = store_through(&embedded, move |inner| Faulty {
         inner,
         fault,
-        left: Arc::clone(&switch),
+        switch: Arc::clone(&theirs),
     })
     .await;
-    (World::on(store), left)
+    (World::on(store), switch)
 }
 
-const THROTTLED: &str =
+pub(crate) const THROTTLED: &str =
     r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"slow down"}"#;
 const CONFLICT: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException","CancellationReasons":[{"Code":"TransactionConflict"},{"Code":"None"},{"Code":"None"},{"Code":"None"}]}"#;
 const DENIED: &str =
@@ -111,10 +175,10 @@ async fn a_busy_store_is_503_with_retry_after_and_never_500() {
         Fault::Answered(400, THROTTLED),
         Fault::Lost,
     ] {
-        let (world, left) = world(fault).await;
+        let (world, switch) = world(fault).await;
         let client = world.client().await;
         let id = client.create(&json!({"userName": "u"})).await;
-        left.store(usize::MAX, Ordering::SeqCst);
+        switch.set(0, usize::MAX);
         let disable = json!([{"op": "replace", "path": "active", "value": false}]);
         for answer in [
             client.get(&format!("/Users/{id}")).await,
@@ -133,28 +197,26 @@ async fn a_busy_store_is_503_with_retry_after_and_never_500() {
 async fn what_passes_is_tried_again_and_nothing_is_done_twice() {
     for fault in [
         Fault::Answered(400, THROTTLED),
-        Fault::Answered(400, CONFLICT),
+        Fault::Conflict,
         Fault::Answered(500, ""),
         Fault::Lost,
         Fault::AnswerLost,
     ] {
         for times in [1, 4] {
-            let (world, left) = world(fault).await;
+            let (world, switch) = world(fault).await;
             let client = world.client().await;
             client.get("/Users").await.assert_status(200);
-            left.store(times, Ordering::SeqCst);
+            switch.set(0, times);
             let id = client
                 .create(&json!({"userName": "u", "emails": [{"value": "e"}]}))
                 .await;
             // Reads have no write id to recognise themselves by, and no second loop: one fault.
-            left.store(1, Ordering::SeqCst);
+            switch.set(0, 1);
             let set = json!([{"op": "add", "path": "title", "value": "T"}]);
             let patched = client.patch(&id, &set).await;
-            if !matches!(fault, Fault::Answered(_, CONFLICT)) {
-                patched.assert_status(200);
-                assert_eq!(patched.json()["meta"]["version"], "W/\"2\"", "{fault:?}");
-            }
-            left.store(0, Ordering::SeqCst);
+            patched.assert_status(200);
+            assert_eq!(patched.json()["meta"]["version"], "W/\"2\"", "{fault:?}");
+            switch.set(0, 0);
             assert_eq!(client.get("/Users").await.total(), 2, "{fault:?}");
             assert_eq!(client.filter("emails.value eq \"e\"").await.total(), 1);
         }
@@ -163,10 +225,10 @@ async fn what_passes_is_tried_again_and_nothing_is_done_twice() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_for_good_is_500_without_its_cause() {
-    let (world, left) = world(Fault::Answered(400, DENIED)).await;
+    let (world, switch) = world(Fault::Answered(400, DENIED)).await;
     let client = world.client().await;
     client.get("/Users").await.assert_status(200);
-    left.store(usize::MAX, Ordering::SeqCst);
+    switch.set(0, usize::MAX);
     let answer = client.get("/Users").await;
     answer.assert_error(500, None);
     assert!(!answer.json().to_string().contains("Denied"));
@@ -174,15 +236,15 @@ async fn a_refusal_for_good_is_500_without_its_cause() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_bulk_request_ends_in_time_and_says_what_was_not_done() {
-    let (world, left) = world(Fault::Late(Duration::from_millis(1900))).await;
+    let (world, switch) = world(Fault::Late(Duration::from_millis(1900))).await;
     let client = world.client().await;
     let create = |number| json!({"method": "POST", "path": "/Users", "bulkId": format!("{number}"), "data": {"userName": format!("u{number}")}});
     let operations: Vec<_> = (0..100).map(create).collect();
     let call = Call::new("POST", "/Bulk").json(&json!({"Operations": operations}));
     let started = tokio::time::Instant::now();
-    left.store(usize::MAX, Ordering::SeqCst);
+    switch.set(0, usize::MAX);
     let answer = client.send(call).await;
-    left.store(0, Ordering::SeqCst);
+    switch.set(0, 0);
     assert!(started.elapsed() < Duration::from_secs(25));
     answer.assert_status(200);
     let results = answer.json()["Operations"].as_array().unwrap();
@@ -203,9 +265,9 @@ async fn a_request_does_not_fail_because_the_use_of_its_key_cannot_be_noted() {
         Fault::NotPermitted("UpdateItem"),
         Fault::Late(Duration::from_millis(900)),
     ] {
-        let (world, left) = world(fault).await;
+        let (world, switch) = world(fault).await;
         let client = world.client().await;
-        left.store(usize::MAX, Ordering::SeqCst);
+        switch.set(0, usize::MAX);
         client.get("/Users").await.assert_status(200);
     }
 }

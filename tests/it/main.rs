@@ -23,6 +23,7 @@ mod doctor;
 mod documents;
 mod erasure;
 mod events;
+mod fault_matrix;
 mod faults;
 mod filters;
 mod front;

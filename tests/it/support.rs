@@ -39,7 +39,8 @@ pub(crate) async fn store_through<C: HttpConnector + 'static>(
     let through = http_client_fn(move |settings, components| {
         SharedHttpConnector::new(connector(client.http_connector(settings, components)))
     });
-    let store = Store::new(&config.into_builder().http_client(through).build(), "test");
+    let config = config.into_builder().http_client(through);
+    let store = Store::new(&config.timeout_config(Store::timeouts()).build(), "test");
     store.ensure_table().await.unwrap();
     store
 }
