@@ -64,6 +64,8 @@ pub enum Operation {
     Suspend,
     /// The company's keys are honoured again.
     Resume,
+    /// Items that did not agree with each other were put right.
+    Repair,
 }
 
 impl Operation {
@@ -84,6 +86,7 @@ impl Operation {
             Self::RotateKey => "rotateKey",
             Self::Suspend => "suspend",
             Self::Resume => "resume",
+            Self::Repair => "repair",
         }
     }
 }

@@ -143,14 +143,6 @@ impl Store {
             .expression_attribute_names("#partition", keys::INDEX_PK)
             .expression_attribute_values(":partition", item::string(partition));
         let entries = self.query_all(query).await?;
-        entries.iter().map(primary_key).collect()
+        entries.iter().map(|entry| Reader(entry).key()).collect()
     }
-}
-
-fn primary_key(entry: &Item) -> Result<Key, StoreError> {
-    let reader = Reader(entry);
-    Ok(Key {
-        pk: reader.string(keys::PK)?.to_owned(),
-        sk: reader.string(keys::SK)?.to_owned(),
-    })
 }

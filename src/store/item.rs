@@ -28,19 +28,19 @@ const BEFORE: &str = "before";
 const COMPANY: &str = "company";
 const CREATED: &str = "created";
 const CURSOR_SECRET: &str = "cursorSecret";
-const DOCUMENT: &str = "document";
+pub(super) const DOCUMENT: &str = "document";
 pub(super) const EXPIRES: &str = "expires";
 const KEYS: &str = "keys";
 const LAST_MODIFIED: &str = "lastModified";
 pub(super) const NAME: &str = "name";
 pub(super) const LAST_USED: &str = "lastUsed";
 const OPERATION: &str = "operation";
-const OWNER: &str = "owner";
+pub(super) const OWNER: &str = "owner";
 const PERMISSIONS: &str = "permissions";
 const RENAMES: &str = "renames";
 pub(super) const REVOKED: &str = "revoked";
 pub(super) const SECRET_HASH: &str = "secretHash";
-const STATE: &str = "state";
+pub(super) const STATE: &str = "state";
 pub(super) const STATUS: &str = "status";
 /// Seconds since 1970 after which DynamoDB drops the item; only audit records have it.
 const TTL: &str = "ttl";
@@ -112,6 +112,14 @@ impl Reader<'_> {
 
     pub(super) fn string(&self, name: &'static str) -> Result<&str, StoreError> {
         self.optional(name).ok_or(StoreError::Corrupt(name))
+    }
+
+    /// The primary key.
+    pub(super) fn key(&self) -> Result<Key, StoreError> {
+        Ok(Key {
+            pk: self.string(PK)?.to_owned(),
+            sk: self.string(SK)?.to_owned(),
+        })
     }
 
     fn parsed<T>(
@@ -227,10 +235,47 @@ pub(super) fn from_anonymised(
         .build()
 }
 
+/// Whether an item is that of a user who is anonymised.
+pub(super) fn is_anonymised(item: &Item) -> bool {
+    Reader(item).optional(STATE) == Some(State::Anonymised.as_str())
+}
+
+/// What of an anonymised user's item may be there, as another write; `None` if that is all there is.
+pub(super) fn stripped(item: &Item, write_id: &str) -> Result<Option<Item>, StoreError> {
+    let version = Reader(item).number(VERSION)?;
+    let kept = [PK, SK, STATE, CREATED, LAST_MODIFIED, VERSION, WRITE_ID];
+    let is_kept = |name: &str| kept.contains(&name);
+    if item.keys().all(|name| is_kept(name)) {
+        return Ok(None);
+    }
+    let mut stripped = item.clone();
+    stripped.retain(|name, _| is_kept(name));
+    stripped.insert(VERSION.to_owned(), number(version + 1));
+    stripped.insert(WRITE_ID.to_owned(), string(write_id));
+    Ok(Some(stripped))
+}
+
+/// Whether an item is where it belongs in the index, and nowhere else.
+pub(super) fn is_indexed_as(item: &Item, wanted: Option<&(String, String)>) -> bool {
+    let is = |name: &str, wanted: Option<&String>| match (item.get(name), wanted) {
+        (None, None) => true,
+        (Some(AttributeValue::S(found)), Some(wanted)) => found == wanted,
+        _ => false,
+    };
+    is(INDEX_PK, wanted.map(|(partition, _)| partition))
+        && is(INDEX_SK, wanted.map(|(_, sort)| sort))
+}
+
+/// Whether the stored state is the one that follows from the rest.
+pub(super) fn has_state_of(item: &Item, user: &User) -> bool {
+    Reader(item).optional(STATE) == Some(user.state().as_str())
+}
+
 /// The user an item holds; `None` if it is anonymised.
 pub(super) fn to_user(id: UserId, item: &Item) -> Result<Option<User>, StoreError> {
     let reader = Reader(item);
-    if reader.string(STATE)? == State::Anonymised.as_str() {
+    reader.string(STATE)?;
+    if is_anonymised(item) {
         return Ok(None);
     }
     let members: Map<String, Value> =

@@ -24,20 +24,28 @@ pub(super) const INDEX_SK: &str = "ByCompanySK";
 /// Number of counters a company's users are spread over, against contention.
 pub(super) const COUNTER_SHARDS: u8 = 16;
 
+const API_KEY_SK: &str = "KEY";
 const COMPANY_SK: &str = "COMPANY";
+const USER_SK: &str = "USER";
 const AUDIT: &str = "AUDIT#";
+const COUNT: &str = "COUNT";
+/// What other programs keep about a user is beside the user, under sort keys that begin so.
+const FOREIGN: &str = "APP#";
 /// There is one look-up item of a `userName`, whoever bears it.
 const USER_NAME_SK: &str = "USER";
 
 /// Primary key of an item.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     pub(super) pk: String,
     pub(super) sk: String,
 }
 
+/// What is stored of a look-up's value.
+pub(super) type Digest = [u8; 32];
+
 /// An attribute that users are found by, without reading any other user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LookUp {
     /// Unique in the company.
     UserName,
@@ -48,6 +56,8 @@ pub enum LookUp {
 }
 
 impl LookUp {
+    const ALL: [Self; 3] = [Self::UserName, Self::ExternalId, Self::Email];
+
     const fn name(self) -> &'static str {
         match self {
             Self::UserName => "userName",
@@ -73,7 +83,11 @@ impl LookUp {
             Some(attribute) => comparable(attribute, value),
             None => value.into(),
         };
-        let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(comparable.as_bytes()));
+        self.partition(company, &Sha256::digest(comparable.as_bytes()).into())
+    }
+
+    fn partition(self, company: CompanyId, digest: &Digest) -> String {
+        let hash = URL_SAFE_NO_PAD.encode(digest);
         format!("COMPANY#{company}#{}#{hash}", self.name())
     }
 
@@ -82,11 +96,163 @@ impl LookUp {
     pub(super) fn key(self, company: CompanyId, value: &str, user: UserId) -> Key {
         Key {
             pk: self.pk(company, value),
-            sk: match self {
-                Self::UserName => USER_NAME_SK.to_owned(),
-                Self::ExternalId | Self::Email => format!("USER#{user}"),
-            },
+            sk: self.sk(user),
         }
+    }
+
+    /// The same key, of a value that only its digest is known of.
+    pub(super) fn key_of_digest(self, company: CompanyId, digest: &Digest, user: UserId) -> Key {
+        Key {
+            pk: self.partition(company, digest),
+            sk: self.sk(user),
+        }
+    }
+
+    fn sk(self, user: UserId) -> String {
+        match self {
+            Self::UserName => USER_NAME_SK.to_owned(),
+            Self::ExternalId | Self::Email => format!("USER#{user}"),
+        }
+    }
+}
+
+/// What an item is, by its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Company(CompanyId),
+    User(CompanyId, UserId),
+    /// An audit record.
+    Audit(CompanyId),
+    LookUp {
+        company: CompanyId,
+        look_up: LookUp,
+        digest: Digest,
+        /// Whose, if the key says so: that of a `userName` does not.
+        user: Option<UserId>,
+    },
+    Counter(CompanyId, u8),
+    ApiKey(KeyId),
+    /// What another program keeps about a user.
+    Foreign(CompanyId),
+    /// None of these; of this company, if it is any's.
+    Unknown(Option<CompanyId>),
+}
+
+impl Kind {
+    /// The company whose item it is, if the key says so.
+    pub(super) fn company(self) -> Option<CompanyId> {
+        match self {
+            Self::Company(company)
+            | Self::User(company, _)
+            | Self::Audit(company)
+            | Self::LookUp { company, .. }
+            | Self::Counter(company, _)
+            | Self::Foreign(company) => Some(company),
+            Self::ApiKey(_) => None,
+            Self::Unknown(company) => company,
+        }
+    }
+}
+
+impl Key {
+    /// What the item of this key is.
+    pub(super) fn kind(&self) -> Kind {
+        if let Some(id) = self.pk.strip_prefix("KEY#") {
+            let id = KeyId::parse(id).filter(|_| self.sk == API_KEY_SK);
+            return id.map_or(Kind::Unknown(None), Kind::ApiKey);
+        }
+        let Some(rest) = self.pk.strip_prefix("COMPANY#") else {
+            return Kind::Unknown(None);
+        };
+        let (company, rest) = rest.split_once('#').unwrap_or((rest, ""));
+        let Some(company) = CompanyId::parse(company) else {
+            return Kind::Unknown(None);
+        };
+        let within = self.kind_within(company, rest);
+        within.unwrap_or(Kind::Unknown(Some(company)))
+    }
+
+    fn kind_within(&self, company: CompanyId, rest: &str) -> Option<Kind> {
+        match rest.split_once('#') {
+            None if rest.is_empty() && is_company(&self.sk) => Some(Kind::Company(company)),
+            None if rest.is_empty() => self.kind_of_audit(company),
+            None if rest == COUNT => {
+                let mut shards = 0..COUNTER_SHARDS;
+                let shard = shards.find(|shard| counter(company, *shard).sk == self.sk)?;
+                Some(Kind::Counter(company, shard))
+            }
+            Some(("USER", user)) => {
+                let user = UserId::parse(user)?;
+                if self.sk == USER_SK {
+                    Some(Kind::User(company, user))
+                } else if self.sk.starts_with(FOREIGN) {
+                    Some(Kind::Foreign(company))
+                } else {
+                    self.kind_of_audit(company)
+                }
+            }
+            Some((attribute, hash)) => {
+                let look_up = LookUp::ALL.iter().find(|it| it.name() == attribute)?;
+                let digest = URL_SAFE_NO_PAD.decode(hash).ok()?.try_into().ok()?;
+                let user = match look_up {
+                    LookUp::UserName if self.sk == USER_NAME_SK => None,
+                    LookUp::UserName => return None,
+                    LookUp::ExternalId | LookUp::Email => Some(user_of_look_up(&self.sk)?),
+                };
+                Some(Kind::LookUp {
+                    company,
+                    look_up: *look_up,
+                    digest,
+                    user,
+                })
+            }
+            None => None,
+        }
+    }
+
+    fn kind_of_audit(&self, company: CompanyId) -> Option<Kind> {
+        audited(&self.pk, &self.sk).map(|_| Kind::Audit(company))
+    }
+
+    /// Where the item belongs in the index, if it does.
+    pub(super) fn indexed(&self, company: CompanyId) -> Option<(String, String)> {
+        match self.kind() {
+            Kind::Company(id) => Some((COMPANIES.to_owned(), id.to_string())),
+            Kind::User(company, id) => Some((users_of(company), id.to_string())),
+            Kind::ApiKey(id) => Some((keys_of(company), id.to_string())),
+            Kind::Audit(company) => {
+                let (_, at, _) = audited(&self.pk, &self.sk)?;
+                Some((audit_day_of(company, at), sortable(at)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The key for people. An item of another program's may have anything in its key, also what is
+    /// personal: of a part that is none of ours only the length is told.
+    pub(super) fn shown(&self) -> (String, String) {
+        let shown = |text: &str| {
+            let parts = text.split('#').map(shown_part);
+            parts.collect::<Vec<_>>().join("#")
+        };
+        (shown(&self.pk), shown(&self.sk))
+    }
+}
+
+fn shown_part(part: &str) -> String {
+    let words = ["APP", "AUDIT", "COMPANY", "COUNT", "KEY", "SHARD", "USER"];
+    let is_digest = || URL_SAFE_NO_PAD.decode(part).is_ok_and(|it| it.len() == 32);
+    let is_ours = words.contains(&part)
+        || LookUp::ALL.iter().any(|look_up| look_up.name() == part)
+        || part.parse::<u8>().is_ok()
+        || KeyId::parse(part).is_some()
+        || UserId::parse(part).is_some()
+        || part.parse::<Timestamp>().is_ok()
+        || is_digest();
+    match part.chars().count() {
+        _ if is_ours => part.to_owned(),
+        0 => String::new(),
+        length => format!("<{length} characters>"),
     }
 }
 
@@ -118,14 +284,8 @@ pub(super) fn company(company: CompanyId) -> Key {
 pub(super) fn user(company: CompanyId, user: UserId) -> Key {
     Key {
         pk: format!("COMPANY#{company}#USER#{user}"),
-        sk: "USER".to_owned(),
+        sk: USER_SK.to_owned(),
     }
-}
-
-/// Reads whom an item is about; `None` if it is not the item of a user.
-pub(super) fn user_of_item(pk: &str, sk: &str) -> Option<(CompanyId, UserId)> {
-    let (company, user) = pk.strip_prefix("COMPANY#")?.split_once("#USER#")?;
-    (sk == "USER").then_some((CompanyId::parse(company)?, UserId::parse(user)?))
 }
 
 /// Key of an audit record: beside the user it is about, or the company itself.
@@ -168,7 +328,7 @@ pub(super) fn audited<'k>(pk: &str, sk: &'k str) -> Option<(Option<UserId>, Time
 
 /// Partition key of the counters of a company's users.
 pub(super) fn counters(company: CompanyId) -> String {
-    format!("COMPANY#{company}#COUNT")
+    format!("COMPANY#{company}#{COUNT}")
 }
 
 pub(super) fn counter(company: CompanyId, shard: u8) -> Key {
@@ -181,7 +341,7 @@ pub(super) fn counter(company: CompanyId, shard: u8) -> Key {
 pub(super) fn api_key(key: KeyId) -> Key {
     Key {
         pk: format!("KEY#{key}"),
-        sk: "KEY".to_owned(),
+        sk: API_KEY_SK.to_owned(),
     }
 }
 
@@ -229,5 +389,70 @@ mod tests {
         assert_ne!(pk(LookUp::ExternalId, "A1"), pk(LookUp::ExternalId, "a1"));
         assert_ne!(pk(LookUp::UserName, "a"), pk(LookUp::Email, "a"));
         assert!(!pk(LookUp::UserName, "ada@x.eu").contains("ada"));
+    }
+
+    #[test]
+    fn every_key_tells_what_it_is_of_and_no_other_shows_what_is_in_it() {
+        let company = CompanyId::parse("018f2d5c-3b1a-7c4e-9f00-000000000001").unwrap();
+        let user = UserId::parse("018f2d5c-3b1a-7c4e-9f00-000000000002").unwrap();
+        let at: Timestamp = "2026-01-02T03:04:05.678Z".parse().unwrap();
+        let id = KeyId::new(7);
+        let request = "018f2d5c-3b1a-7c4e-9f00-000000000003";
+        let known = [
+            (self::company(company), Kind::Company(company)),
+            (self::user(company, user), Kind::User(company, user)),
+            (audit(company, None, at, request), Kind::Audit(company)),
+            (
+                audit(company, Some(user), at, request),
+                Kind::Audit(company),
+            ),
+            (counter(company, 15), Kind::Counter(company, 15)),
+            (api_key(id), Kind::ApiKey(id)),
+        ];
+        for (key, kind) in known {
+            assert_eq!(key.kind(), kind);
+            assert_eq!(key.shown(), (key.pk, key.sk));
+        }
+        for look_up in LookUp::ALL {
+            let key = look_up.key(company, "marker", user);
+            let Kind::LookUp {
+                look_up: found,
+                digest,
+                user: whose,
+                ..
+            } = key.kind()
+            else {
+                panic!("{key:?}");
+            };
+            assert_eq!(look_up, found);
+            assert_eq!(whose.is_none(), look_up == LookUp::UserName);
+            assert_eq!(look_up.key_of_digest(company, &digest, user), key);
+            assert_eq!(key.shown(), (key.pk, key.sk));
+        }
+        let of_user = self::user(company, user).pk;
+        let foreign = Key {
+            pk: of_user.clone(),
+            sk: "APP#marker@example.com".to_owned(),
+        };
+        assert_eq!(foreign.kind(), Kind::Foreign(company));
+        let unknown = [
+            ("marker@example.com", "x"),
+            ("KEY#marker", "KEY"),
+            ("COMPANY#marker", "COMPANY"),
+            (&of_user, "marker"),
+            (&counter(company, 0).pk, "SHARD#16"),
+        ];
+        for (pk, sk) in unknown {
+            let key = Key {
+                pk: pk.to_owned(),
+                sk: sk.to_owned(),
+            };
+            assert!(matches!(key.kind(), Kind::Unknown(_)), "{key:?}");
+            let (pk, sk) = key.shown();
+            assert!(
+                !pk.contains("marker") && !sk.contains("marker"),
+                "{pk} {sk}"
+            );
+        }
     }
 }

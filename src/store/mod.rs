@@ -3,6 +3,7 @@
 mod api_keys;
 mod audit;
 mod backoff;
+pub mod check;
 mod companies;
 #[cfg(feature = "local")]
 pub mod embedded;

@@ -2,7 +2,7 @@
 
 use super::StoreError;
 use super::item::{self, Item, Reader};
-use super::keys;
+use super::keys::Kind;
 use crate::directory::{CompanyId, User, UserId};
 
 /// What a user was before a change.
@@ -74,6 +74,8 @@ impl UserTransition {
 /// Whom a record is about, by its key; `None` if it is not about the item of a user.
 #[must_use]
 pub fn user_of(key: &Item) -> Option<(CompanyId, UserId)> {
-    let key = Reader(key);
-    keys::user_of_item(key.optional(keys::PK)?, key.optional(keys::SK)?)
+    match Reader(key).key().ok()?.kind() {
+        Kind::User(company, user) => Some((company, user)),
+        _ => None,
+    }
 }

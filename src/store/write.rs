@@ -1,14 +1,16 @@
 //! The one write path: every change of a user is one transaction of the user (conditioned on the
-//! version read), the difference of its look-ups, the counter, its keys and an audit record.
+//! version read), the difference of its look-ups, the counter, its keys and an audit record. Repairs of
+//! what other programs have damaged are transactions of the same kind.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::{PutBuilder, TransactWriteItemBuilder, UpdateBuilder};
 use aws_sdk_dynamodb::types::{
-    CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, CancellationReason, ConditionCheck, Delete, Put,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -31,6 +33,12 @@ pub(super) enum Change<'u> {
         before: &'u User,
         after: &'u User,
     },
+    /// The same person, written again with look-ups that are missing.
+    Repair {
+        before: &'u User,
+        after: &'u User,
+        look_ups: &'u BTreeSet<LookUpEntry>,
+    },
     /// Nothing personal stays.
     Anonymise(&'u User),
 }
@@ -39,22 +47,27 @@ impl Change<'_> {
     fn before(&self) -> Option<&User> {
         match self {
             Self::Create(_) => None,
-            Self::Update { before, .. } | Self::Anonymise(before) => Some(before),
+            Self::Update { before, .. } | Self::Repair { before, .. } | Self::Anonymise(before) => {
+                Some(before)
+            }
         }
     }
 
     fn after(&self) -> Option<&User> {
         match self {
-            Self::Create(after) | Self::Update { after, .. } => Some(after),
+            Self::Create(after) | Self::Update { after, .. } | Self::Repair { after, .. } => {
+                Some(after)
+            }
             Self::Anonymise(_) => None,
         }
     }
 
     fn user_id(&self) -> UserId {
         match self {
-            Self::Create(user) | Self::Update { after: user, .. } | Self::Anonymise(user) => {
-                user.id
-            }
+            Self::Create(user)
+            | Self::Update { after: user, .. }
+            | Self::Repair { after: user, .. }
+            | Self::Anonymise(user) => user.id,
         }
     }
 }
@@ -70,7 +83,7 @@ pub(super) struct UserWrite<'u> {
 /// Why a transaction was not written.
 #[derive(Debug)]
 pub(super) enum WriteError {
-    /// The user is no longer the version that was read.
+    /// The user, or what a repair was decided on, is no longer what was read.
     VersionChanged,
     /// Anything else.
     Store(StoreError),
@@ -81,16 +94,131 @@ pub(super) enum WriteError {
 enum Role {
     User,
     UserNameGuard,
+    /// What a repair was decided on.
+    Seen,
     Other,
 }
 
-struct Transaction {
+pub(super) struct Transaction {
     table: String,
-    write_id: String,
+    pub(super) write_id: String,
     actions: Vec<(Role, TransactWriteItem)>,
 }
 
 impl Transaction {
+    pub(super) fn new(store: &Store) -> Self {
+        Self {
+            table: store.table.clone(),
+            write_id: Uuid::now_v7().to_string(),
+            actions: Vec::new(),
+        }
+    }
+
+    /// Holds the transaction to a user of the version that was seen, or to none.
+    pub(super) fn expect_user(&mut self, key: Key, seen: Option<u64>) -> Result<(), StoreError> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.table)
+            .set_key(Some(item::key(key)));
+        let check = match seen {
+            None => check
+                .condition_expression("attribute_not_exists(#pk)")
+                .expression_attribute_names("#pk", PK),
+            Some(version) => check
+                .condition_expression("#version = :version")
+                .expression_attribute_names("#version", item::VERSION)
+                .expression_attribute_values(":version", number(version)),
+        };
+        let check = check.build().map_err(StoreError::incomplete)?;
+        let action = TransactWriteItem::builder().condition_check(check);
+        self.push(Role::Seen, action);
+        Ok(())
+    }
+
+    /// Deletes a look-up that leads to whom it was seen to.
+    pub(super) fn delete_look_up(
+        &mut self,
+        key: Key,
+        seen: Option<AttributeValue>,
+    ) -> Result<(), StoreError> {
+        let delete = Delete::builder()
+            .table_name(&self.table)
+            .set_key(Some(item::key(key)))
+            .condition_expression(condition(seen.is_some()))
+            .expression_attribute_names("#seen", item::LOOK_UP_USER)
+            .set_expression_attribute_values(seen.map(seen_value))
+            .build()
+            .map_err(StoreError::incomplete)?;
+        self.push(Role::Seen, TransactWriteItem::builder().delete(delete));
+        Ok(())
+    }
+
+    /// Sets a counter that is what it was seen to be.
+    pub(super) fn set_counter(
+        &mut self,
+        key: Key,
+        seen: Option<AttributeValue>,
+        users: u64,
+    ) -> Result<(), StoreError> {
+        let update = Update::builder()
+            .set_key(Some(item::key(key)))
+            .update_expression("SET #seen = :users")
+            .condition_expression(condition(seen.is_some()))
+            .expression_attribute_names("#seen", item::USERS)
+            .set_expression_attribute_values(seen.map(seen_value))
+            .expression_attribute_values(":users", number(users));
+        self.update_seen(update)
+    }
+
+    /// Puts an item where it belongs in the index.
+    pub(super) fn set_index(
+        &mut self,
+        key: Key,
+        (partition, sort): &(String, String),
+    ) -> Result<(), StoreError> {
+        let update = Update::builder()
+            .set_key(Some(item::key(key)))
+            .update_expression("SET #partition = :partition, #sort = :sort")
+            .condition_expression("attribute_exists(#pk)")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#partition", keys::INDEX_PK)
+            .expression_attribute_names("#sort", keys::INDEX_SK)
+            .expression_attribute_values(":partition", string(partition))
+            .expression_attribute_values(":sort", string(sort));
+        self.update_seen(update)
+    }
+
+    /// Puts what may be left of an anonymised user, who is of the version that was seen.
+    pub(super) fn strip(&mut self, stripped: item::Item, seen: u64) -> Result<(), StoreError> {
+        let put = Put::builder()
+            .set_item(Some(stripped))
+            .condition_expression("#version = :version")
+            .expression_attribute_names("#version", item::VERSION)
+            .expression_attribute_values(":version", number(seen))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        self.put(Role::User, put)
+    }
+
+    /// Adds a record to the audit trail of a user, or of the company itself.
+    pub(super) fn audit(
+        &mut self,
+        store: &Store,
+        company: CompanyId,
+        user: Option<UserId>,
+        record: &AuditRecord,
+    ) -> Result<(), StoreError> {
+        let audit = item::from_audit(company, user, record, store.audit_retention);
+        self.put(Role::Other, Put::builder().set_item(Some(audit)))
+    }
+
+    fn update_seen(&mut self, update: UpdateBuilder) -> Result<(), StoreError> {
+        let update = update
+            .table_name(&self.table)
+            .build()
+            .map_err(StoreError::incomplete)?;
+        self.push(Role::Seen, TransactWriteItem::builder().update(update));
+        Ok(())
+    }
+
     fn put(&mut self, role: Role, put: PutBuilder) -> Result<(), StoreError> {
         let put = put
             .table_name(&self.table)
@@ -125,7 +253,9 @@ impl Transaction {
 
     fn user(&mut self, write: &UserWrite<'_>) -> Result<(), StoreError> {
         let item = match &write.change {
-            Change::Create(user) | Change::Update { after: user, .. } => {
+            Change::Create(user)
+            | Change::Update { after: user, .. }
+            | Change::Repair { after: user, .. } => {
                 item::from_user(write.company, user, &self.write_id)?
             }
             Change::Anonymise(user) => {
@@ -154,11 +284,15 @@ impl Transaction {
         };
         let before = look_ups_of(write.change.before());
         let after = look_ups_of(write.change.after());
+        let missing = match write.change {
+            Change::Repair { look_ups, .. } => look_ups.clone(),
+            _ => after.difference(&before).cloned().collect(),
+        };
         let user = write.change.user_id();
         for entry in before.difference(&after) {
             self.delete(entry.key())?;
         }
-        for entry in after.difference(&before) {
+        for entry in &missing {
             let put = Put::builder().set_item(Some(item::from_look_up(entry.key(), user)));
             if entry.is_user_name {
                 let put = put
@@ -178,7 +312,7 @@ impl Transaction {
         let difference = match write.change {
             Change::Create(_) => 1,
             Change::Anonymise(_) => -1,
-            Change::Update { .. } => return Ok(()),
+            Change::Update { .. } | Change::Repair { .. } => return Ok(()),
         };
         let key = keys::counter(write.company, write.change.user_id().shard(COUNTER_SHARDS));
         self.update(
@@ -190,7 +324,11 @@ impl Transaction {
         )
     }
 
-    fn api_key(&mut self, change: &KeyChange<'_>, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) fn api_key(
+        &mut self,
+        change: &KeyChange<'_>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         match change {
             KeyChange::Create(api_key) => self.put(
                 Role::Other,
@@ -223,16 +361,28 @@ impl Transaction {
     }
 }
 
+/// The condition that an attribute is what was seen, which may be nothing.
+fn condition(is_there: bool) -> &'static str {
+    match is_there {
+        true => "#seen = :seen",
+        false => "attribute_not_exists(#seen)",
+    }
+}
+
+fn seen_value(seen: AttributeValue) -> HashMap<String, AttributeValue> {
+    HashMap::from([(":seen".to_owned(), seen)])
+}
+
 /// A look-up item by its key; ordered, so that differences are too.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct LookUpEntry {
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct LookUpEntry {
     pk: String,
     sk: String,
-    is_user_name: bool,
+    pub(super) is_user_name: bool,
 }
 
 impl LookUpEntry {
-    fn key(&self) -> Key {
+    pub(super) fn key(&self) -> Key {
         Key {
             pk: self.pk.clone(),
             sk: self.sk.clone(),
@@ -240,7 +390,8 @@ impl LookUpEntry {
     }
 }
 
-fn look_ups(company: CompanyId, user: &User) -> BTreeSet<LookUpEntry> {
+/// The look-ups that a user must have; no others may lead to them.
+pub(super) fn look_ups(company: CompanyId, user: &User) -> BTreeSet<LookUpEntry> {
     let emails = user
         .document
         .elements("emails")
@@ -274,11 +425,7 @@ impl Store {
     }
 
     fn prepare(&self, write: &UserWrite<'_>) -> Result<Transaction, StoreError> {
-        let mut transaction = Transaction {
-            table: self.table.clone(),
-            write_id: Uuid::now_v7().to_string(),
-            actions: Vec::new(),
-        };
+        let mut transaction = Transaction::new(self);
         transaction.user(write)?;
         transaction.look_ups(write)?;
         transaction.counter(write)?;
@@ -286,16 +433,14 @@ impl Store {
             transaction.api_key(change, write.audit.at)?;
         }
         let user = write.change.user_id();
-        let retention = self.audit_retention;
-        let audit = item::from_audit(write.company, Some(user), &write.audit, retention);
-        transaction.put(Role::Other, Put::builder().set_item(Some(audit)))?;
+        transaction.audit(self, write.company, Some(user), &write.audit)?;
         Ok(transaction)
     }
 
     /// Sends a transaction until it is written, refused, or [`PATIENCE`] ends. An answer may be lost
     /// after the write took effect: the write id in the user's item then shows that the failed
     /// condition is our own doing.
-    async fn commit(&self, transaction: &Transaction) -> Result<(), WriteError> {
+    pub(super) async fn commit(&self, transaction: &Transaction) -> Result<(), WriteError> {
         let mut backoff = Backoff::new(PATIENCE);
         loop {
             let actions = transaction.actions.iter().map(|(_, action)| action.clone());
@@ -357,6 +502,9 @@ fn outcome(error: SdkError<TransactWriteItemsError>, transaction: &Transaction) 
         } else {
             Outcome::Failed(WriteError::VersionChanged)
         };
+    }
+    if failed_condition(Role::Seen).is_some() {
+        return Outcome::Failed(WriteError::VersionChanged);
     }
     if failed_condition(Role::UserNameGuard).is_some() {
         return Outcome::Failed(WriteError::Store(StoreError::UserNameTaken));

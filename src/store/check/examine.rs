@@ -1,0 +1,455 @@
+//! A second look at what is suspected, by consistent reads, so that nothing is reported that was only
+//! met halfway through a change.
+//!
+//! Whatever leads to a user changes in one transaction with the user. So what was read between two
+//! reads of a user that are alike was there at one moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::finding::{Fault, Finding, Remedy, Verdict};
+use super::patiently;
+use super::repair::Repair;
+use super::survey::{Count, Suspect, Suspicion, is_complete};
+use crate::directory::{CompanyId, KeyId, State, User, UserId};
+use crate::store::item::{self, Item, Reader};
+use crate::store::keys::{self, COUNTER_SHARDS, Key, Kind};
+use crate::store::write::{self, LookUpEntry};
+use crate::store::{BATCH_SIZE, Store, StoreError};
+
+const RESTORE: Remedy = Remedy::Advice(
+    "compare it with a table restored to a point in time, and write what is missing by hand",
+);
+const LIST: Remedy = Remedy::Write("put it where it belongs in the index");
+const WRITE_USER: Remedy = Remedy::Write("write the user again, with the state that follows");
+const PUT_LOOK_UP: Remedy = Remedy::Write("put the look-up");
+const RENAME: Remedy = Remedy::Advice(
+    "give one of the two another userName, through the identity provider or by a PATCH of the user's id, \
+     then check and repair again: the look-up goes with the name that is given up",
+);
+const AFTER_OTHER: Remedy =
+    Remedy::Advice("the user whom it leads to comes first: what is wrong there is told too");
+const DOUBTFUL: Remedy = Remedy::Advice(
+    "the user's state is 'anonymised' and attributes are there, but the audit trail does not tell of it: \
+     find out which is true, then take the attributes away or correct the state",
+);
+
+/// The item of a user, as the service understands it.
+enum Standing {
+    Absent,
+    Anonymised,
+    /// Anonymised, if one could believe it.
+    Doubtful,
+    Live(Box<User>),
+    Unreadable(&'static str),
+}
+
+impl Standing {
+    fn live(&self) -> Option<&User> {
+        match self {
+            Self::Live(user) => Some(user),
+            _ => None,
+        }
+    }
+}
+
+fn unreadable(error: StoreError) -> Result<&'static str, StoreError> {
+    match error {
+        StoreError::Corrupt(attribute) => Ok(attribute),
+        error => Err(error),
+    }
+}
+
+fn changed_meanwhile() -> StoreError {
+    StoreError::Busy("others keep changing what is looked at".to_owned())
+}
+
+impl Store {
+    /// Looks again at a suspect. A verdict without findings clears it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn examine(&self, suspect: &Suspect) -> Result<Verdict, StoreError> {
+        patiently(async || match &suspect.0 {
+            Suspicion::Company { company, items } => self.examine_company(*company, *items).await,
+            Suspicion::Item(key) => self.examine_item(key).await,
+            Suspicion::LookUp(key) => self.examine_look_up(key).await,
+            Suspicion::Key(id) => self.examine_api_key(*id).await,
+            Suspicion::User(company, user) => self.examine_user(*company, *user).await,
+            Suspicion::Counter(count) => Ok(counter(count)),
+        })
+        .await
+    }
+
+    async fn examine_company(&self, company: CompanyId, items: u64) -> Result<Verdict, StoreError> {
+        let key = keys::company(company);
+        let mut verdict = Verdict {
+            company: Some(company),
+            ..Verdict::default()
+        };
+        if self.get(key.clone()).await?.is_none() {
+            verdict.find(Fault::CompanyMissing { items }, &key, RESTORE);
+        }
+        Ok(verdict)
+    }
+
+    /// A company, an audit record, or an item that is nothing we know.
+    async fn examine_item(&self, key: &Key) -> Result<Verdict, StoreError> {
+        let company = key.kind().company();
+        let mut verdict = Verdict {
+            company,
+            ..Verdict::default()
+        };
+        let Some(item) = self.get(key.clone()).await? else {
+            return Ok(verdict);
+        };
+        let read = match key.kind() {
+            Kind::Company(id) => item::to_company(id, &item).map(drop),
+            Kind::Audit(_) => item::to_audit_entry(&item).map(drop),
+            _ => {
+                let advice = "find out which program wrote it; what one keeps about a user belongs beside the \
+                              user, under a sort key that begins with 'APP#'";
+                verdict.find(Fault::Unknown, key, Remedy::Advice(advice));
+                return Ok(verdict);
+            }
+        };
+        if let Err(error) = read {
+            let attribute = unreadable(error)?;
+            verdict.find(Fault::Unreadable { attribute }, key, RESTORE);
+        }
+        if let Some(company) = company {
+            verdict.list(key, company, &item);
+        }
+        Ok(verdict)
+    }
+
+    async fn examine_look_up(&self, key: &Key) -> Result<Verdict, StoreError> {
+        let mut verdict = Verdict::default();
+        let Kind::LookUp { company, user, .. } = key.kind() else {
+            return Ok(verdict);
+        };
+        verdict.company = Some(company);
+        let Some(found) = self.get(key.clone()).await? else {
+            return Ok(verdict);
+        };
+        let id = user.or(item::user_id_of_look_up(&found).ok());
+        let seen = found.get(item::LOOK_UP_USER).cloned();
+        let delete = Remedy::Write("delete the look-up");
+        let Some(id) = id else {
+            verdict.find(Fault::LookUpOrphaned { user: None }, key, delete);
+            verdict.repairs.push(Repair::DeleteLookUp {
+                key: key.clone(),
+                seen,
+                user: None,
+            });
+            return Ok(verdict);
+        };
+        let before = self.get(keys::user(company, id)).await?;
+        let found = self.get(key.clone()).await?;
+        let still = found.is_some_and(|found| found.get(item::LOOK_UP_USER) == seen.as_ref());
+        if !still || before != self.get(keys::user(company, id)).await? {
+            return Err(changed_meanwhile());
+        }
+        let remedy = match self.standing(company, id, before.as_ref()).await? {
+            // The user's own item is what is wrong.
+            Standing::Unreadable(_) => return Ok(verdict),
+            Standing::Live(user) if bears(company, &user, key) => return Ok(verdict),
+            Standing::Doubtful => DOUBTFUL,
+            Standing::Absent | Standing::Anonymised | Standing::Live(_) => {
+                verdict.repairs.push(Repair::DeleteLookUp {
+                    key: key.clone(),
+                    seen,
+                    user: Some((id, before)),
+                });
+                delete
+            }
+        };
+        verdict.find(Fault::LookUpOrphaned { user: Some(id) }, key, remedy);
+        Ok(verdict)
+    }
+
+    async fn examine_api_key(&self, id: KeyId) -> Result<Verdict, StoreError> {
+        let mut verdict = Verdict::default();
+        let key = keys::api_key(id);
+        let Some(found) = self.get(key.clone()).await? else {
+            return Ok(verdict);
+        };
+        let api_key = match item::to_api_key(id, &found) {
+            Ok(api_key) => api_key,
+            Err(error) => {
+                let attribute = unreadable(error)?;
+                verdict.find(Fault::Unreadable { attribute }, &key, RESTORE);
+                return Ok(verdict);
+            }
+        };
+        let (company, owner) = (api_key.company, api_key.owner);
+        verdict.company = Some(company);
+        verdict.list(&key, company, &found);
+        if api_key.revoked.is_some() {
+            return Ok(verdict);
+        }
+        let before = self.get(keys::user(company, owner)).await?;
+        let again = self.find_key(id).await?;
+        let is_same = again.is_some_and(|again| {
+            (again.company, again.owner, again.revoked) == (company, owner, None)
+        });
+        if !is_same || before != self.get(keys::user(company, owner)).await? {
+            return Err(changed_meanwhile());
+        }
+        let standing = self.standing(company, owner, before.as_ref()).await?;
+        let remedy = match &standing {
+            Standing::Unreadable(_) => return Ok(verdict),
+            Standing::Live(user) if user.keys.contains_key(&id) => return Ok(verdict),
+            Standing::Live(user) => {
+                let mut after = (**user).clone();
+                after.keys.insert(id, api_key.expires);
+                verdict.rewrite(user, after, BTreeSet::new());
+                Remedy::Write("name it with its owner, who can then have it revoked")
+            }
+            Standing::Doubtful => DOUBTFUL,
+            Standing::Absent | Standing::Anonymised => {
+                let user = (owner, before);
+                verdict.repairs.push(Repair::Revoke { id, user });
+                Remedy::Write("revoke it")
+            }
+        };
+        let fault = Fault::KeyNotNamed {
+            owner,
+            is_owner_there: standing.live().is_some(),
+        };
+        verdict.find(fault, &key, remedy);
+        Ok(verdict)
+    }
+
+    async fn examine_user(&self, company: CompanyId, id: UserId) -> Result<Verdict, StoreError> {
+        let mut verdict = Verdict {
+            company: Some(company),
+            ..Verdict::default()
+        };
+        let key = keys::user(company, id);
+        let Some(found) = self.get(key.clone()).await? else {
+            return Ok(verdict);
+        };
+        let user = match self.standing(company, id, Some(&found)).await? {
+            Standing::Live(user) => user,
+            Standing::Unreadable(attribute) => {
+                verdict.find(Fault::Unreadable { attribute }, &key, RESTORE);
+                return Ok(verdict);
+            }
+            Standing::Doubtful => {
+                verdict.find(Fault::NotAnonymised, &key, DOUBTFUL);
+                return Ok(verdict);
+            }
+            Standing::Anonymised | Standing::Absent => {
+                if item::stripped(&found, "")?.is_some() {
+                    let remedy = Remedy::Write("take away what may not be left");
+                    verdict.find(Fault::NotAnonymised, &key, remedy);
+                    verdict.repairs.push(Repair::Strip { id, found });
+                }
+                return Ok(verdict);
+            }
+        };
+        if !is_complete(&user) {
+            // Who has no userName is not written again.
+            let attribute = item::DOCUMENT;
+            verdict.find(Fault::Unreadable { attribute }, &key, RESTORE);
+            return Ok(verdict);
+        }
+        let look_ups = write::look_ups(company, &user);
+        let leading = self.leading(&look_ups, &user).await?;
+        if self.get(key.clone()).await?.as_ref() != Some(&found) {
+            return Err(changed_meanwhile());
+        }
+        if !item::is_indexed_as(&found, key.indexed(company).as_ref()) {
+            verdict.find(Fault::NotListed, &key, LIST);
+        }
+        if !item::has_state_of(&found, &user) {
+            verdict.find(Fault::StateWrong, &key, WRITE_USER);
+        }
+        let mut missing = BTreeSet::new();
+        for entry in look_ups {
+            let fault = self.look_up_fault(company, &user, &entry, &leading).await?;
+            let Some((fault, remedy)) = fault else {
+                continue;
+            };
+            if remedy == PUT_LOOK_UP {
+                missing.insert(entry.clone());
+            }
+            verdict.find(fault, &entry.key(), remedy);
+        }
+        let mut after = (*user).clone();
+        for id in user.keys.keys() {
+            if !is_held(company, &user, *id, &leading)? {
+                after.keys.remove(id);
+                let remedy = Remedy::Write("no longer name the key with the user");
+                let fault = Fault::KeyNotHeld {
+                    user: user.id,
+                    key: *id,
+                };
+                verdict.find(fault, &key, remedy);
+            }
+        }
+        if verdict.is_repairable() {
+            verdict.rewrite(&user, after, missing);
+        }
+        Ok(verdict)
+    }
+
+    /// What leads to a user, and the keys that the user names.
+    async fn leading(
+        &self,
+        look_ups: &BTreeSet<LookUpEntry>,
+        user: &User,
+    ) -> Result<BTreeMap<Key, Item>, StoreError> {
+        let wanted = look_ups.iter().map(LookUpEntry::key);
+        let api_keys = user.keys.keys().copied().map(keys::api_key);
+        let wanted: Vec<Key> = wanted.chain(api_keys).collect();
+        let mut leading = BTreeMap::new();
+        for batch in wanted.chunks(BATCH_SIZE) {
+            for found in self.batch_get(batch.iter().cloned()).await? {
+                leading.insert(Reader(&found).key()?, found);
+            }
+        }
+        Ok(leading)
+    }
+
+    /// What is wrong with a look-up that a user must have.
+    async fn look_up_fault(
+        &self,
+        company: CompanyId,
+        user: &User,
+        entry: &LookUpEntry,
+        leading: &BTreeMap<Key, Item>,
+    ) -> Result<Option<(Fault, Remedy)>, StoreError> {
+        let user = user.id;
+        let Some(leads) = leading.get(&entry.key()) else {
+            return Ok(Some((Fault::LookUpMissing { user }, PUT_LOOK_UP)));
+        };
+        let misdirected = Fault::LookUpMisdirected { user };
+        let found = match item::user_id_of_look_up(leads) {
+            Ok(found) if found == user => return Ok(None),
+            Ok(found) if entry.is_user_name => found,
+            _ => return Ok(Some((misdirected, PUT_LOOK_UP))),
+        };
+        // If this is another moment than that of the first user, the repair's condition tells.
+        let other = self.get(keys::user(company, found)).await?;
+        Ok(Some(
+            match self.standing(company, found, other.as_ref()).await? {
+                Standing::Live(other) if bears(company, &other, &entry.key()) => {
+                    (Fault::UserNameShared { user, found }, RENAME)
+                }
+                Standing::Doubtful | Standing::Unreadable(_) => (misdirected, AFTER_OTHER),
+                Standing::Live(_) | Standing::Anonymised | Standing::Absent => {
+                    (misdirected, PUT_LOOK_UP)
+                }
+            },
+        ))
+    }
+
+    async fn standing(
+        &self,
+        company: CompanyId,
+        id: UserId,
+        found: Option<&Item>,
+    ) -> Result<Standing, StoreError> {
+        let Some(found) = found else {
+            return Ok(Standing::Absent);
+        };
+        let read = item::to_user(id, found).and_then(|user| {
+            Reader(found).number(item::VERSION)?;
+            Ok(user)
+        });
+        Ok(match read {
+            Ok(Some(user)) => Standing::Live(Box::new(user)),
+            Ok(None) if found.contains_key(item::DOCUMENT) => {
+                let trail = self.audit_of_user(company, id, Timestamp::UNIX_EPOCH);
+                let is_told = trail
+                    .await?
+                    .iter()
+                    .any(|entry| entry.after == State::Anonymised.as_str());
+                match is_told {
+                    true => Standing::Anonymised,
+                    false => Standing::Doubtful,
+                }
+            }
+            Ok(None) => Standing::Anonymised,
+            Err(error) => Standing::Unreadable(unreadable(error)?),
+        })
+    }
+}
+
+impl Verdict {
+    fn find(&mut self, fault: Fault, key: &Key, remedy: Remedy) {
+        self.findings.push(Finding::new(fault, key, remedy));
+    }
+
+    /// Finds an item that is not where it belongs in the index.
+    fn list(&mut self, key: &Key, company: CompanyId, found: &Item) {
+        let Some(place) = key.indexed(company) else {
+            return;
+        };
+        if !item::is_indexed_as(found, Some(&place)) {
+            self.find(Fault::NotListed, key, LIST);
+            let key = key.clone();
+            self.repairs.push(Repair::List { key, place });
+        }
+    }
+
+    fn rewrite(&mut self, before: &User, mut after: User, look_ups: BTreeSet<LookUpEntry>) {
+        after.version = before.version + 1;
+        self.repairs.push(Repair::Rewrite {
+            before: Box::new(before.clone()),
+            after: Box::new(after),
+            look_ups,
+        });
+    }
+
+    fn is_repairable(&self) -> bool {
+        let is_write = |finding: &Finding| matches!(finding.remedy, Remedy::Write(_));
+        self.findings.iter().any(is_write)
+    }
+}
+
+fn bears(company: CompanyId, user: &User, look_up: &Key) -> bool {
+    let look_ups = write::look_ups(company, user);
+    look_ups.iter().any(|entry| entry.key() == *look_up)
+}
+
+/// Whether a user holds a key that they name. One that cannot be read is a finding of its own.
+fn is_held(
+    company: CompanyId,
+    user: &User,
+    id: KeyId,
+    leading: &BTreeMap<Key, Item>,
+) -> Result<bool, StoreError> {
+    let Some(found) = leading.get(&keys::api_key(id)) else {
+        return Ok(false);
+    };
+    match item::to_api_key(id, found) {
+        Ok(key) => Ok((key.company, key.owner, key.revoked) == (company, user.id, None)),
+        Err(error) => unreadable(error).map(|_| true),
+    }
+}
+
+/// A counter is judged when it is counted again.
+fn counter(count: &Count) -> Verdict {
+    let mut verdict = Verdict {
+        company: Some(count.company),
+        ..Verdict::default()
+    };
+    let counter = count.counter();
+    let remedy = if counter.is_none() {
+        Remedy::Advice("it is no whole number: delete it, and check again")
+    } else if count.least != count.most {
+        Remedy::Advice("users came and went meanwhile: check again when there is less to do")
+    } else {
+        verdict.repairs.push(Repair::SetCounter(count.clone()));
+        Remedy::Write("set it to the number of users")
+    };
+    debug_assert!(count.shard < COUNTER_SHARDS);
+    let key = keys::counter(count.company, count.shard);
+    let users = count.users();
+    verdict.find(Fault::CounterWrong { counter, users }, &key, remedy);
+    verdict
+}

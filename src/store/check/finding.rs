@@ -1,0 +1,206 @@
+//! What `check` finds: typed, and free of personal data.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use crate::directory::{CompanyId, KeyId, UserId};
+use crate::store::keys::Key;
+
+/// What is wrong with an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// There are so many items of a company that is not there.
+    CompanyMissing {
+        /// How many, at least.
+        items: u64,
+    },
+    /// The item is none of those that the service writes.
+    Unknown,
+    /// An attribute is not there, or not as the service writes it.
+    Unreadable {
+        /// Its name.
+        attribute: &'static str,
+    },
+    /// The item is not listed in the index, or at the wrong place.
+    NotListed,
+    /// The stored state is not the one that follows from the rest of the user.
+    StateWrong,
+    /// More than may be left of an anonymised user.
+    NotAnonymised,
+    /// The user bears the value, and nothing leads there.
+    LookUpMissing {
+        /// Who.
+        user: UserId,
+    },
+    /// The user bears the value, and the look-up leads to someone who does not.
+    LookUpMisdirected {
+        /// Who bears it.
+        user: UserId,
+    },
+    /// Two users bear one `userName`; the look-up leads to one of them.
+    UserNameShared {
+        /// Who is not found by it.
+        user: UserId,
+        /// Who is.
+        found: UserId,
+    },
+    /// The look-up leads to a user who does not bear the value, or to none.
+    LookUpOrphaned {
+        /// To whom.
+        user: Option<UserId>,
+    },
+    /// The counter is not the number of users.
+    CounterWrong {
+        /// What it says; `None` if that is no number.
+        counter: Option<i64>,
+        /// How many users there are, at least and at most: they may have come and gone.
+        users: RangeInclusive<u64>,
+    },
+    /// The user names an API key that is not there, revoked, or another user's.
+    KeyNotHeld {
+        /// Who.
+        user: UserId,
+        /// Which key.
+        key: KeyId,
+    },
+    /// An API key is not revoked, and its owner does not name it.
+    KeyNotNamed {
+        /// The owner.
+        owner: UserId,
+        /// Whether there is such a user.
+        is_owner_there: bool,
+    },
+}
+
+impl Fault {
+    /// A name for scripts.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::CompanyMissing { .. } => "companyMissing",
+            Self::Unknown => "unknown",
+            Self::Unreadable { .. } => "unreadable",
+            Self::NotListed => "notListed",
+            Self::StateWrong => "stateWrong",
+            Self::NotAnonymised => "notAnonymised",
+            Self::LookUpMissing { .. } => "lookUpMissing",
+            Self::LookUpMisdirected { .. } => "lookUpMisdirected",
+            Self::UserNameShared { .. } => "userNameShared",
+            Self::LookUpOrphaned { .. } => "lookUpOrphaned",
+            Self::CounterWrong { .. } => "counterWrong",
+            Self::KeyNotHeld { .. } => "keyNotHeld",
+            Self::KeyNotNamed { .. } => "keyNotNamed",
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CompanyMissing { items } => {
+                write!(f, "the company is not there, and {items} of its items are")
+            }
+            Self::Unknown => f.write_str("the service writes no such item"),
+            Self::Unreadable { attribute } => {
+                write!(f, "its '{attribute}' is not there or not valid")
+            }
+            Self::NotListed => f.write_str("it is not in the index, or at the wrong place"),
+            Self::StateWrong => f.write_str("its state does not follow from its attributes"),
+            Self::NotAnonymised => f.write_str("more is left than may be of an anonymised user"),
+            Self::LookUpMissing { user } => {
+                write!(f, "user {user} bears the value, and the look-up is missing")
+            }
+            Self::LookUpMisdirected { user } => write!(
+                f,
+                "user {user} bears the value, and the look-up leads elsewhere"
+            ),
+            Self::UserNameShared { user, found } => write!(
+                f,
+                "users {user} and {found} bear one userName; only the second is found by it"
+            ),
+            Self::LookUpOrphaned { user: Some(user) } => write!(
+                f,
+                "it leads to user {user}, who does not bear the value or is not there"
+            ),
+            Self::LookUpOrphaned { user: None } => f.write_str("it leads nowhere"),
+            Self::CounterWrong { counter, users } => {
+                match counter {
+                    Some(counter) => write!(f, "it says {counter}")?,
+                    None => f.write_str("it says nothing")?,
+                }
+                match (users.start(), users.end()) {
+                    (least, most) if least == most => write!(f, ", there are {least} users"),
+                    (least, most) => write!(f, ", there are {least} to {most} users"),
+                }
+            }
+            Self::KeyNotHeld { user, key } => write!(
+                f,
+                "user {user} names key {key}, which is not there, revoked, or another user's"
+            ),
+            Self::KeyNotNamed {
+                owner,
+                is_owner_there: true,
+            } => write!(
+                f,
+                "it is not revoked, and its owner {owner} does not name it"
+            ),
+            Self::KeyNotNamed {
+                owner,
+                is_owner_there: false,
+            } => write!(f, "it is not revoked, and its owner {owner} is not there"),
+        }
+    }
+}
+
+/// What can be done about a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// A write that is safe, in words.
+    Write(&'static str),
+    /// Nothing that is safe; what an operator may do.
+    Advice(&'static str),
+}
+
+/// Something that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What.
+    pub fault: Fault,
+    /// Partition key of the item; what another program may have put there is not shown.
+    pub pk: String,
+    /// Sort key of the item, likewise.
+    pub sk: String,
+    /// What can be done.
+    pub remedy: Remedy,
+}
+
+impl Finding {
+    pub(super) fn new(fault: Fault, key: &Key, remedy: Remedy) -> Self {
+        let (pk, sk) = key.shown();
+        Self {
+            fault,
+            pk,
+            sk,
+            remedy,
+        }
+    }
+}
+
+/// What a second, consistent look at a suspect has come to.
+#[derive(Default)]
+pub struct Verdict {
+    /// The company, if it is known.
+    pub company: Option<CompanyId>,
+    /// What is wrong; nothing if the first look met a change halfway.
+    pub findings: Vec<Finding>,
+    pub(super) repairs: Vec<super::repair::Repair>,
+}
+
+impl fmt::Debug for Verdict {
+    /// Without the repairs: they hold what is personal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verdict")
+            .field("findings", &self.findings)
+            .finish_non_exhaustive()
+    }
+}
