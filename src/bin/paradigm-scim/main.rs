@@ -2,6 +2,7 @@
 //! other endpoint, and the commands that manage companies, users and API keys in it.
 
 mod audit;
+mod check;
 mod company;
 mod connection;
 mod demo;
@@ -58,6 +59,8 @@ enum Command {
     Audit(audit::Audit),
     /// Anonymise a user by hand, or again in a restored table those who were erased since
     Erase(erase::Erase),
+    /// Check that the items of the table agree with each other, and put right what does not
+    Check(check::Check),
     /// Play an identity provider against a SCIM endpoint, and report what it would get
     Simulate(simulate::Simulate),
     /// Check a deployed instance from outside, and say what to change
@@ -74,6 +77,7 @@ async fn main() -> ExitCode {
         Command::Key(key) => key.run().await,
         Command::Audit(audit) => audit.run().await,
         Command::Erase(erase) => erase.run().await,
+        Command::Check(check) => check.run().await,
         Command::Simulate(simulate) => simulate.run().await,
         Command::Doctor(doctor) => doctor.run().await,
     };
