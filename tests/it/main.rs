@@ -14,6 +14,7 @@ mod architecture;
 mod audit;
 mod authentication;
 mod budgets;
+mod check;
 mod concurrency;
 mod conversations;
 mod counting;
