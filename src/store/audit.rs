@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
-use super::item::{Item, Reader};
+use super::item::Reader;
 use super::keys::{self, Key};
 use super::{BATCH_SIZE, Store, StoreError, item};
 use crate::directory::{CompanyId, UserId};
