@@ -4,6 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
@@ -51,20 +52,104 @@ fn a_restart_loses_nothing_and_shows_no_secret_again() {
     assert!(second.signal("-INT").success());
 }
 
+/// What a writer was told before the server was killed: users who are there, with their titles, and users who
+/// are gone.
+#[derive(Default)]
+struct Acknowledged {
+    titles: Vec<(String, String)>,
+    gone: Vec<String>,
+}
+
+/// Creates, changes and deletes users until the server is there no more.
+fn write_until_killed(url: &str, token: &str, writer: usize, done: &AtomicUsize) -> Acknowledged {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .build()
+        .into();
+    let send = |method: &str, path: &str, body: &Value| -> Option<(u16, Value)> {
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{url}{path}"))
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", "application/scim+json")
+            .body(body.to_string())
+            .unwrap();
+        let mut answer = agent.run(request).ok()?;
+        let text = answer.body_mut().read_to_string().ok()?;
+        done.fetch_add(1, Ordering::Relaxed);
+        Some((
+            answer.status().as_u16(),
+            serde_json::from_str(&text).unwrap_or_default(),
+        ))
+    };
+    let mut acknowledged = Acknowledged::default();
+    for number in 0.. {
+        let user = json!({"userName": format!("u{writer}-{number}"), "externalId": "shared"});
+        let Some((201, created)) = send("POST", "/Users", &user) else {
+            return acknowledged;
+        };
+        let id = created["id"].as_str().unwrap().to_owned();
+        let path = format!("/Users/{id}");
+        let title = format!("T{number}");
+        let patch = json!({"Operations": [{"op": "replace", "path": "title", "value": title}]});
+        let Some((200, _)) = send("PATCH", &path, &patch) else {
+            return acknowledged;
+        };
+        if number % 3 == 0 {
+            match send("DELETE", &path, &Value::Null) {
+                Some((204, _)) => acknowledged.gone.push(id),
+                _ => return acknowledged,
+            }
+        } else {
+            acknowledged.titles.push((id, title));
+        }
+    }
+    acknowledged
+}
+
 #[test]
 fn what_was_acknowledged_survives_a_kill() {
     let folder = tempfile::tempdir().unwrap();
     let data_dir = ["--data-dir", folder.path().to_str().unwrap()];
     let first = Serve::start(&data_dir, Some("True"));
-    let token = first.token().to_owned();
-    for number in 0..20 {
-        let user = json!({"userName": format!("u{number}")});
-        assert_eq!(first.send("POST", "/Users", &token, &user).0, 201);
-    }
-    first.signal("-KILL");
+    let (url, token) = (first.base_url().to_owned(), first.token().to_owned());
+    let done = AtomicUsize::new(0);
+    let acknowledged = std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..4)
+            .map(|writer| {
+                let (url, token, done) = (&url, &token, &done);
+                scope.spawn(move || write_until_killed(url, token, writer, done))
+            })
+            .collect();
+        // In the middle of their writes.
+        while done.load(Ordering::Relaxed) < 200 {
+            assert!(
+                !writers
+                    .iter()
+                    .all(std::thread::ScopedJoinHandle::is_finished)
+            );
+            std::thread::yield_now();
+        }
+        first.signal("-KILL");
+        let ended = writers.into_iter().map(|writer| writer.join().unwrap());
+        ended.collect::<Vec<Acknowledged>>()
+    });
     let second = Serve::start(&data_dir, Some("True"));
-    let (_, list) = second.get("/Users", &token);
-    assert_eq!(list["totalResults"], 21);
+    let mut changes = 0;
+    for writer in acknowledged {
+        for (id, title) in writer.titles {
+            let (status, user) = second.get(&format!("/Users/{id}"), &token);
+            assert_eq!((status, &user["title"]), (200, &json!(title)));
+            changes += 1;
+        }
+        for id in writer.gone {
+            assert_eq!(second.get(&format!("/Users/{id}"), &token).0, 404);
+            changes += 1;
+        }
+    }
+    assert!(changes > 40, "{changes}");
+    // And nothing is half-written.
+    run(folder.path(), &["check"]).unwrap();
 }
 
 #[test]
