@@ -14,6 +14,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use dynoxide::actions::transact_write_items::TransactWriteItemsRequest;
 use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -167,7 +168,12 @@ fn run(database: &Database, operation: &str, body: &[u8]) -> Result<Vec<u8>, Dyn
         "PutItem" => call(body, |request| database.put_item(request)),
         "Query" => call(body, |request| database.query(request)),
         "Scan" => call(body, |request| database.scan(request)),
-        "TransactWriteItems" => call(body, |request| database.transact_write_items(request)),
+        "TransactWriteItems" => call(body, |mut request: TransactWriteItemsRequest| {
+            // The SDK sends one with each transaction, and the emulator looks through those of the last
+            // ten minutes each time. Our own `writeId` shows what was written before.
+            request.client_request_token = None;
+            database.transact_write_items(request)
+        }),
         "UpdateItem" => call(body, |request| database.update_item(request)),
         _ => Err(DynoxideError::ValidationException(format!(
             "The embedded store does not know the operation '{operation}'"
