@@ -1,0 +1,49 @@
+// Directory sync of @boxyhq/saml-jackson behind Express, with the in-memory database it comes with: `node saml-jackson.cjs PORT`
+
+"use strict";
+
+const express = require("express");
+const jackson = require("@boxyhq/saml-jackson").default;
+
+const port = Number(process.argv[2]);
+const url = `http://127.0.0.1:${port}`;
+const SCIM_TYPE = "application/scim+json";
+
+async function main() {
+  const { directorySyncController } = await jackson({
+    externalUrl: url,
+    samlPath: "/sso",
+    scimPath: "/scim",
+    db: { engine: "mem" },
+    noAnalytics: true,
+    // What an application that embeds the package does with its events is left out.
+    dsync: { callback: async () => {} },
+    logger: { info() {}, warn: console.error, error: console.error },
+  });
+  const { data: directory, error } = await directorySyncController.directories.create({
+    name: "benchmark", tenant: "benchmark", product: "benchmark", type: "generic-scim-v2",
+  });
+  if (error) throw new Error(error.message);
+
+  const app = express();
+  app.use(express.json({ type: ["application/json", SCIM_TYPE] }));
+  app.all("/scim/:directory/Users/:user?", async (request, response) => {
+    const { count, startIndex, filter } = request.query;
+    const { status, data } = await directorySyncController.requests.handle({
+      method: request.method,
+      body: request.body,
+      directoryId: request.params.directory,
+      resourceType: "Users",
+      resourceId: request.params.user,
+      apiSecret: request.header("Authorization")?.replace(/^Bearer /, ""),
+      query: { count: count && Number(count), startIndex: startIndex && Number(startIndex), filter },
+    });
+    response.status(status).type(SCIM_TYPE).send(JSON.stringify(data));
+  });
+  app.listen(port, "127.0.0.1", () => {
+    console.log(`Tenant URL: ${url}/scim/${directory.id}`);
+    console.log(`Secret token: ${directory.scim.secret}`);
+  });
+}
+
+main();
