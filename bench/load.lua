@@ -1,6 +1,7 @@
 -- What bench/compare has wrk send: one operation, on users chosen at random among those made. What it is told is in the environment:
---   BENCH_OPERATION  get, filter, patch or post
---   BENCH_USERS      file with a user a line: id, userName, and 1 or 0 for active, between tabs; `patch` writes it anew at the end
+--   BENCH_OPERATION  get, filter, patch or post; before them create, which makes the users and ends when there are as many as BENCH_NUMBER
+--   BENCH_USERS      file with a user a line: id, userName, and 1 or 0 for active, between tabs; `create` writes it, `patch` anew at the end
+--   BENCH_READY      a path to ask for when there is nothing to create
 --   BENCH_TEMPLATE   body of a new user, with %NAME% where the userName goes
 --   BENCH_TOKEN, BENCH_PATH (that of /Users), BENCH_RUN (seed, and part of new userNames), BENCH_RESULT (file for the figures)
 
@@ -12,8 +13,11 @@ local headers = {
   ["Authorization"] = "Bearer " .. os.getenv("BENCH_TOKEN"),
   ["Content-Type"] = "application/scim+json",
 }
+local number = tonumber(os.getenv("BENCH_NUMBER"))
 local ids, names, sent = {}, {}, 0
-active = {} -- global, so that `done` gets it from the thread
+local refusal = ""
+-- Global, so that `done` gets them from the thread.
+active, made = {}, 0
 local only_thread
 
 function setup(thread)
@@ -21,6 +25,9 @@ function setup(thread)
 end
 
 function init()
+  if operation == "create" then
+    return
+  end
   math.randomseed(tonumber(run))
   for line in io.lines(os.getenv("BENCH_USERS")) do
     local id, name, is_active = line:match("([^\t]+)\t([^\t]+)\t([01])")
@@ -53,29 +60,70 @@ function requests.post()
   return wrk.format("POST", path, headers, body)
 end
 
+local asked = false
+
+local function create()
+  -- wrk asks for a first request that it does not send.
+  if not asked or sent == number then
+    asked = true
+    return wrk.format("GET", os.getenv("BENCH_READY"), headers)
+  end
+  sent = sent + 1
+  local body = template:gsub("%%NAME%%", string.format("user-%07d@example.com", sent))
+  return wrk.format("POST", path, headers, body)
+end
+
+local function write(variable, text)
+  local file = io.open(os.getenv(variable), "w")
+  file:write(text)
+  file:close()
+end
+
+local lines = {}
+
+local function created(status, _, body)
+  if status == 201 then
+    made = made + 1
+    lines[made] = body:match('"id"%s*:%s*"([^"]+)"') .. "\t" .. body:match('"userName"%s*:%s*"([^"]+)"') .. "\t1\n"
+  elseif sent < number then
+    refusal = status .. " " .. body
+  end
+  if made == number or refusal ~= "" then
+    write("BENCH_USERS", table.concat(lines))
+    write("BENCH_RESULT", made .. "\n" .. refusal)
+    -- wrk would go on for the rest of the time.
+    os.exit(0)
+  end
+end
+
+if operation == "create" then
+  response = created
+end
+
 function request()
+  if operation == "create" then
+    return create()
+  end
   return requests[operation](math.random(#ids))
 end
 
 function done(summary, latency)
+  if operation == "create" then
+    write("BENCH_RESULT", only_thread:get("made") .. "\n")
+    return
+  end
   local errors = summary.errors
-  local result = io.open(os.getenv("BENCH_RESULT"), "w")
   -- wrk counts in microseconds.
-  result:write(string.format(
+  write("BENCH_RESULT", string.format(
     '{"requests": %d, "seconds": %f, "p50_ms": %f, "p99_ms": %f, "max_ms": %f, "refused": %d, "timeouts": %d, "broken": %d}\n',
     summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3,
     errors.status, errors.timeout, errors.connect + errors.read + errors.write))
-  result:close()
   if operation == "patch" then
-    local file = io.open(os.getenv("BENCH_USERS"), "r")
-    local lines = {}
     local now = only_thread:get("active")
-    for line in file:lines() do
-      lines[#lines + 1] = line:sub(1, -2) .. (now[#lines + 1] and "1" or "0")
+    local all = {}
+    for line in io.lines(os.getenv("BENCH_USERS")) do
+      all[#all + 1] = line:sub(1, -2) .. (now[#all + 1] and "1" or "0") .. "\n"
     end
-    file:close()
-    file = io.open(os.getenv("BENCH_USERS"), "w")
-    file:write(table.concat(lines, "\n"), "\n")
-    file:close()
+    write("BENCH_USERS", table.concat(all))
   end
 end
