@@ -56,14 +56,9 @@ impl Store {
         let (first, last) = keys::audit_range(since);
         let partition = keys::audited_partition(company, Some(user));
         let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
+            .partition(partition)
             .key_condition_expression("#pk = :pk AND #sk BETWEEN :first AND :last")
-            .expression_attribute_names("#pk", keys::PK)
             .expression_attribute_names("#sk", keys::SK)
-            .expression_attribute_values(":pk", item::string(&partition))
             .expression_attribute_values(":first", item::string(&first))
             .expression_attribute_values(":last", item::string(&last));
         let records = self.query_all(query).await?;

@@ -88,13 +88,7 @@ impl Store {
         let mut from = None;
         loop {
             let output = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .consistent_read(true)
-                .key_condition_expression("#pk = :pk")
-                .expression_attribute_names("#pk", keys::PK)
-                .expression_attribute_values(":pk", item::string(look_up.pk(company, value)))
+                .partition(look_up.pk(company, value))
                 .set_exclusive_start_key(from)
                 .send()
                 .await
@@ -152,14 +146,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn count_users(&self, company: CompanyId) -> Result<usize, StoreError> {
         // A Query is charged by what it reads in all, a BatchGetItem for each item: 1 unit, not 16.
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("#pk = :pk")
-            .expression_attribute_names("#pk", keys::PK)
-            .expression_attribute_values(":pk", item::string(keys::counters(company)));
+        let query = self.partition(keys::counters(company));
         let mut total = 0;
         for counter in self.query_all(query).await? {
             total += Reader(&counter).number(item::USERS)?;
