@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use crate::config::{self, Config};
 use crate::scim::event::{Before, Change, Content, Event};
 use crate::scim::schema::USER;
-use crate::store::Store;
+use crate::store::sdk_config;
 use crate::store::stream::{UserBefore, UserTransition, user_of};
 use crate::telemetry;
 
@@ -50,7 +50,7 @@ pub async fn run() -> Result<(), Error> {
     };
     let origin = Config::from_env().public_url;
     let origin = origin.ok_or_else(|| format!("{} is not set", config::PUBLIC_URL_VARIABLE))?;
-    let sdk_config = Store::config_from_env(None).await;
+    let sdk_config = sdk_config::of_handler(None).await;
     let publisher = Publisher {
         event_bridge: aws_sdk_eventbridge::Client::new(&sdk_config),
         bus: variable(config::EVENT_BUS_VARIABLE)?,

@@ -29,7 +29,7 @@ pub use lambda_http::Error;
 /// The runtime API of Lambda cannot be reached.
 pub async fn run(handler: Handler) -> Result<(), Error> {
     telemetry::log_as_json();
-    let store = Store::from_env().await;
+    let store = Store::of_handler().await;
     if handler.needs_store() {
         store.connect().await;
     }

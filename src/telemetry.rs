@@ -7,8 +7,10 @@ use std::io::Write as _;
 use std::sync::OnceLock;
 
 use serde_json::{Map, Value, json};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Level of the log: `off`, `error`, `warn`, `info`, `debug` or `trace`.
 pub const LOG_VARIABLE: &str = "SCIM_LOG";
@@ -21,24 +23,27 @@ pub const STACK_VARIABLE: &str = "SCIM_STACK";
 /// The instance's name, if requests are logged as JSON lines with metrics in them.
 static STACK: OnceLock<String> = OnceLock::new();
 
-fn filter(default: &str) -> EnvFilter {
+fn filter() -> Targets {
     // The SDK and its HTTP stack log request bodies at `debug` and `trace`; they stay at `warn`
     // whatever is asked for.
     let own = std::env::var(LOG_VARIABLE).ok();
     let own = own.filter(|level| !level.is_empty());
-    let own = own.unwrap_or_else(|| default.to_owned());
-    let level = own.parse().unwrap_or(LevelFilter::INFO);
-    EnvFilter::new(format!("warn,paradigm_scim={level}"))
+    let level = own.and_then(|level| level.parse().ok());
+    Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("paradigm_scim", level.unwrap_or(LevelFilter::INFO))
 }
 
 /// Logs for people, to standard error.
 #[cfg(feature = "local")]
 pub fn log_to_terminal() {
-    tracing_subscriber::fmt()
-        .with_env_filter(filter("info"))
+    let lines = fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
+        .with_target(false);
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(filter())
         .init();
 }
 
@@ -50,12 +55,14 @@ pub fn log_as_json() {
         let stack = stack.filter(|stack| !stack.is_empty());
         stack.unwrap_or_else(|| "unnamed".to_owned())
     });
-    tracing_subscriber::fmt()
+    let lines = fmt::layer()
         .json()
         .flatten_event(true)
         .without_time()
-        .with_current_span(false)
-        .with_env_filter(filter("info"))
+        .with_current_span(false);
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(filter())
         .init();
 }
 

@@ -4,9 +4,8 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::{Region, SdkConfig};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
 };
@@ -20,7 +19,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, sdk_config};
 
 const TARGET_PREFIX: &str = "DynamoDB_20120810.";
 /// Two processes that open one file at a time meet for moments only.
@@ -86,13 +85,12 @@ impl Embedded {
     pub fn config(&self) -> SdkConfig {
         let connector = SharedHttpConnector::new(Connector(self.clone()));
         SdkConfig::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::from_static("local"))
+            .behavior_version(sdk_config::behavior_version())
+            // One the SDK knows: another is compared with the patterns of all regions each time.
+            .region(Region::from_static("us-east-1"))
             .endpoint_url("http://embedded.invalid")
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-                "embedded", "embedded", None, None, "embedded",
-            )))
-            .retry_config(RetryConfig::standard().with_max_attempts(3))
+            .retry_config(sdk_config::retries())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .http_client(http_client_fn(move |_, _| connector.clone()))
             .build()
     }

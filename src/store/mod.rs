@@ -10,6 +10,7 @@ pub mod embedded;
 mod error;
 mod item;
 mod keys;
+pub mod sdk_config;
 pub mod stream;
 mod table;
 pub mod usage;
@@ -18,9 +19,7 @@ mod write;
 
 use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
@@ -63,43 +62,24 @@ impl Store {
     /// A store on the table of that name, where the configuration points to.
     #[must_use]
     pub fn new(config: &SdkConfig, table: &str) -> Self {
-        let metered = Builder::from(config).interceptor(Metering).build();
+        let mut builder = Builder::from(config).interceptor(Metering);
+        if config.credentials_provider().is_none() {
+            // The embedded store asks nobody who they are, so nothing need be signed.
+            builder.set_allow_no_auth();
+        }
         Self {
-            client: Client::from_conf(metered),
+            client: Client::from_conf(builder.build()),
             table: table.to_owned(),
             audit_retention: audit_retention(DEFAULT_RETENTION_DAYS),
         }
     }
 
-    /// The SDK's configuration from the environment: region and credentials, and limits that end
-    /// well inside API Gateway's 30 s.
-    pub async fn config_from_env(endpoint_url: Option<&str>) -> SdkConfig {
-        let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .retry_config(RetryConfig::standard().with_max_attempts(3))
-            .timeout_config(Self::timeouts());
-        match endpoint_url {
-            Some(url) => loader.endpoint_url(url).load().await,
-            None => loader.load().await,
-        }
-    }
-
-    /// How long DynamoDB may take: for a connection, an attempt, and an operation with its attempts.
-    #[must_use]
-    pub fn timeouts() -> TimeoutConfig {
-        TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(1))
-            .operation_attempt_timeout(Duration::from_secs(2))
-            .operation_timeout(Duration::from_secs(5))
-            .build()
-    }
-
-    /// A store where the environment points to.
-    pub async fn from_env() -> Self {
+    /// A handler's store: where its environment points to.
+    pub async fn of_handler() -> Self {
         let table = std::env::var(TABLE_VARIABLE).unwrap_or_else(|_| DEFAULT_TABLE.to_owned());
         let endpoint_url = std::env::var(ENDPOINT_VARIABLE).ok();
-        let endpoint_url = endpoint_url.as_deref().filter(|url| !url.is_empty());
-        let store = Self::new(&Self::config_from_env(endpoint_url).await, &table);
-        store.keeping_audit_as_configured()
+        let config = sdk_config::of_handler(endpoint_url).await;
+        Self::new(&config, &table).keeping_audit_as_configured()
     }
 
     /// The same store, keeping audit records as long as the environment says.

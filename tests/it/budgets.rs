@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use jiff::SignedDuration;
 use paradigm_scim::api::Service;
@@ -16,7 +15,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::counting::{Calls, Usage, counted_store};
-use crate::support::{Answer, Call, Client, World, encode};
+use crate::support::{Answer, Call, Client, World, dynamodb, encode};
 
 const TABLE: &str = "test";
 /// List price of a million request units on demand, in US dollars: us-east-1, standard table class.
@@ -68,7 +67,7 @@ impl Measured {
 
 /// Users who are there without ever having been created: too many to create each.
 async fn fill(embedded: &Embedded, company: CompanyId, users: usize) {
-    let dynamodb = DynamoDb::new(&embedded.config());
+    let dynamodb = dynamodb(&embedded.config());
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let number = |number: usize| AttributeValue::N(number.to_string());
     let numbers: Vec<usize> = (0..users).collect();

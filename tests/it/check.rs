@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::serve::PROGRAM;
-use crate::support::{Call, Client, World};
+use crate::support::{Call, Client, World, dynamodb};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -439,7 +439,7 @@ async fn in_memory() -> (World, Table) {
     let store = Store::new(&config, "test");
     store.ensure_table().await.unwrap();
     let table = Table {
-        dynamodb: DynamoDb::new(&config),
+        dynamodb: dynamodb(&config),
         name: "test",
     };
     (World::on(store), table)
@@ -523,7 +523,7 @@ async fn a_repair_is_in_the_audit_trail_and_gives_a_version() {
 fn in_folder(folder: &Path) -> (Embedded, Table) {
     let database = Embedded::in_file(&folder.join("paradigm-scim.sqlite")).unwrap();
     let table = Table {
-        dynamodb: DynamoDb::new(&database.config()),
+        dynamodb: dynamodb(&database.config()),
         name: "paradigm-scim",
     };
     (database, table)

@@ -11,7 +11,7 @@ use paradigm_scim::store::{Next, Store};
 use serde_json::{Value, json};
 
 use crate::program::{run, run_json};
-use crate::support::World;
+use crate::support::{World, dynamodb};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -26,7 +26,7 @@ async fn nothing_personal_is_left_after_delete() {
     let config = Embedded::in_memory().unwrap().config();
     let store = Store::new(&config, "test");
     store.ensure_table().await.unwrap();
-    let dynamodb = Client::new(&config);
+    let dynamodb = dynamodb(&config);
     let world = World::on(store);
     let client = world.client().await;
     let before = items(&dynamodb, "test").await;
@@ -99,7 +99,7 @@ async fn restore_a_backup(folder: &Path) -> Client {
     let file = folder.join("paradigm-scim.sqlite");
     let embedded = Embedded::in_file(&file).unwrap();
     embedded.store("restored").await.unwrap();
-    let dynamodb = Client::new(&embedded.config());
+    let dynamodb = dynamodb(&embedded.config());
     for item in items(&dynamodb, "paradigm-scim").await {
         let put = dynamodb.put_item().table_name("restored");
         put.set_item(Some(item)).send().await.unwrap();

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
 };
@@ -73,7 +74,9 @@ impl Bus {
     fn publisher(&self, content: Content) -> Publisher {
         let connector = SharedHttpConnector::new(self.clone());
         let config = Embedded::in_memory().unwrap().config().into_builder();
+        let credentials = Credentials::new("test", "test", None, None, "test");
         let config = config
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
             .http_client(http_client_fn(move |_, _| connector.clone()))
             .build();
         Publisher {

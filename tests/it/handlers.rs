@@ -309,7 +309,7 @@ async fn the_handler_of_the_stream_tells_the_bus() {
     let bus = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", bus.local_addr().unwrap());
     let environment = [
-        ("AWS_ENDPOINT_URL_EVENTBRIDGE", url.as_str()),
+        ("AWS_ENDPOINT_URL", url.as_str()),
         ("AWS_REGION", "eu-west-3"),
         ("AWS_ACCESS_KEY_ID", "demo"),
         ("AWS_SECRET_ACCESS_KEY", "demo"),

@@ -15,7 +15,7 @@ use paradigm_scim::store::Next;
 use paradigm_scim::store::embedded::Embedded;
 use serde_json::{Value, json};
 
-use crate::support::{Client, World, data_files};
+use crate::support::{Client, World, data_files, dynamodb};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -77,7 +77,7 @@ async fn written() -> Value {
             .await
             .unwrap();
     }
-    let items = items(&DynamoDb::new(&embedded.config())).await;
+    let items = items(&dynamodb(&embedded.config())).await;
     let items = items.into_iter().map(|item| {
         let item: serde_dynamo::Item = item.into();
         serde_json::to_value(item).unwrap()
@@ -162,7 +162,7 @@ async fn what_the_release_before_has_written_is_served() {
     for (name, release) in data_files("releases") {
         let embedded = Embedded::in_memory().unwrap();
         let world = World::on(embedded.store(TABLE).await.unwrap());
-        let dynamodb = DynamoDb::new(&embedded.config());
+        let dynamodb = dynamodb(&embedded.config());
         for item in release["items"].as_array().unwrap() {
             let item: serde_dynamo::Item = serde_json::from_value(item.clone()).unwrap();
             let put = dynamodb.put_item().table_name(TABLE);

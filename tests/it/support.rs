@@ -4,6 +4,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client as DynamoDb;
+use aws_sdk_dynamodb::config::Builder;
 use aws_smithy_runtime_api::client::http::{
     HttpClient as _, HttpConnector, SharedHttpConnector, http_client_fn,
 };
@@ -18,7 +21,7 @@ use paradigm_scim::directory::{
 };
 use paradigm_scim::scim::resource::Document;
 use paradigm_scim::store::embedded::Embedded;
-use paradigm_scim::store::{Next, Store, StoreError, UserChange};
+use paradigm_scim::store::{Next, Store, StoreError, UserChange, sdk_config};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -27,6 +30,11 @@ pub(crate) const ORIGIN: &str = "https://scim.example.com";
 /// A store on a new embedded database.
 pub(crate) async fn in_memory() -> Store {
     Embedded::in_memory().unwrap().store("test").await.unwrap()
+}
+
+/// DynamoDB's own API, of an embedded database, for what no store does.
+pub(crate) fn dynamodb(config: &SdkConfig) -> DynamoDb {
+    DynamoDb::from_conf(Builder::from(config).allow_no_auth().build())
 }
 
 /// A store on an embedded database whose requests pass through a connector of the test's.
@@ -40,7 +48,8 @@ pub(crate) async fn store_through<C: HttpConnector + 'static>(
         SharedHttpConnector::new(connector(client.http_connector(settings, components)))
     });
     let config = config.into_builder().http_client(through);
-    let store = Store::new(&config.timeout_config(Store::timeouts()).build(), "test");
+    let config = config.timeout_config(sdk_config::timeouts()).build();
+    let store = Store::new(&config, "test");
     store.ensure_table().await.unwrap();
     store
 }

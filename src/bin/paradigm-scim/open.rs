@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use paradigm_scim::config::{Clock as _, DEFAULT_TABLE, SystemClock, TABLE_VARIABLE};
 use paradigm_scim::directory::{Actor, Company, CompanyId, Operation, UserId};
 use paradigm_scim::store::embedded::Embedded;
-use paradigm_scim::store::{Store, UserChange};
+use paradigm_scim::store::{Store, UserChange, sdk_config};
 use uuid::Uuid;
 
 use crate::Failure;
@@ -67,7 +67,7 @@ impl StoreArguments {
     pub(crate) async fn open_or_make(&self) -> Result<Store, Failure> {
         match &self.endpoint_url {
             Some(url) => {
-                let config = Store::config_from_env(Some(url)).await;
+                let config = sdk_config::of_operator(url).await;
                 Ok(Store::new(&config, &self.table).keeping_audit_as_configured())
             }
             None => {
