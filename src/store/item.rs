@@ -18,7 +18,7 @@ use crate::directory::{
 use crate::scim::resource::Document;
 
 /// An item as the SDK has it.
-pub(super) type Item = HashMap<String, AttributeValue>;
+pub type Item = HashMap<String, AttributeValue>;
 
 const ACTOR: &str = "actor";
 const AFTER: &str = "after";
@@ -193,11 +193,11 @@ pub(super) fn to_company(id: CompanyId, item: &Item) -> Result<Company, StoreErr
     })
 }
 
-pub(super) fn from_user(
-    company: CompanyId,
-    user: &User,
-    write_id: &str,
-) -> Result<Item, StoreError> {
+/// The item of a user; `write_id` identifies the write.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] if the document cannot be written as JSON.
+pub fn from_user(company: CompanyId, user: &User, write_id: &str) -> Result<Item, StoreError> {
     let document = serde_json::to_string(user.document.members())
         .map_err(|_| StoreError::Corrupt(DOCUMENT))?;
     let permissions = user
@@ -272,7 +272,10 @@ pub(super) fn has_state_of(item: &Item, user: &User) -> bool {
 }
 
 /// The user an item holds; `None` if it is anonymised.
-pub(super) fn to_user(id: UserId, item: &Item) -> Result<Option<User>, StoreError> {
+///
+/// # Errors
+/// [`StoreError::Corrupt`] names the attribute that cannot be read.
+pub fn to_user(id: UserId, item: &Item) -> Result<Option<User>, StoreError> {
     let reader = Reader(item);
     reader.string(STATE)?;
     if is_anonymised(item) {

@@ -8,7 +8,7 @@ mod companies;
 #[cfg(feature = "local")]
 pub mod embedded;
 mod error;
-mod item;
+pub mod item;
 mod keys;
 pub mod sdk_config;
 pub mod stream;
