@@ -2,6 +2,11 @@
 //!
 //! `cargo bench` measures both; `docs/performance.md` holds figures.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "what is measured is known to be valid, as in a test"
+)]
+
 use std::alloc::System;
 use std::hint::black_box;
 
