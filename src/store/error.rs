@@ -1,6 +1,7 @@
 //! What can go wrong in the store.
 
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
+use aws_smithy_types::retry::ErrorKind;
 use thiserror::Error;
 
 /// Most users that may bear one `externalId` or email before looking them up is refused.
@@ -59,7 +60,10 @@ impl StoreError {
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
                 Self::Busy("no connection in time".to_owned())
             }
-            SdkError::DispatchFailure(failure) if failure.is_io() => {
+            // The other side may also have closed the connection instead of answering.
+            SdkError::DispatchFailure(failure)
+                if failure.is_io() || failure.as_other() == Some(ErrorKind::TransientError) =>
+            {
                 Self::Busy("the connection failed".to_owned())
             }
             _ => Self::Refused(

@@ -9,15 +9,14 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::{PutBuilder, TransactWriteItemBuilder, UpdateBuilder};
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, ConditionCheck, Delete, Put,
-    ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, CancellationReason, ConditionCheck, Delete, Put, TransactWriteItem, Update,
 };
 use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::backoff::Backoff;
-use super::item::{self, Reader, number, string};
+use super::item::{self, number, string};
 use super::keys::{self, COUNTER_SHARDS, Key, LookUp, PK};
 use super::{Store, StoreError};
 use crate::directory::{AuditRecord, CompanyId, KeyChange, User, UserId};
@@ -94,6 +93,8 @@ pub(super) enum WriteError {
 enum Role {
     User,
     UserNameGuard,
+    /// The record of this very change: if it is there already, so is the change.
+    Audit,
     /// What a repair was decided on.
     Seen,
     Other,
@@ -193,12 +194,12 @@ impl Transaction {
             .set_item(Some(stripped))
             .condition_expression("#version = :version")
             .expression_attribute_names("#version", item::VERSION)
-            .expression_attribute_values(":version", number(seen))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+            .expression_attribute_values(":version", number(seen));
         self.put(Role::User, put)
     }
 
-    /// Adds a record to the audit trail of a user, or of the company itself.
+    /// Adds a record to the audit trail of a user, or of the company itself. Time and request in its key
+    /// are those of one change, so it can be written once only.
     pub(super) fn audit(
         &mut self,
         store: &Store,
@@ -207,7 +208,11 @@ impl Transaction {
         record: &AuditRecord,
     ) -> Result<(), StoreError> {
         let audit = item::from_audit(company, user, record, store.audit_retention);
-        self.put(Role::Other, Put::builder().set_item(Some(audit)))
+        let put = Put::builder()
+            .set_item(Some(audit))
+            .condition_expression("attribute_not_exists(#pk)")
+            .expression_attribute_names("#pk", PK);
+        self.put(Role::Audit, put)
     }
 
     fn update_seen(&mut self, update: UpdateBuilder) -> Result<(), StoreError> {
@@ -272,8 +277,6 @@ impl Transaction {
                 .expression_attribute_names("#version", item::VERSION)
                 .expression_attribute_values(":version", number(before.version)),
         };
-        let put = put
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         self.put(Role::User, put)
     }
 
@@ -438,8 +441,8 @@ impl Store {
     }
 
     /// Sends a transaction until it is written, refused, or [`PATIENCE`] ends. An answer may be lost
-    /// after the write took effect: the write id in the user's item then shows that the failed
-    /// condition is our own doing.
+    /// after the write took effect: DynamoDB then knows the token again, and whoever does not, or
+    /// no more, finds the change's audit record, whatever others have done to the user since.
     pub(super) async fn commit(&self, transaction: &Transaction) -> Result<(), WriteError> {
         let mut backoff = Backoff::new(PATIENCE);
         loop {
@@ -448,6 +451,7 @@ impl Store {
                 .client
                 .transact_write_items()
                 .set_transact_items(Some(actions.collect()))
+                .client_request_token(&transaction.write_id)
                 .send()
                 .await;
             let Err(error) = result else {
@@ -483,30 +487,22 @@ fn outcome(error: SdkError<TransactWriteItemsError>, transaction: &Transaction) 
             };
         }
     };
-    let failed_condition = |role: Role| {
+    let is_failed = |role: Role| {
         transaction
             .actions
             .iter()
             .zip(reasons)
-            .find(|((actual, _), reason)| {
+            .any(|((actual, _), reason)| {
                 *actual == role && reason.code() == Some("ConditionalCheckFailed")
             })
-            .map(|(_, reason)| reason)
     };
-    if let Some(reason) = failed_condition(Role::User) {
-        let is_ours = reason.item().is_some_and(|item| {
-            Reader(item).optional(item::WRITE_ID) == Some(&transaction.write_id)
-        });
-        return if is_ours {
-            Outcome::Written
-        } else {
-            Outcome::Failed(WriteError::VersionChanged)
-        };
+    if is_failed(Role::Audit) {
+        return Outcome::Written;
     }
-    if failed_condition(Role::Seen).is_some() {
+    if is_failed(Role::User) || is_failed(Role::Seen) {
         return Outcome::Failed(WriteError::VersionChanged);
     }
-    if failed_condition(Role::UserNameGuard).is_some() {
+    if is_failed(Role::UserNameGuard) {
         return Outcome::Failed(WriteError::Store(StoreError::UserNameTaken));
     }
     let is_passing = reasons.iter().all(|reason| {

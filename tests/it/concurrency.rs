@@ -228,6 +228,24 @@ async fn crossing_renames_never_share_a_name() {
     assert_sound(&world.store).await;
 }
 
+/// Somebody else holds the file for longer than a request lasts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_write_to_a_file_in_use_is_told_to_come_again() {
+    let (folder, world) = in_file().await;
+    let client = world.client().await;
+    client.get("/Users").await.assert_status(200);
+    let holder = rusqlite::Connection::open(folder.path().join("store")).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let user = json!({"userName": "u"});
+    let answer = client.post(&user).await;
+    answer.assert_error(503, None);
+    assert!(answer.header("retry-after").is_some());
+    assert_eq!(client.get("/Users").await.total(), 1);
+    holder.execute_batch("COMMIT").unwrap();
+    client.post(&user).await.assert_status(201);
+    assert_sound(&world.store).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_counters_are_exact_while_users_come_and_go() {
     let (_folder, world) = in_file().await;
@@ -272,9 +290,15 @@ impl Fleet {
     }
 
     /// What one of the processes answers. What a busy store refuses is sent again, as clients do.
-    fn send(&self, process: usize, (method, path, body): &Request) -> (u16, Value) {
+    fn send(
+        &self,
+        process: usize,
+        (method, path, body): &Request,
+        if_match: Option<&str>,
+    ) -> (u16, Value) {
         for _ in 0..ATTEMPTS {
-            let answer = self.serves[process].send(method, path, &self.token, body);
+            let serve = &self.serves[process];
+            let answer = serve.send_if(if_match, method, path, &self.token, body);
             if answer.0 != 503 {
                 return answer;
             }
@@ -283,14 +307,14 @@ impl Fleet {
     }
 
     /// Sends all requests at once, to each process its share.
-    fn at_once(&self, requests: &[Request]) -> Vec<(u16, Value)> {
+    fn at_once(&self, requests: &[Request], if_match: Option<&str>) -> Vec<(u16, Value)> {
         let start = Barrier::new(requests.len());
         std::thread::scope(|threads| {
             let send = |(number, request)| {
                 let start = &start;
                 threads.spawn(move || {
                     start.wait();
-                    self.send(number % PROCESSES, request)
+                    self.send(number % PROCESSES, request, if_match)
                 })
             };
             let sent: Vec<_> = requests.iter().enumerate().map(send).collect();
@@ -299,13 +323,13 @@ impl Fleet {
     }
 
     fn create(&self, name: &str) -> String {
-        let (status, user) = self.send(0, &post(name));
+        let (status, user) = self.send(0, &post(name), None);
         assert_eq!(status, 201, "{user}");
         user["id"].as_str().unwrap().to_owned()
     }
 
     fn get(&self, process: usize, path: &str) -> (u16, Value) {
-        self.send(process, &("GET", path.to_owned(), Value::Null))
+        self.send(process, &("GET", path.to_owned(), Value::Null), None)
     }
 
     /// The number of users, which every process knows.
@@ -326,7 +350,7 @@ impl Fleet {
 fn one_of_many_creators_in_several_processes_gets_the_name() {
     let fleet = Fleet::start();
     let requests: Vec<Request> = (0..WRITERS).map(race).collect();
-    let answers = fleet.at_once(&requests);
+    let answers = fleet.at_once(&requests, None);
     assert_eq!(
         (of(201, &answers), of(409, &answers)),
         (1, WRITERS - 1),
@@ -337,10 +361,28 @@ fn one_of_many_creators_in_several_processes_gets_the_name() {
 }
 
 #[test]
+fn of_many_changes_of_one_version_in_several_processes_one_wins() {
+    let fleet = Fleet::start();
+    let id = fleet.create("u");
+    let rename = |number| rename(&id, &format!("u{number}"));
+    let requests: Vec<Request> = (0..WRITERS).map(rename).collect();
+    let answers = fleet.at_once(&requests, Some("W/\"1\""));
+    assert_eq!(
+        (of(200, &answers), of(412, &answers)),
+        (1, WRITERS - 1),
+        "{answers:?}"
+    );
+    fleet.assert_sound();
+}
+
+#[test]
 fn patches_in_several_processes_all_survive() {
     let fleet = Fleet::start();
     let id = fleet.create("u");
-    let answers = fleet.at_once(&ATTRIBUTES.map(|attribute| set(&id, attribute, "set")));
+    let answers = fleet.at_once(
+        &ATTRIBUTES.map(|attribute| set(&id, attribute, "set")),
+        None,
+    );
     assert_eq!(of(200, &answers), ATTRIBUTES.len(), "{answers:?}");
     for process in 0..PROCESSES {
         let (_, user) = fleet.get(process, &format!("/Users/{id}"));
@@ -357,7 +399,7 @@ fn renames_crossing_in_several_processes_never_share_a_name() {
     let fleet = Fleet::start();
     let (first, second) = (fleet.create("first"), fleet.create("second"));
     for _ in 0..4 {
-        let answers = fleet.at_once(&crossing(&first, &second));
+        let answers = fleet.at_once(&crossing(&first, &second), None);
         let is_fair = |(status, _): &(u16, Value)| [200, 409].contains(status);
         assert!(answers.iter().all(is_fair), "{answers:?}");
     }
@@ -371,7 +413,7 @@ fn a_delete_among_patches_in_several_processes_leaves_nothing() {
     let fleet = Fleet::start();
     for _ in 0..2 {
         let id = fleet.create("u");
-        let answers = fleet.at_once(&delete_against_patch(&id));
+        let answers = fleet.at_once(&delete_against_patch(&id), None);
         assert_eq!(of(204, &answers), 1, "{answers:?}");
         let patched = of(200, &answers);
         assert_eq!(of(404, &answers), WRITERS - 1 - patched, "{answers:?}");
@@ -389,7 +431,7 @@ fn the_counters_are_exact_with_several_processes() {
         .collect();
     let created = (0..WRITERS).map(|number| post(&format!("u{number}")));
     let requests: Vec<Request> = gone.iter().map(|id| delete(id)).chain(created).collect();
-    let answers = fleet.at_once(&requests);
+    let answers = fleet.at_once(&requests, None);
     assert_eq!(
         (of(204, &answers), of(201, &answers)),
         (6, WRITERS),

@@ -1,23 +1,29 @@
 //! Every request under every fault of DynamoDB, once, repeatedly and for good: the client sees success, or 503
-//! with `Retry-After`; afterwards all of a change is there or nothing of it, and all of it after a success.
+//! with `Retry-After`, before API Gateway gives up; afterwards all of a change is there or nothing of it, and all
+//! of it after a success.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::faults::{Fault, THROTTLED, world};
 use crate::support::{Call, Client, assert_none, encode};
 
-const FAULTS: [(&str, Fault); 10] = [
+const FAULTS: [(&str, Fault); 14] = [
     ("throttled", Fault::Answered(400, THROTTLED)),
     ("conflict", Fault::Conflict),
     ("failed", Fault::Answered(500, "")),
     ("reset", Fault::Lost),
     ("reset after", Fault::AnswerLost),
+    ("closed", Fault::Closed),
+    ("closed after", Fault::ClosedAfter),
+    ("overtaken", Fault::Overtaken),
     ("silent", Fault::Silent),
     ("silent after", Fault::SilentAfter),
     ("garbled", Fault::Garbled),
     ("unprocessed", Fault::Unprocessed),
+    ("half processed", Fault::HalfProcessed),
     ("slow", Fault::Late(Duration::from_millis(1_500))),
 ];
 
@@ -28,6 +34,9 @@ const TIMES: [(&str, usize, usize); 4] = [
     ("2nd-4th", 1, 3),
     ("all", 0, usize::MAX),
 ];
+
+/// After so long every request is answered: a Lambda ends after 29 s.
+const DEADLINE: Duration = Duration::from_secs(25);
 
 /// A request, and what it does.
 struct Operation {
@@ -201,7 +210,9 @@ async fn run(operation: &Operation, fault: Fault, skip: usize, times: usize) -> 
     let id = client.create(&user()).await;
     let before = json!(["ada", "Dr", 2, 2]);
     switch.set(skip, times);
+    let started = Instant::now();
     let answer = client.send((operation.call)(&id)).await;
+    let taken = started.elapsed();
     switch.set(0, 0);
     let mut status = answer.status;
     if operation.name == "bulk" && status == 200 {
@@ -209,6 +220,9 @@ async fn run(operation: &Operation, fault: Fault, skip: usize, times: usize) -> 
         status = of_operation.as_str().unwrap().parse().unwrap();
     }
     let mut wrong = Vec::new();
+    if taken > DEADLINE {
+        wrong.push(format!("answered after {taken:?}"));
+    }
     if status != operation.success && status != 503 {
         wrong.push(format!("answered {status}: {:?}", answer.body));
     }

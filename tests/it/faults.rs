@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::retry::ErrorKind;
 use paradigm_scim::store::embedded::Embedded;
 use serde_json::{Value, json};
 
@@ -25,14 +26,23 @@ pub(crate) enum Fault {
     AnswerLost,
     /// It has no effect and no answer.
     Lost,
+    /// The connection is closed instead of an answer, before it takes effect.
+    Closed,
+    /// The same, after it has taken effect.
+    ClosedAfter,
     /// It has no effect and is never answered.
     Silent,
     /// It takes effect, and is never answered.
     SilentAfter,
     /// It takes effect, and its answer is no JSON.
     Garbled,
+    /// A transaction takes effect, its answer is lost, and before it is sent again another program
+    /// changes the user; other operations lose their answer.
+    Overtaken,
     /// None of the keys of a BatchGetItem is processed; other operations are throttled.
     Unprocessed,
+    /// Half of the keys of a BatchGetItem are processed; other operations are throttled.
+    HalfProcessed,
     /// It takes effect after so long.
     Late(Duration),
     /// A transaction is in conflict with another; other operations are throttled.
@@ -79,6 +89,11 @@ impl HttpConnector for Faulty {
             return self.inner.call(request);
         }
         let lost = || ConnectorError::io("connection reset".into());
+        // What the SDK's HTTP client makes of it.
+        let closed = || {
+            let source = "connection closed before message completed".into();
+            ConnectorError::other(source, Some(ErrorKind::TransientError))
+        };
         match self.fault {
             Fault::Answered(status, body) => {
                 let status = StatusCode::try_from(status).unwrap();
@@ -89,6 +104,13 @@ impl HttpConnector for Faulty {
                 HttpConnectorFuture::new(async move {
                     answer.await?;
                     Err(lost())
+                })
+            }
+            Fault::ClosedAfter => {
+                let answer = self.inner.call(request);
+                HttpConnectorFuture::new(async move {
+                    answer.await?;
+                    Err(closed())
                 })
             }
             Fault::Silent => HttpConnectorFuture::new(std::future::pending()),
@@ -113,19 +135,20 @@ impl HttpConnector for Faulty {
                 let status = StatusCode::try_from(400).unwrap();
                 HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
             }
-            Fault::Unprocessed => {
-                let target = request.headers().get("x-amz-target").unwrap_or_default();
-                let body: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
-                let (status, body) = if target.ends_with("BatchGetItem") {
-                    let unprocessed =
-                        json!({"Responses": {}, "UnprocessedKeys": body["RequestItems"]});
-                    (200, unprocessed.to_string())
-                } else {
-                    (400, THROTTLED.to_owned())
-                };
-                let status = StatusCode::try_from(status).unwrap();
-                HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
+            Fault::Overtaken => {
+                let change = change_of_another(&request);
+                let answer = self.inner.call(request);
+                let inner = self.inner.clone();
+                HttpConnectorFuture::new(async move {
+                    answer.await?;
+                    if let Some(change) = change {
+                        assert!(inner.call(change).await?.status().is_success());
+                    }
+                    Err(lost())
+                })
             }
+            Fault::Unprocessed => self.process(request, |_| 0),
+            Fault::HalfProcessed => self.process(request, |keys| keys.div_ceil(2)),
             Fault::Late(by) => {
                 let answer = self.inner.call(request);
                 HttpConnectorFuture::new(async move {
@@ -142,8 +165,86 @@ impl HttpConnector for Faulty {
                 HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(DENIED))))
             }
             Fault::Lost => HttpConnectorFuture::ready(Err(lost())),
+            Fault::Closed => HttpConnectorFuture::ready(Err(closed())),
         }
     }
+}
+
+impl Faulty {
+    /// Lets BatchGetItem process so many of its keys; other operations are throttled.
+    fn process(
+        &self,
+        mut request: HttpRequest,
+        processed: fn(usize) -> usize,
+    ) -> HttpConnectorFuture {
+        let answer = |status: u16, body: String| {
+            let status = StatusCode::try_from(status).unwrap();
+            HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
+        };
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        if !target.ends_with("BatchGetItem") {
+            return answer(400, THROTTLED.to_owned());
+        }
+        let mut body = json_of(request.body());
+        let mut unprocessed = body["RequestItems"].clone();
+        let keys = |tables: &mut Value| {
+            let table = tables.as_object_mut().unwrap().values_mut().next().unwrap();
+            std::mem::take(table["Keys"].as_array_mut().unwrap())
+        };
+        let mut left = keys(&mut unprocessed);
+        let taken: Vec<Value> = left.drain(..processed(left.len())).collect();
+        if !left.is_empty() {
+            *unprocessed
+                .as_object_mut()
+                .unwrap()
+                .values_mut()
+                .next()
+                .unwrap() = json!({"Keys": left});
+        } else {
+            unprocessed = json!({});
+        }
+        if taken.is_empty() {
+            let nothing = json!({"Responses": {}, "UnprocessedKeys": unprocessed});
+            return answer(200, nothing.to_string());
+        }
+        let table = body["RequestItems"].as_object_mut().unwrap();
+        table.values_mut().next().unwrap()["Keys"] = taken.into();
+        *request.body_mut() = SdkBody::from(body.to_string());
+        let answer = self.inner.call(request);
+        HttpConnectorFuture::new(async move {
+            let answer = answer.await?;
+            let mut body = json_of(answer.body());
+            body["UnprocessedKeys"] = unprocessed;
+            Ok(HttpResponse::new(
+                answer.status(),
+                SdkBody::from(body.to_string()),
+            ))
+        })
+    }
+}
+
+fn json_of(body: &SdkBody) -> Value {
+    serde_json::from_slice(body.bytes().unwrap()).unwrap()
+}
+
+/// What another program might do to the user whom a transaction writes: a new version of the item.
+fn change_of_another(request: &HttpRequest) -> Option<HttpRequest> {
+    let target = request.headers().get("x-amz-target").unwrap_or_default();
+    if !target.ends_with("TransactWriteItems") {
+        return None;
+    }
+    let put = json_of(request.body())["TransactItems"][0]["Put"].clone();
+    let change = json!({
+        "TableName": put["TableName"],
+        "Key": {"PK": put["Item"]["PK"], "SK": put["Item"]["SK"]},
+        "UpdateExpression": "SET writeId = :another ADD version :one",
+        "ConditionExpression": "attribute_exists(PK)",
+        "ExpressionAttributeValues": {":another": {"S": "another"}, ":one": {"N": "1"}},
+    });
+    let mut request = HttpRequest::new(SdkBody::from(change.to_string()));
+    let target = "DynamoDB_20120810.UpdateItem";
+    request.headers_mut().insert("x-amz-target", target);
+    Some(request)
 }
 
 /// A world in which a fault can be switched on for so many requests.
@@ -174,6 +275,7 @@ async fn a_busy_store_is_503_with_retry_after_and_never_500() {
         Fault::Answered(429, ""),
         Fault::Answered(400, THROTTLED),
         Fault::Lost,
+        Fault::Closed,
     ] {
         let (world, switch) = world(fault).await;
         let client = world.client().await;
@@ -201,6 +303,8 @@ async fn what_passes_is_tried_again_and_nothing_is_done_twice() {
         Fault::Answered(500, ""),
         Fault::Lost,
         Fault::AnswerLost,
+        Fault::Closed,
+        Fault::ClosedAfter,
     ] {
         for times in [1, 4] {
             let (world, switch) = world(fault).await;
@@ -210,7 +314,7 @@ async fn what_passes_is_tried_again_and_nothing_is_done_twice() {
             let id = client
                 .create(&json!({"userName": "u", "emails": [{"value": "e"}]}))
                 .await;
-            // Reads have no write id to recognise themselves by, and no second loop: one fault.
+            // The read before a change is not tried again as often: one fault.
             switch.set(0, 1);
             let set = json!([{"op": "add", "path": "title", "value": "T"}]);
             let patched = client.patch(&id, &set).await;

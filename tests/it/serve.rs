@@ -69,8 +69,20 @@ impl Serve {
 
     /// Sends a request and returns status and body.
     pub(crate) fn send(&self, method: &str, path: &str, token: &str, body: &Value) -> (u16, Value) {
+        self.send_if(None, method, path, token, body)
+    }
+
+    /// The same, for one version of the user only.
+    pub(crate) fn send_if(
+        &self,
+        if_match: Option<&str>,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: &Value,
+    ) -> (u16, Value) {
         let url = format!("{}{path}", self.base_url());
-        send(&url, method, token, &body.to_string())
+        send_if(if_match, &url, method, token, &body.to_string())
     }
 
     pub(crate) fn get(&self, path: &str, token: &str) -> (u16, Value) {
@@ -96,17 +108,29 @@ impl Drop for Serve {
 
 /// Sends a request and returns status and body; null if it is none, or no JSON.
 pub(crate) fn send(url: &str, method: &str, token: &str, body: &str) -> (u16, Value) {
+    send_if(None, url, method, token, body)
+}
+
+fn send_if(
+    if_match: Option<&str>,
+    url: &str,
+    method: &str,
+    token: &str,
+    body: &str,
+) -> (u16, Value) {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .build()
         .into();
-    let request = ureq::http::Request::builder()
+    let mut request = ureq::http::Request::builder()
         .method(method)
         .uri(url)
         .header("authorization", format!("Bearer {token}"))
-        .header("content-type", "application/scim+json")
-        .body(body.to_owned())
-        .unwrap();
+        .header("content-type", "application/scim+json");
+    if let Some(etag) = if_match {
+        request = request.header("if-match", etag);
+    }
+    let request = request.body(body.to_owned()).unwrap();
     let mut response = agent.run(request).unwrap();
     let text = response.body_mut().read_to_string().unwrap();
     let body = serde_json::from_str(&text).unwrap_or_default();

@@ -103,14 +103,14 @@ impl Check {
         let (true, Some(company)) = (self.yes && is_repairable(found), found.company) else {
             return Ok(Outcome::Left);
         };
-        let change = operator_change(company, Operation::Repair);
-        let mut repaired = store.repair(found, &change).await?;
+        let change = || operator_change(company, Operation::Repair);
+        let mut repaired = store.repair(found, &change()).await?;
         for _ in 1..ATTEMPTS {
             if repaired != Repaired::ChangedMeanwhile {
                 break;
             }
             let again = store.examine(suspect).await?;
-            repaired = store.repair(&again, &change).await?;
+            repaired = store.repair(&again, &change()).await?;
         }
         Ok(match repaired {
             Repaired::Done => Outcome::Repaired,

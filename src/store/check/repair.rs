@@ -69,8 +69,13 @@ impl Store {
         verdict: &Verdict,
         change: &UserChange,
     ) -> Result<Repaired, StoreError> {
-        for repair in &verdict.repairs {
-            match self.make(repair, change).await {
+        for (number, repair) in verdict.repairs.iter().enumerate() {
+            // Each has a record of its own.
+            let change = UserChange {
+                request_id: format!("{}-{number}", change.request_id),
+                ..change.clone()
+            };
+            match self.make(repair, &change).await {
                 Ok(()) => {}
                 Err(WriteError::VersionChanged) => return Ok(Repaired::ChangedMeanwhile),
                 Err(WriteError::Store(StoreError::UserNameTaken)) => {
