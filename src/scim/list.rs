@@ -149,32 +149,29 @@ impl Sort {
         Ok(Some(Self { path, descending }))
     }
 
-    /// Sorts by complete resources. Those without the attribute come last when ascending, first
-    /// when descending; equal ones keep their order.
-    pub fn apply<T>(&self, sorted: &mut [T], resource_of: impl Fn(&T) -> &Map<String, Value>) {
-        sorted.sort_by(|left, right| {
-            let (left, right) = (self.key(resource_of(left)), self.key(resource_of(right)));
-            let ascending = match (left, right) {
-                (Some(left), Some(right)) => {
-                    order(self.path.leaf(), left, right).unwrap_or(Ordering::Equal)
-                }
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (None, None) => Ordering::Equal,
-            };
-            if self.descending {
-                ascending.reverse()
-            } else {
-                ascending
+    /// Which of two keys comes first. Resources without the attribute come last when ascending, first
+    /// when descending.
+    #[must_use]
+    pub fn order(&self, left: Option<&Value>, right: Option<&Value>) -> Ordering {
+        let ascending = match (left, right) {
+            (Some(left), Some(right)) => {
+                order(self.path.leaf(), left, right).unwrap_or(Ordering::Equal)
             }
-        });
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => Ordering::Equal,
+        };
+        if self.descending {
+            ascending.reverse()
+        } else {
+            ascending
+        }
     }
 
     /// Stands for what a resource is sorted by: if it has changed, the resource has moved.
     #[must_use]
-    pub fn mark(&self, resource: &Map<String, Value>) -> [u8; MARK_BYTES] {
-        let key = self.key(resource).map(Value::to_string);
-        let digest = Sha256::digest(key.unwrap_or_default());
+    pub fn mark(key: Option<&Value>) -> [u8; MARK_BYTES] {
+        let digest = Sha256::digest(key.map(Value::to_string).unwrap_or_default());
         let mut mark = [0; MARK_BYTES];
         for (byte, of_digest) in mark.iter_mut().zip(digest) {
             *byte = of_digest;
@@ -182,8 +179,10 @@ impl Sort {
         mark
     }
 
-    /// Of a multi-valued attribute, the primary value counts, else the first.
-    fn key<'r>(&self, resource: &'r Map<String, Value>) -> Option<&'r Value> {
+    /// What a complete resource is sorted by: of a multi-valued attribute the primary value, else the
+    /// first.
+    #[must_use]
+    pub fn key<'r>(&self, resource: &'r Map<String, Value>) -> Option<&'r Value> {
         let elements = values_at(
             &AttributePath {
                 sub_attribute: None,

@@ -168,7 +168,7 @@ fn run(database: &Database, operation: &str, body: &[u8]) -> Result<Vec<u8>, Dyn
         "Scan" => call(body, |request| database.scan(request)),
         "TransactWriteItems" => call(body, |mut request: TransactWriteItemsRequest| {
             // The SDK sends one with each transaction, and the emulator looks through those of the last
-            // ten minutes each time. Our own `writeId` shows what was written before.
+            // ten minutes each time. A change's audit record shows that it was written before.
             request.client_request_token = None;
             database.transact_write_items(request)
         }),

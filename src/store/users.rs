@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 
 use super::backoff::Backoff;
@@ -112,12 +112,19 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn users(&self, company: CompanyId, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
-        let batches: Vec<Vec<User>> = stream::iter(ids.chunks(BATCH_SIZE).map(<[UserId]>::to_vec))
-            .map(|batch| self.user_batch(company, batch))
-            .buffered(CONCURRENT_BATCHES)
-            .try_collect()
-            .await?;
+        let batches: Vec<Vec<User>> = self.user_batches(company, ids).try_collect().await?;
         Ok(batches.into_iter().flatten().collect())
+    }
+
+    fn user_batches<'s>(
+        &'s self,
+        company: CompanyId,
+        ids: &[UserId],
+    ) -> impl Stream<Item = Result<Vec<User>, StoreError>> + use<'s> {
+        let batches: Vec<Vec<UserId>> = ids.chunks(BATCH_SIZE).map(<[UserId]>::to_vec).collect();
+        stream::iter(batches)
+            .map(move |batch| self.user_batch(company, batch))
+            .buffered(CONCURRENT_BATCHES)
     }
 
     async fn user_batch(
@@ -190,16 +197,20 @@ impl Store {
             .collect()
     }
 
-    /// All of the company's users, oldest first.
+    /// All of the company's users, oldest first, in batches: together they may be more than fits into
+    /// memory.
     ///
     /// # Errors
     /// [`StoreError::TooManyUsers`] beyond [`MAX_SCANNED_USERS`].
-    pub async fn all_users(&self, company: CompanyId) -> Result<Vec<User>, StoreError> {
+    pub async fn all_users(
+        &self,
+        company: CompanyId,
+    ) -> Result<impl Stream<Item = Result<Vec<User>, StoreError>>, StoreError> {
         let ids = self.user_ids(company, 0, MAX_SCANNED_USERS + 1).await?;
         if ids.len() > MAX_SCANNED_USERS {
             return Err(StoreError::TooManyUsers);
         }
-        self.users(company, &ids).await
+        Ok(self.user_batches(company, &ids))
     }
 
     /// Writes a new user.

@@ -11,7 +11,7 @@ use paradigm_scim::config::{Clock as _, Config};
 use paradigm_scim::directory::CompanyId;
 use paradigm_scim::scim::cursor::{self, MARK_BYTES, Position};
 use paradigm_scim::store::embedded::Embedded;
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::counting::{Calls, Usage, counted_store};
@@ -282,9 +282,14 @@ fn names(answer: &Answer) -> Vec<String> {
 }
 
 /// The names on the page behind so many users, and what it cost.
-async fn page(client: &Client<'_>, usage: &Mutex<Usage>, seen: usize) -> (Vec<String>, Usage) {
+async fn page(
+    client: &Client<'_>,
+    usage: &Mutex<Usage>,
+    seen: usize,
+    count: usize,
+) -> (Vec<String>, Usage) {
     *usage.lock().unwrap() = Usage::default();
-    let query = format!("startIndex={}&count=200", seen + 1);
+    let query = format!("startIndex={}&count={count}", seen + 1);
     let answer = client.send(Call::new("GET", "/Users").query(&query)).await;
     let usage = usage.lock().unwrap().clone();
     (names(&answer), usage)
@@ -298,9 +303,9 @@ async fn a_walk_by_index_costs_each_page_the_same_on_one_instance() {
     let client = world.client().await;
     fill(&embedded, client.company, 10_000).await;
     client.get("/nothing").await;
-    let (mut seen, cost) = page(&client, &usage, 0).await;
+    let (mut seen, cost) = page(&client, &usage, 0, 200).await;
     for number in 1..50 {
-        let (found, cost_of_page) = page(&client, &usage, seen.len()).await;
+        let (found, cost_of_page) = page(&client, &usage, seen.len(), 200).await;
         assert_eq!(cost_of_page.calls, cost.calls, "page {number}");
         // The administrator's item on the first page is larger than the others.
         assert!(
@@ -330,14 +335,31 @@ async fn a_walk_by_index_costs_each_page_the_same_on_one_instance() {
         ..client
     };
     elsewhere.get("/nothing").await;
-    let (found, cost_elsewhere) = page(&elsewhere, &usage, 9_800).await;
+    let (found, cost_elsewhere) = page(&elsewhere, &usage, 9_800, 200).await;
     assert_eq!(found, seen[9_800..]);
     assert!(cost_elsewhere.read_units > 2.0 * cost.read_units);
     world.clock.advance(SignedDuration::from_secs(60));
     client.get("/nothing").await;
-    let (found, cost_later) = page(&client, &usage, 9_800).await;
+    let (found, cost_later) = page(&client, &usage, 9_800, 200).await;
     assert_eq!(found, seen[9_800..]);
     assert!(cost_later.read_units > 2.0 * cost.read_units);
+}
+
+#[tokio::test]
+async fn a_walk_by_index_in_small_pages_costs_no_more_the_longer_it_is() {
+    let embedded = Embedded::in_memory().unwrap();
+    let (store, usage) = counted_store(&embedded).await;
+    let world = World::on(store);
+    let client = world.client().await;
+    fill(&embedded, client.company, 1_200).await;
+    client.get("/nothing").await;
+    page(&client, &usage, 0, 1).await;
+    let (_, cost) = page(&client, &usage, 1, 1).await;
+    // More pages than ends of pages are remembered.
+    for seen in 2..1_200 {
+        let (found, cost_of_page) = page(&client, &usage, seen, 1).await;
+        assert_eq!((found.len(), &cost_of_page), (1, &cost), "page {seen}");
+    }
 }
 
 #[tokio::test]
@@ -345,28 +367,34 @@ async fn a_walk_by_index_passes_over_nobody_when_others_are_deleted() {
     let world = World::new().await;
     let client = world.client().await;
     let mut ids = Vec::new();
-    for number in 0..9 {
+    for number in 0..20 {
         let user = json!({"userName": format!("u{number}")});
         ids.push(client.create(&user).await);
     }
-    let page = async |start: usize| -> Vec<String> {
-        let query = format!("startIndex={start}&count=3");
-        names(&client.send(Call::new("GET", "/Users").query(&query)).await)
+    let page = async |start: usize| {
+        let query = format!("startIndex={start}&count=5");
+        client.send(Call::new("GET", "/Users").query(&query)).await
     };
-    let mut seen = page(1).await;
-    assert_eq!(seen.len(), 3);
-    for id in &ids[..2] {
-        client.delete(id).await.assert_status(204);
-    }
-    for start in [4, 7] {
-        seen.extend(page(start).await);
+    // As clients walk: until they have had as many as there are said to be.
+    let mut seen = Vec::new();
+    loop {
+        let answer = page(seen.len() + 1).await;
+        seen.extend(names(&answer));
+        if answer.total() <= seen.len() as u64 {
+            break;
+        }
+        for id in ids.drain(..2) {
+            client.delete(&id).await.assert_status(204);
+        }
     }
     let expected: Vec<String> = ["administrator@example.com".to_owned()]
         .into_iter()
-        .chain((0..8).map(|number| format!("u{number}")))
+        .chain((0..20).map(|number| format!("u{number}")))
         .collect();
     assert_eq!(seen, expected);
     // Who begins again gets the users there are.
-    let again: Value = json!(page(1).await);
-    assert_eq!(again, json!(["administrator@example.com", "u2", "u3"]));
+    let again = page(1).await;
+    assert_eq!(again.total(), 21 - 8);
+    let first = ["administrator@example.com", "u8", "u9", "u10", "u11"];
+    assert_eq!(names(&again), first);
 }

@@ -2,6 +2,10 @@
 //! look-up, whatever the number of users; without filter and sorting a page is read by itself; the
 //! rest looks at users one after another, up to a limit.
 
+use std::collections::HashMap;
+use std::pin::pin;
+
+use futures_util::StreamExt as _;
 use http::StatusCode;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -112,6 +116,15 @@ struct Found {
     resource: Map<String, Value>,
 }
 
+/// A user who matches, among all who do.
+struct Match {
+    position: Position,
+    sort_key: Option<Value>,
+    /// Complete. All users of a company may be too many to keep: who was found among them is read again
+    /// for the page they are on.
+    resource: Option<Map<String, Value>>,
+}
+
 /// The resources that fit into an answer, and where the others were cut off, if so.
 fn within_bytes(
     found: Vec<Found>,
@@ -150,21 +163,29 @@ impl Selection<'_> {
         if self.filter.is_some() || self.sort.is_some() {
             let all = self.all().await?;
             let total = all.len();
-            return Ok((total, all.into_iter().skip(offset).take(count).collect()));
+            let page = all.into_iter().skip(offset).take(count).collect();
+            return Ok((total, self.complete(page).await?));
         }
         // The counters tell the total, the index the ids.
         let (store, company) = (self.exchange.store, self.caller.company);
-        let total = store.count_users(company).await?;
+        let mut total = store.count_users(company).await?;
         let place = Place::behind(offset, self.caller);
         let last = self.exchange.places.last_before(place, self.exchange.now);
         let ids = match last {
             _ if count == 0 => Vec::new(),
-            Some(last) => store.user_ids_after(company, Some(last), count).await?,
+            Some(last) => {
+                // Who walks has been told of users that are gone now. One more user than the page has
+                // shows whether to go on, which the smaller total does not.
+                let mut ids = store.user_ids_after(company, Some(last), count + 1).await?;
+                total = total.max(offset + ids.len());
+                ids.truncate(count);
+                ids
+            }
             None if offset >= total => Vec::new(),
             None => store.user_ids(company, offset, count).await?,
         };
         let users = store.users(company, &ids).await?;
-        Ok((total, self.found(&users)))
+        Ok((total, self.matching(&users).collect()))
     }
 
     /// Remembers where a page by index ended, for the one that goes on from there.
@@ -209,7 +230,7 @@ impl Selection<'_> {
         let is_last = all.len() <= count;
         all.truncate(count);
         let last = all.last().filter(|_| !is_last).map(|found| found.position);
-        Ok((all, last))
+        Ok((self.complete(all).await?, last))
     }
 
     /// Goes on from one user to the next, as far as one page may.
@@ -252,37 +273,78 @@ impl Selection<'_> {
     }
 
     /// Everyone who matches, in order, as far as one request may look.
-    async fn all(&self) -> Result<Vec<Found>, ScimError> {
-        let mut candidates = match self.filter.as_ref().and_then(Access::of) {
-            Some(access) => access.users(self.exchange, self.caller.company).await?,
-            None => self.exchange.store.all_users(self.caller.company).await?,
-        };
-        candidates.sort_by_key(|user| user.id);
-        let mut found = self.matching(&candidates);
-        if let Some(sort) = self.sort {
-            sort.apply(&mut found, |found| &found.resource);
-        }
-        Ok(found)
-    }
-
-    fn found(&self, users: &[User]) -> Vec<Found> {
-        let found = |user: &User| {
-            let resource = rendered(self.exchange, user);
-            let mut position = unsorted(user.id);
-            if let Some(sort) = self.sort {
-                position.mark = sort.mark(&resource);
+    async fn all(&self) -> Result<Vec<Match>, ScimError> {
+        let company = self.caller.company;
+        let mut all = match self.filter.as_ref().and_then(Access::of) {
+            Some(access) => {
+                let mut users = access.users(self.exchange, company).await?;
+                users.sort_by_key(|user| user.id);
+                let found = self.matching(&users);
+                found.map(|found| self.kept(found)).collect()
             }
-            Found { position, resource }
+            None => {
+                let mut batches = pin!(self.exchange.store.all_users(company).await?);
+                let mut all = Vec::new();
+                while let Some(users) = batches.next().await.transpose()? {
+                    let found = self.matching(&users);
+                    all.extend(found.map(|found| Match {
+                        resource: None,
+                        ..self.kept(found)
+                    }));
+                }
+                all
+            }
         };
-        users.iter().map(found).collect()
+        if let Some(sort) = self.sort {
+            all.sort_by(|left, right| sort.order(left.sort_key.as_ref(), right.sort_key.as_ref()));
+        }
+        Ok(all)
     }
 
-    fn matching(&self, users: &[User]) -> Vec<Found> {
-        let mut found = self.found(users);
-        if let Some(filter) = &self.filter {
-            found.retain(|found| filter.matches(&found.resource));
+    fn kept(&self, found: Found) -> Match {
+        let sort_key = self
+            .sort
+            .and_then(|sort| sort.key(&found.resource).cloned());
+        Match {
+            position: found.position,
+            sort_key,
+            resource: Some(found.resource),
         }
-        found
+    }
+
+    /// The users of a page, complete. Who has gone meanwhile, or matches no more, is left out.
+    async fn complete(&self, page: Vec<Match>) -> Result<Vec<Found>, ScimError> {
+        let incomplete = page.iter().filter(|found| found.resource.is_none());
+        let ids: Vec<UserId> = incomplete
+            .map(|found| UserId::new(found.position.after))
+            .collect();
+        let users = self.exchange.store.users(self.caller.company, &ids).await?;
+        let again = self.matching(&users);
+        let mut again: HashMap<Uuid, Map<String, Value>> = again
+            .map(|found| (found.position.after, found.resource))
+            .collect();
+        let complete = |found: Match| {
+            let position = found.position;
+            let resource = found.resource.or_else(|| again.remove(&position.after))?;
+            Some(Found { position, resource })
+        };
+        Ok(page.into_iter().filter_map(complete).collect())
+    }
+
+    fn found(&self, user: &User) -> Found {
+        let resource = rendered(self.exchange, user);
+        let mut position = unsorted(user.id);
+        if let Some(sort) = self.sort {
+            position.mark = Sort::mark(sort.key(&resource));
+        }
+        Found { position, resource }
+    }
+
+    fn matching(&self, users: &[User]) -> impl Iterator<Item = Found> {
+        let is_match = |found: &Found| {
+            (self.filter.as_ref()).is_none_or(|filter| filter.matches(&found.resource))
+        };
+        users.iter().map(|user| self.found(user)).filter(is_match)
     }
 }
 

@@ -54,11 +54,13 @@ impl Places {
             return;
         };
         if places.len() >= MAX_PLACES {
-            places.retain(|_, (_, until)| now < *until);
+            // The oldest is that of a page which has been asked for long ago, or never will be.
+            let oldest = places.iter().min_by_key(|(_, (_, until))| *until);
+            if let Some(oldest) = oldest.map(|(place, _)| *place) {
+                places.remove(&oldest);
+            }
         }
-        if places.len() < MAX_PLACES {
-            let until = now.saturating_add(REMEMBERED_FOR).unwrap_or(now);
-            places.insert(place, (last, until));
-        }
+        let until = now.saturating_add(REMEMBERED_FOR).unwrap_or(now);
+        places.insert(place, (last, until));
     }
 }
