@@ -55,13 +55,24 @@ impl Measured {
         expected: &[(&str, usize)],
         call: Call,
     ) -> Answer {
-        *self.usage.lock().unwrap() = Usage::default();
-        let answer = client.send(call).await;
+        let answer = self.row_of(about, expected, client.send(call)).await;
         assert!(answer.status < 500, "{about}: {:?}", answer.body);
+        answer
+    }
+
+    /// Does what must make these calls.
+    async fn row_of<T>(
+        &mut self,
+        about: &'static str,
+        expected: &[(&str, usize)],
+        work: impl Future<Output = T>,
+    ) -> T {
+        *self.usage.lock().unwrap() = Usage::default();
+        let result = work.await;
         let usage = self.usage.lock().unwrap().clone();
         assert_eq!(usage.calls, named(expected), "{about}");
         self.rows.push((about, usage));
-        answer
+        result
     }
 }
 
@@ -140,6 +151,13 @@ async fn measure(others: usize) -> Vec<(&'static str, Usage)> {
         .await;
     m.row(&client, "authentication, believed", &[], nothing())
         .await;
+    world.clock.advance(SignedDuration::from_hours(24));
+    let first_of_a_day = [("BatchGetItem", 1), ("GetItem", 1), ("UpdateItem", 1)];
+    let about = "authentication, first of a day";
+    m.row(&client, about, &first_of_a_day, nothing()).await;
+    let store = m.world.store.clone();
+    m.row_of("start of an instance", &[("GetItem", 1)], store.connect())
+        .await;
 
     let (one, write) = (("GetItem", 1), ("TransactWriteItems", 1));
     // An id later than all there are, and earlier than the next.
@@ -189,14 +207,24 @@ async fn measure(others: usize) -> Vec<(&'static str, Usage)> {
     let deep = Call::new("GET", "/Users").query(&format!("cursor={deep}&count=1"));
     m.row(&client, "page of 1 by cursor, the last", &page, deep)
         .await;
-    let search = Call::new("POST", "/Users/.search").json(&json!({"filter": hit}));
-    m.row(&client, "search, userName eq", &[("GetItem", 2)], search)
-        .await;
-    m.row(&client, "Me", &[one], Call::new("GET", "/Me")).await;
+    for (about, path) in [
+        ("Users/.search, userName eq", "/Users/.search"),
+        (".search, userName eq", "/.search"),
+    ] {
+        let search = Call::new("POST", path).json(&json!({"filter": hit}));
+        m.row(&client, about, &[("GetItem", 2)], search).await;
+    }
 
     let change = [one, write];
-    let patch = json!({"Operations": [{"op": "replace", "path": "title", "value": "T"}]});
-    let patch = || Call::new("PATCH", &path).json(&patch);
+    m.row(&client, "GET Me", &[one], Call::new("GET", "/Me"))
+        .await;
+    let title = json!({"Operations": [{"op": "replace", "path": "title", "value": "T"}]});
+    let patch_me = Call::new("PATCH", "/Me").json(&title);
+    m.row(&client, "PATCH Me", &change, patch_me).await;
+    let put_me = Call::new("PUT", "/Me").json(&json!({"userName": "administrator@example.com"}));
+    m.row(&client, "PUT Me", &change, put_me).await;
+
+    let patch = || Call::new("PATCH", &path).json(&title);
     m.row(&client, "PATCH", &change, patch()).await;
     m.row(&client, "PATCH, nothing changes", &[one], patch())
         .await;
@@ -208,6 +236,17 @@ async fn measure(others: usize) -> Vec<(&'static str, Usage)> {
     }}]});
     let rename = Call::new("PATCH", &path).json(&rename);
     m.row(&client, "PATCH, soft delete", &change, rename).await;
+    let restore = json!({"Operations": [{"op": "replace", "path": "active", "value": true}]});
+    let restore = Call::new("PATCH", &path).json(&restore);
+    m.row(&client, "PATCH, restore", &change, restore).await;
+    let bulk = json!({"Operations": [
+        {"method": "POST", "path": "/Users", "bulkId": "b", "data": {"userName": "bulk"}},
+        {"method": "PATCH", "path": &path, "data": title},
+    ]});
+    let bulk = Call::new("POST", "/Bulk").json(&bulk);
+    let both = [one, ("TransactWriteItems", 2)];
+    m.row(&client, "Bulk of a POST and a PATCH", &both, bulk)
+        .await;
     m.row(&client, "DELETE", &change, Call::new("DELETE", &path))
         .await;
     m.row(&client, "DELETE, gone", &[one], Call::new("DELETE", &path))
@@ -223,6 +262,59 @@ async fn measure(others: usize) -> Vec<(&'static str, Usage)> {
     measured.rows
 }
 
+/// Users in the company of [`measure_growing`].
+const MANY: usize = 1_003;
+
+/// What costs more the more users there are, in a company of [`MANY`].
+async fn measure_growing() -> Vec<(&'static str, Usage)> {
+    let embedded = Embedded::in_memory().unwrap();
+    let mut measured = Measured::new(&embedded).await;
+    let world = World::on(measured.world.store.clone());
+    let client = world.client().await;
+    fill(&embedded, client.company, MANY - 1).await;
+    client.get("/nothing").await;
+    let m = &mut measured;
+    let query = |query: &str| Call::new("GET", "/Users").query(query);
+    // Everyone is read; whoever is on the page is read again.
+    let everyone = [("BatchGetItem", 12), ("Query", 1)];
+    for (about, parameters) in [
+        (
+            "filter without look-up, page of 2",
+            "filter=title%20pr%20or%20active%20eq%20true&count=2",
+        ),
+        ("sorted, page of 2 by index", "sortBy=userName&count=2"),
+        (
+            "sorted, page of 2 by cursor",
+            "sortBy=userName&count=2&cursor",
+        ),
+    ] {
+        m.row(&client, about, &everyone, query(parameters)).await;
+    }
+    let nobody = query("filter=active%20eq%20false");
+    let about = "filter without look-up, nobody";
+    m.row(
+        &client,
+        about,
+        &[("BatchGetItem", 11), ("Query", 1)],
+        nobody,
+    )
+    .await;
+    let nobody = query("filter=active%20eq%20false&cursor");
+    let about = "the same by cursor: 1,000 users";
+    m.row(
+        &client,
+        about,
+        &[("BatchGetItem", 10), ("Query", 5)],
+        nobody,
+    )
+    .await;
+    let deep = query("startIndex=1003&count=1");
+    let about = "last page of 1 by index, on another instance than the page before";
+    m.row(&client, about, &[("BatchGetItem", 1), ("Query", 2)], deep)
+        .await;
+    measured.rows
+}
+
 /// A cursor for what comes after an id.
 fn sealed(after: Uuid, client: &Client<'_>) -> String {
     let position = Position {
@@ -234,9 +326,9 @@ fn sealed(after: Uuid, client: &Client<'_>) -> String {
     cursor::seal(position, "\0\0", &secret, client.world.clock.now()).unwrap()
 }
 
-fn table(rows: &[(&'static str, Usage)]) -> String {
+fn table(first_cell: &str, rows: &[(&'static str, Usage)]) -> String {
     let mut lines = vec![
-        "| Request | Calls to DynamoDB | RCU | WCU | a million, US$ |".to_owned(),
+        format!("{first_cell} Calls to DynamoDB | RCU | WCU | a million, US$ |"),
         "| --- | --- | --- | --- | --- |".to_owned(),
     ];
     for (about, usage) in rows {
@@ -264,9 +356,15 @@ async fn a_request_costs_the_same_among_few_and_among_many_users() {
 
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/cost.md");
     let page = std::fs::read_to_string(path).unwrap();
-    let (before, rest) = page.split_once("| Request |").unwrap();
-    let (_, after) = rest.split_once("\n\n").unwrap();
-    let now = format!("{before}{}\n\n{after}", table(&among_few));
+    let mut now = page.clone();
+    for (first_cell, rows) in [
+        ("| Request |", among_few),
+        ("| Request among 1,003 users |", measure_growing().await),
+    ] {
+        let (before, rest) = now.split_once(first_cell).unwrap();
+        let (_, after) = rest.split_once("\n\n").unwrap();
+        now = format!("{before}{}\n\n{after}", table(first_cell, &rows));
+    }
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(path, now).unwrap();
     } else {
