@@ -267,12 +267,13 @@ fn wrapped_singular(attribute: &Attribute, value: Value) -> Value {
     }
 }
 
-/// One object for a multi-valued attribute.
+/// One object for a multi-valued attribute; an empty string is none.
 ///
 /// Sent by: nobody we have a capture of; clients that know a user's one address.
 fn single_for_multi_valued(value: Value) -> Value {
     match value {
         Value::Null | Value::Array(_) => value,
+        Value::String(text) if text.is_empty() => Value::Null,
         single => Value::Array(vec![single]),
     }
 }
