@@ -156,17 +156,27 @@ fn empty_path(operation: &mut Map<String, Value>) {
 /// Sent by: Entra with its flag (Entra, known issues; Captain-P-Goldfish/scim-for-keycloak#26).
 ///
 /// # Errors
-/// [`PathError`] for a key with brackets that are wrong; any other is one that nobody knows.
+/// [`PathError`] for a malformed key with brackets, or one that begins with an attribute we know;
+/// any other is one that nobody knows (`@odata.type`).
 pub fn keys_as_paths(
     key: &str,
     resource_type: &'static ResourceType,
 ) -> Result<Option<PatchPath>, PathError> {
+    let key = key.trim();
     match PatchPath::parse(key, resource_type) {
         Ok(path) => Ok(Some(path)),
-        Err(PathError::UnknownAttribute) => Ok(None),
-        Err(_) if !key.contains('[') => Ok(None),
-        Err(error) => Err(error),
+        Err(PathError::UnknownAttribute | PathError::UnknownSubAttribute(_)) => Ok(None),
+        Err(error) if key.contains('[') || begins_as_known(key, resource_type) => Err(error),
+        Err(_) => Ok(None),
     }
+}
+
+/// Whether the part of a key before its first dot is an attribute we know. URNs have dots too.
+fn begins_as_known(key: &str, resource_type: &ResourceType) -> bool {
+    let behind_urn = key.rfind(':').map_or(0, |colon| colon + 1);
+    let (urn, name) = key.split_at(behind_urn);
+    let first = name.split('.').next().unwrap_or_default();
+    resolve(&format!("{urn}{first}"), resource_type).is_ok()
 }
 
 /// `schemas`, `meta`, `groups` and other read-only attributes among those of an operation without
