@@ -85,18 +85,23 @@ fn element_to_schema(attribute: &Attribute, value: Value) -> Value {
         (Type::Boolean, Value::String(text)) => {
             boolean_as_string(&text).map_or(Value::String(text), Value::Bool)
         }
-        (Type::Complex, Value::String(text)) => complex_as_string(attribute, text),
-        (Type::Complex, Value::Object(members)) => {
-            let mut members = stringified_element(attribute, members);
-            for (name, value) in &mut members {
-                if let Some(sub_attribute) = attribute.sub_attribute(name) {
-                    *value = to_schema(sub_attribute, value.take());
-                }
-            }
-            empty_reference(attribute, members)
-        }
+        (Type::Complex, Value::String(text)) => match complex_as_string(attribute, text) {
+            Value::Object(members) => complex_to_schema(attribute, members),
+            value => value,
+        },
+        (Type::Complex, Value::Object(members)) => complex_to_schema(attribute, members),
         (_, value) => value,
     }
+}
+
+fn complex_to_schema(attribute: &Attribute, members: Map<String, Value>) -> Value {
+    let mut members = stringified_element(attribute, members);
+    for (name, value) in &mut members {
+        if let Some(sub_attribute) = attribute.sub_attribute(name) {
+            *value = to_schema(sub_attribute, value.take());
+        }
+    }
+    empty_reference(attribute, members)
 }
 
 /// `"operations"`, `"Op"`, `"Path"`: names of a message's members in any case.
@@ -257,6 +262,11 @@ pub fn boolean_as_string(text: &str) -> Option<bool> {
     }
 }
 
+/// The sub-attribute `value`, in any case.
+fn is_value(name: &str) -> bool {
+    name.eq_ignore_ascii_case("value")
+}
+
 /// `[{"value": x}]` or `[{…}]` for a singular attribute; an empty array is none.
 ///
 /// Sent by: Entra without its flag for `manager` (Entra, tutorial).
@@ -269,9 +279,13 @@ fn wrapped_singular(attribute: &Attribute, value: Value) -> Value {
         Value::Object(mut members)
             if attribute.kind != Type::Complex
                 && members.len() == 1
-                && members.contains_key("value") =>
+                && members.keys().all(|name| is_value(name)) =>
         {
-            members.shift_remove("value").unwrap_or(Value::Null)
+            members
+                .values_mut()
+                .next()
+                .map(Value::take)
+                .unwrap_or_default()
         }
         value => value,
     }
@@ -308,9 +322,7 @@ fn complex_as_string(attribute: &Attribute, text: String) -> Value {
 fn empty_reference(attribute: &Attribute, members: Map<String, Value>) -> Value {
     let is_empty = |value: &Value| value.is_null() || value.as_str() == Some("");
     let is_reference = !attribute.multi_valued && attribute.sub_attribute("value").is_some();
-    let mut values = members
-        .iter()
-        .filter(|(name, _)| name.eq_ignore_ascii_case("value"));
+    let mut values = members.iter().filter(|(name, _)| is_value(name));
     if is_reference && values.any(|(_, value)| is_empty(value)) {
         Value::Null
     } else {
@@ -318,19 +330,20 @@ fn empty_reference(attribute: &Attribute, members: Map<String, Value>) -> Value 
     }
 }
 
-/// `{"value": "{\"id\":…,\"value\":\"Admin\"}"}`: a role as JSON inside its `value`.
+/// `{"value": "{\"id\":…,\"value\":\"Admin\"}"}`: a role as JSON inside its `value`, or for it.
 ///
 /// Sent by: Entra without its flag for `roles` (Captain-P-Goldfish/SCIM-SDK#516).
 fn stringified_element(attribute: &Attribute, members: Map<String, Value>) -> Map<String, Value> {
     let inner = members
-        .get("value")
-        .and_then(Value::as_str)
+        .iter()
+        .find(|(name, _)| is_value(name))
+        .and_then(|(_, value)| value.as_str())
         .filter(|text| attribute.name == "roles" && text.starts_with('{'))
         .and_then(|text| serde_json::from_str::<Map<String, Value>>(text).ok());
     match inner {
-        Some(mut inner) if inner.contains_key("value") => {
+        Some(mut inner) if inner.keys().any(|name| is_value(name)) => {
             // What is said beside it counts more.
-            let beside = members.into_iter().filter(|(name, _)| name != "value");
+            let beside = members.into_iter().filter(|(name, _)| !is_value(name));
             inner.extend(beside);
             inner
         }
