@@ -16,19 +16,20 @@ use super::schema::{Attribute, Declared, ResourceType, Type};
 /// Rewrites the body of a POST or PUT.
 pub fn resource(input: &mut Map<String, Value>, resource_type: &ResourceType) {
     for (key, value) in input.iter_mut() {
-        match (resolve(key, resource_type), value) {
-            (Ok(Name::Attribute(path)), value) if path.attribute.name == "schemas" => {
+        match resolve(key, resource_type) {
+            Ok(Name::Attribute(path)) if path.attribute.name == "schemas" => {
                 *value = foreign_schemas(value.take(), resource_type);
             }
-            (Ok(Name::Attribute(path)), value) => *value = to_schema(path.leaf(), value.take()),
-            (Ok(Name::Schema(schema)), Value::Object(members)) => {
-                for (name, value) in members {
+            Ok(Name::Attribute(path)) => *value = to_schema(path.leaf(), value.take()),
+            Ok(Name::Schema(schema)) => {
+                *value = wrapped_extension(value.take());
+                for (name, value) in value.as_object_mut().into_iter().flatten() {
                     if let Ok(path) = resolve_in(schema, name, resource_type) {
                         *value = to_schema(path.leaf(), value.take());
                     }
                 }
             }
-            _ => {}
+            Err(_) => {}
         }
     }
 }
@@ -299,6 +300,18 @@ fn single_for_multi_valued(value: Value) -> Value {
         Value::Null | Value::Array(_) => value,
         Value::String(text) if text.is_empty() => Value::Null,
         single => Value::Array(vec![single]),
+    }
+}
+
+/// `""`, `[]` or `[{…}]` for all attributes of an extension, as for a singular attribute.
+///
+/// Sent by: nobody we have a capture of; clients that send `manager` so.
+#[must_use]
+pub fn wrapped_extension(value: Value) -> Value {
+    match value {
+        Value::Array(mut elements) if elements.len() <= 1 => elements.pop().unwrap_or(Value::Null),
+        Value::String(text) if text.is_empty() => Value::Null,
+        value => value,
     }
 }
 

@@ -171,7 +171,7 @@ fn schema_assignments(
     value: Value,
     resource_type: &'static ResourceType,
 ) -> Result<Vec<Change>, ScimError> {
-    match value {
+    match dialect::wrapped_extension(value) {
         Value::Object(members) => {
             let qualified = members
                 .into_iter()
