@@ -107,8 +107,8 @@ fn complex_to_schema(attribute: &Attribute, members: Map<String, Value>) -> Valu
 
 /// `"operations"`, `"Op"`, `"Path"`: names of a message's members in any case.
 ///
-/// Sent by: clients whose JSON library capitalises names; Microsoft asks servers not to match
-/// structure by case (Entra, tutorial).
+/// Sent by: nobody we have a capture of; what some JSON libraries make of names. Microsoft asks
+/// servers not to match structure by case (Entra, tutorial).
 fn member_names_in_any_case(members: &mut Map<String, Value>, names: &[&str]) {
     for name in names {
         if members.contains_key(*name) {
@@ -331,7 +331,7 @@ fn complex_as_string(attribute: &Attribute, text: String) -> Value {
 
 /// `{"value": ""}` or `{"value": null}` for a singular attribute that has a `value` is none.
 ///
-/// Sent by: Microsoft's SCIM Validator, "Remove Manager".
+/// Sent by: Microsoft's SCIM Validator, "Remove Manager" (a run kept in pranems/SCIMServer).
 fn empty_reference(attribute: &Attribute, members: Map<String, Value>) -> Value {
     let is_empty = |value: &Value| value.is_null() || value.as_str() == Some("");
     let is_reference = !attribute.multi_valued && attribute.sub_attribute("value").is_some();
@@ -442,7 +442,8 @@ pub fn unquoted_text(word: &str) -> Option<&str> {
 /// `emails[type eq "work"].value eq "…"`: a comparison behind the brackets, which the grammar of
 /// RFC 7644 does not have. It asks for one value that meets both, so it joins the filter inside.
 ///
-/// Sent by: Entra, when it matches users by an email.
+/// Sent by: Entra, when it matches users by an email (Microsoft's page "Troubleshoot user
+/// provisioning validation"; no capture is known).
 #[must_use]
 pub fn condition_behind_brackets(inside: Filter, condition: Filter) -> Filter {
     Filter::And(vec![inside, condition])
