@@ -16,19 +16,20 @@ use super::schema::{Attribute, Declared, ResourceType, Type};
 /// Rewrites the body of a POST or PUT.
 pub fn resource(input: &mut Map<String, Value>, resource_type: &ResourceType) {
     for (key, value) in input.iter_mut() {
-        match (resolve(key, resource_type), value) {
-            (Ok(Name::Attribute(path)), value) if path.attribute.name == "schemas" => {
+        match resolve(key, resource_type) {
+            Ok(Name::Attribute(path)) if path.attribute.name == "schemas" => {
                 *value = foreign_schemas(value.take(), resource_type);
             }
-            (Ok(Name::Attribute(path)), value) => *value = to_schema(path.leaf(), value.take()),
-            (Ok(Name::Schema(schema)), Value::Object(members)) => {
-                for (name, value) in members {
+            Ok(Name::Attribute(path)) => *value = to_schema(path.leaf(), value.take()),
+            Ok(Name::Schema(schema)) => {
+                *value = wrapped_extension(value.take());
+                for (name, value) in value.as_object_mut().into_iter().flatten() {
                     if let Ok(path) = resolve_in(schema, name, resource_type) {
                         *value = to_schema(path.leaf(), value.take());
                     }
                 }
             }
-            _ => {}
+            Err(_) => {}
         }
     }
 }
@@ -85,24 +86,29 @@ fn element_to_schema(attribute: &Attribute, value: Value) -> Value {
         (Type::Boolean, Value::String(text)) => {
             boolean_as_string(&text).map_or(Value::String(text), Value::Bool)
         }
-        (Type::Complex, Value::String(text)) => complex_as_string(attribute, text),
-        (Type::Complex, Value::Object(members)) => {
-            let mut members = stringified_element(attribute, members);
-            for (name, value) in &mut members {
-                if let Some(sub_attribute) = attribute.sub_attribute(name) {
-                    *value = to_schema(sub_attribute, value.take());
-                }
-            }
-            empty_reference(attribute, members)
-        }
+        (Type::Complex, Value::String(text)) => match complex_as_string(attribute, text) {
+            Value::Object(members) => complex_to_schema(attribute, members),
+            value => value,
+        },
+        (Type::Complex, Value::Object(members)) => complex_to_schema(attribute, members),
         (_, value) => value,
     }
 }
 
+fn complex_to_schema(attribute: &Attribute, members: Map<String, Value>) -> Value {
+    let mut members = stringified_element(attribute, members);
+    for (name, value) in &mut members {
+        if let Some(sub_attribute) = attribute.sub_attribute(name) {
+            *value = to_schema(sub_attribute, value.take());
+        }
+    }
+    empty_reference(attribute, members)
+}
+
 /// `"operations"`, `"Op"`, `"Path"`: names of a message's members in any case.
 ///
-/// Sent by: clients whose JSON library capitalises names; Microsoft asks servers not to match
-/// structure by case (Entra, tutorial).
+/// Sent by: nobody we have a capture of; what some JSON libraries make of names. Microsoft asks
+/// servers not to match structure by case (Entra, tutorial).
 fn member_names_in_any_case(members: &mut Map<String, Value>, names: &[&str]) {
     for name in names {
         if members.contains_key(*name) {
@@ -156,17 +162,27 @@ fn empty_path(operation: &mut Map<String, Value>) {
 /// Sent by: Entra with its flag (Entra, known issues; Captain-P-Goldfish/scim-for-keycloak#26).
 ///
 /// # Errors
-/// [`PathError`] for a key with brackets that are wrong; any other is one that nobody knows.
+/// [`PathError`] for a malformed key with brackets, or one that begins with an attribute we know;
+/// any other is one that nobody knows (`@odata.type`).
 pub fn keys_as_paths(
     key: &str,
     resource_type: &'static ResourceType,
 ) -> Result<Option<PatchPath>, PathError> {
+    let key = key.trim();
     match PatchPath::parse(key, resource_type) {
         Ok(path) => Ok(Some(path)),
-        Err(PathError::UnknownAttribute) => Ok(None),
-        Err(_) if !key.contains('[') => Ok(None),
-        Err(error) => Err(error),
+        Err(PathError::UnknownAttribute | PathError::UnknownSubAttribute(_)) => Ok(None),
+        Err(error) if key.contains('[') || begins_as_known(key, resource_type) => Err(error),
+        Err(_) => Ok(None),
     }
+}
+
+/// Whether the part of a key before its first dot is an attribute we know. URNs have dots too.
+fn begins_as_known(key: &str, resource_type: &ResourceType) -> bool {
+    let behind_urn = key.rfind(':').map_or(0, |colon| colon + 1);
+    let (urn, name) = key.split_at(behind_urn);
+    let first = name.split('.').next().unwrap_or_default();
+    resolve(&format!("{urn}{first}"), resource_type).is_ok()
 }
 
 /// `schemas`, `meta`, `groups` and other read-only attributes among those of an operation without
@@ -247,6 +263,11 @@ pub fn boolean_as_string(text: &str) -> Option<bool> {
     }
 }
 
+/// The sub-attribute `value`, in any case.
+fn is_value(name: &str) -> bool {
+    name.eq_ignore_ascii_case("value")
+}
+
 /// `[{"value": x}]` or `[{…}]` for a singular attribute; an empty array is none.
 ///
 /// Sent by: Entra without its flag for `manager` (Entra, tutorial).
@@ -259,21 +280,38 @@ fn wrapped_singular(attribute: &Attribute, value: Value) -> Value {
         Value::Object(mut members)
             if attribute.kind != Type::Complex
                 && members.len() == 1
-                && members.contains_key("value") =>
+                && members.keys().all(|name| is_value(name)) =>
         {
-            members.shift_remove("value").unwrap_or(Value::Null)
+            members
+                .values_mut()
+                .next()
+                .map(Value::take)
+                .unwrap_or_default()
         }
         value => value,
     }
 }
 
-/// One object for a multi-valued attribute.
+/// One object for a multi-valued attribute; an empty string is none.
 ///
 /// Sent by: nobody we have a capture of; clients that know a user's one address.
 fn single_for_multi_valued(value: Value) -> Value {
     match value {
         Value::Null | Value::Array(_) => value,
+        Value::String(text) if text.is_empty() => Value::Null,
         single => Value::Array(vec![single]),
+    }
+}
+
+/// `""`, `[]` or `[{…}]` for all attributes of an extension, as for a singular attribute.
+///
+/// Sent by: nobody we have a capture of; clients that send `manager` so.
+#[must_use]
+pub fn wrapped_extension(value: Value) -> Value {
+    match value {
+        Value::Array(mut elements) if elements.len() <= 1 => elements.pop().unwrap_or(Value::Null),
+        Value::String(text) if text.is_empty() => Value::Null,
+        value => value,
     }
 }
 
@@ -293,13 +331,11 @@ fn complex_as_string(attribute: &Attribute, text: String) -> Value {
 
 /// `{"value": ""}` or `{"value": null}` for a singular attribute that has a `value` is none.
 ///
-/// Sent by: Microsoft's SCIM Validator, "Remove Manager".
+/// Sent by: Microsoft's SCIM Validator, "Remove Manager" (a run kept in pranems/SCIMServer).
 fn empty_reference(attribute: &Attribute, members: Map<String, Value>) -> Value {
     let is_empty = |value: &Value| value.is_null() || value.as_str() == Some("");
     let is_reference = !attribute.multi_valued && attribute.sub_attribute("value").is_some();
-    let mut values = members
-        .iter()
-        .filter(|(name, _)| name.eq_ignore_ascii_case("value"));
+    let mut values = members.iter().filter(|(name, _)| is_value(name));
     if is_reference && values.any(|(_, value)| is_empty(value)) {
         Value::Null
     } else {
@@ -307,19 +343,20 @@ fn empty_reference(attribute: &Attribute, members: Map<String, Value>) -> Value 
     }
 }
 
-/// `{"value": "{\"id\":…,\"value\":\"Admin\"}"}`: a role as JSON inside its `value`.
+/// `{"value": "{\"id\":…,\"value\":\"Admin\"}"}`: a role as JSON inside its `value`, or for it.
 ///
 /// Sent by: Entra without its flag for `roles` (Captain-P-Goldfish/SCIM-SDK#516).
 fn stringified_element(attribute: &Attribute, members: Map<String, Value>) -> Map<String, Value> {
     let inner = members
-        .get("value")
-        .and_then(Value::as_str)
+        .iter()
+        .find(|(name, _)| is_value(name))
+        .and_then(|(_, value)| value.as_str())
         .filter(|text| attribute.name == "roles" && text.starts_with('{'))
         .and_then(|text| serde_json::from_str::<Map<String, Value>>(text).ok());
     match inner {
-        Some(mut inner) if inner.contains_key("value") => {
+        Some(mut inner) if inner.keys().any(|name| is_value(name)) => {
             // What is said beside it counts more.
-            let beside = members.into_iter().filter(|(name, _)| name != "value");
+            let beside = members.into_iter().filter(|(name, _)| !is_value(name));
             inner.extend(beside);
             inner
         }
@@ -405,7 +442,8 @@ pub fn unquoted_text(word: &str) -> Option<&str> {
 /// `emails[type eq "work"].value eq "…"`: a comparison behind the brackets, which the grammar of
 /// RFC 7644 does not have. It asks for one value that meets both, so it joins the filter inside.
 ///
-/// Sent by: Entra, when it matches users by an email.
+/// Sent by: Entra, when it matches users by an email (Microsoft's page "Troubleshoot user
+/// provisioning validation"; no capture is known).
 #[must_use]
 pub fn condition_behind_brackets(inside: Filter, condition: Filter) -> Filter {
     Filter::And(vec![inside, condition])

@@ -6,7 +6,8 @@ use super::bulk;
 use super::cursor::CURSOR_TIMEOUT;
 use super::list::{DEFAULT_COUNT, MAX_COUNT};
 use super::schema::{
-    RESOURCE_TYPE_SCHEMA, ResourceType, SCHEMA_SCHEMA, SERVICE_PROVIDER_CONFIG_SCHEMA, Schema, USER,
+    Attribute, COMMON_ATTRIBUTES, RESOURCE_TYPE_SCHEMA, ResourceType, SCHEMA_SCHEMA,
+    SERVICE_PROVIDER_CONFIG_SCHEMA, Schema, USER,
 };
 
 /// `/ServiceProviderConfig` (RFC 7643 §5, RFC 9865 §4).
@@ -102,17 +103,29 @@ pub fn find_schema(urn: &str, base_url: &str) -> Option<Map<String, Value>> {
 }
 
 fn schema(schema: &Schema, base_url: &str) -> Map<String, Value> {
+    let attributes: Vec<&Attribute> = mapped_common_attributes(schema)
+        .chain(schema.attributes)
+        .collect();
     object(json!({
         "schemas": [SCHEMA_SCHEMA.id],
         "id": schema.id,
         "name": schema.name,
         "description": schema.description,
-        "attributes": schema.attributes,
+        "attributes": attributes,
         "meta": {
             "resourceType": "Schema",
             "location": format!("{base_url}/Schemas/{}", schema.id),
         },
     }))
+}
+
+/// `externalId`, the one common attribute that clients write: they map attributes to what they find
+/// in `/Schemas` only. RFC 7643 §3.1 lets a schema list common attributes; §8.7.1 lists none.
+fn mapped_common_attributes(schema: &Schema) -> impl Iterator<Item = &'static Attribute> {
+    let is_core = schema.id == USER.schema.id;
+    COMMON_ATTRIBUTES
+        .iter()
+        .filter(move |attribute| is_core && !attribute.is_read_only())
 }
 
 fn object(value: Value) -> Map<String, Value> {

@@ -68,6 +68,9 @@ pub enum PathError {
     /// It follows the grammar, but names an attribute that no schema declares.
     #[error("no schema declares the attribute")]
     UnknownAttribute,
+    /// It follows the grammar, but names a sub-attribute that this attribute does not have.
+    #[error("'{}' has no such sub-attribute", .0.name)]
+    UnknownSubAttribute(&'static Attribute),
     /// The filter between its brackets is wrong.
     #[error("the filter in the path is wrong: {0}")]
     Filter(FilterError),
@@ -86,7 +89,7 @@ pub enum Name {
 /// any case (RFC 7643 §2.1).
 ///
 /// # Errors
-/// [`PathError::Malformed`] or [`PathError::UnknownAttribute`].
+/// [`PathError`], but for one about a filter.
 pub fn resolve(text: &str, resource_type: &ResourceType) -> Result<Name, PathError> {
     if text.len() > MAX_PATH_LENGTH {
         return Err(PathError::Malformed("it is too long"));
@@ -108,7 +111,7 @@ pub fn resolve(text: &str, resource_type: &ResourceType) -> Result<Name, PathErr
 /// Resolves `attribute ["." sub-attribute]` within one schema.
 ///
 /// # Errors
-/// [`PathError::Malformed`] or [`PathError::UnknownAttribute`].
+/// [`PathError`], but for one about a filter.
 pub fn resolve_in(
     schema: &'static Schema,
     text: &str,
@@ -138,7 +141,7 @@ fn attribute_path(
         Some(sub_name) => Some(
             attribute
                 .sub_attribute(sub_name)
-                .ok_or(PathError::UnknownAttribute)?,
+                .ok_or(PathError::UnknownSubAttribute(attribute))?,
         ),
         None => None,
     };
@@ -278,7 +281,7 @@ impl PatchPath {
             Some(name) => Some(
                 attribute
                     .sub_attribute(name)
-                    .ok_or(PathError::UnknownAttribute)?,
+                    .ok_or(PathError::UnknownSubAttribute(attribute))?,
             ),
             None => None,
         };
@@ -304,12 +307,10 @@ fn sub_attribute_name(behind_bracket: &str) -> Result<Option<&str>, PathError> {
 }
 
 fn parse_filter(text: &str, scope: Scope) -> Result<Filter, PathError> {
-    filter::parse(text, scope).map_err(|error| {
-        if error.is_unknown_attribute() {
-            PathError::UnknownAttribute
-        } else {
-            PathError::Filter(error)
-        }
+    filter::parse(text, scope).map_err(|error| match scope {
+        _ if !error.is_unknown_attribute() => PathError::Filter(error),
+        Scope::Element(attribute) => PathError::UnknownSubAttribute(attribute),
+        _ => PathError::UnknownAttribute,
     })
 }
 

@@ -125,6 +125,68 @@ fn what_keeps_a_provider_from_connecting_is_said() {
 }
 
 #[test]
+fn a_configuration_that_authentik_cannot_read_is_noticed() {
+    let serve = Serve::start(&["--in-memory"], Some("True"));
+    for (part, limit) in [
+        ("bulk", "maxOperations"),
+        ("bulk", "maxPayloadSize"),
+        ("filter", "maxResults"),
+    ] {
+        let url = spoiled(&serve, move |_, (status, mut body)| {
+            if let Some(Value::Object(members)) = body.get_mut(part) {
+                members.remove(limit);
+            }
+            (status, body)
+        });
+        let (_, report) = report(&url, serve.token(), &["authentik"]);
+        let steps = report["steps"].as_array().unwrap();
+        let read = steps
+            .iter()
+            .find(|step| step["step"] == "read the configuration")
+            .unwrap();
+        assert_eq!(read["outcome"], "warned", "{read}");
+        let got = read["got"].as_str().unwrap();
+        assert!(
+            got.contains(&format!("/{part}/{limit} is missing")),
+            "{got}"
+        );
+        let means = read["means"].as_str().unwrap();
+        assert!(means.contains("without PATCH and filters"), "{means}");
+    }
+}
+
+#[test]
+fn an_endpoint_that_does_not_rename_is_found_out() {
+    let serve = Serve::start(&["--in-memory"], Some("True"));
+    for dialect in ["--flag", "--no-flag"] {
+        let url = spoiled(&serve, |method, answer| match method {
+            "PATCH" => (204, Value::Null),
+            _ => answer,
+        });
+        let (succeeded, report) = report(&url, serve.token(), &["entra", dialect]);
+        assert!(!succeeded);
+        let steps = report["steps"].as_array().unwrap();
+        for (name, outcome) in [
+            ("rename", "passed"),
+            ("found under the new name", "failed"),
+            ("not found under the old name", "failed"),
+            ("the manager is the next one", "warned"),
+        ] {
+            let played = steps.iter().find(|step| step["step"] == name).unwrap();
+            assert_eq!(played["outcome"], outcome, "{played}");
+        }
+        assert_eq!(users(&serve), 1);
+    }
+}
+
+#[test]
+fn a_token_that_may_be_a_word_is_not_masked() {
+    let serve = Serve::start(&["--in-memory"], Some("True"));
+    let (_, text) = told(serve.base_url(), "wrong", &["entra"]);
+    assert!(text.contains("wrong, expired"), "{text}");
+}
+
+#[test]
 fn an_endpoint_that_fails_is_found_out_and_cleaned_up() {
     let serve = Serve::start(&["--in-memory"], Some("True"));
     let url = spoiled(&serve, |method, answer| match method {

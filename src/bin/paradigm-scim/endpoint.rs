@@ -23,6 +23,8 @@ pub(crate) const USER_AGENT: &str = concat!("paradigm-scim/", env!("CARGO_PKG_VE
 pub(crate) const MEDIA_TYPE: &str = "application/scim+json";
 /// How much of what a server says is shown.
 const MAX_SHOWN_CHARS: usize = 300;
+/// Shortest token that is masked in what is shown.
+const MIN_MASKED_BYTES: usize = 16;
 /// How much of an answer is read, in bytes: more than a Lambda can send.
 const MAX_ANSWER_BYTES: u64 = 10 * 1024 * 1024;
 
@@ -251,9 +253,11 @@ impl Endpoint {
 
     /// A text of the server's, to be shown: on one line, not too long, without the token.
     pub(crate) fn shown(&self, text: &str) -> String {
-        let text = match &self.token {
-            Some(token) => text.replace(token, "***"),
-            None => text.to_owned(),
+        let token = self.token.as_deref().unwrap_or_default();
+        // A short one is no secret, and may be a word of the sentence.
+        let text = match token.len() >= MIN_MASKED_BYTES {
+            true => text.replace(token, "***"),
+            false => text.to_owned(),
         };
         let is_long = text.chars().count() > MAX_SHOWN_CHARS;
         let shown = text.chars().take(MAX_SHOWN_CHARS);

@@ -160,7 +160,9 @@ impl<'t> Parser<'t> {
             Scope::Resource(resource_type) | Scope::AnyResource(resource_type) => {
                 match path::resolve(word, resource_type) {
                     Ok(Name::Attribute(path)) => path,
-                    Err(PathError::UnknownAttribute) => self.unknown_attribute(),
+                    Err(PathError::UnknownAttribute | PathError::UnknownSubAttribute(_)) => {
+                        self.unknown_attribute()
+                    }
                     Ok(Name::Schema(_)) | Err(_) => {
                         return Err(self.syntax("an attribute was expected"));
                     }

@@ -110,22 +110,21 @@ fn add(document: &mut Document, path: &AttributePath, value: Value) -> Result<()
         Value::Object(members) if path.leaf().kind == Type::Complex => {
             merge_complex(document, path, members)
         }
-        value => match validate(path.leaf(), value)? {
-            Some(Value::Array(added)) => {
-                let mut elements = take_elements(document, path);
-                let touched: Vec<usize> = added
-                    .into_iter()
-                    .map(|element| add_element(path.attribute, &mut elements, element))
-                    .collect();
-                keep_one_primary(&mut elements, &touched);
-                put_elements(document, path, elements)
-            }
-            Some(value) => {
+        Value::Array(added) if path.leaf().multi_valued => {
+            let mut elements = take_elements(document, path);
+            let touched: Vec<usize> = validate_elements(path.attribute, added)?
+                .into_iter()
+                .map(|element| add_element(path.attribute, &mut elements, element))
+                .collect();
+            keep_one_primary(&mut elements, &touched);
+            put_elements(document, path, elements)
+        }
+        value => {
+            if let Some(value) = validate(path.leaf(), value)? {
                 document.set(path, Some(value));
-                Ok(())
             }
-            None => Ok(()),
-        },
+            Ok(())
+        }
     }
 }
 
@@ -133,42 +132,74 @@ fn add(document: &mut Document, path: &AttributePath, value: Value) -> Result<()
 /// sub-attributes a complex value does not mention stay.
 fn replace(document: &mut Document, path: &AttributePath, value: Value) -> Result<(), ScimError> {
     match value {
-        Value::Array(elements) if path.leaf().multi_valued && elements.is_empty() => {
-            clear(document, path)
-        }
         Value::Array(elements) if path.leaf().multi_valued => {
-            // Elements of which nothing is known are no reason to lose the known ones.
-            if let Some(value) = validate(path.leaf(), Value::Array(elements))? {
-                document.set(path, Some(value));
+            let is_nothing_known = !elements.is_empty()
+                && elements
+                    .iter()
+                    .all(|element| has_nothing_known(path.attribute, element));
+            if is_nothing_known {
+                // That is no reason to lose the known elements.
+                return Ok(());
             }
+            let elements = validate_elements(path.attribute, elements)?;
+            if elements.is_empty() {
+                return clear(document, path);
+            }
+            document.set(path, Some(Value::Array(elements)));
             Ok(())
         }
         value => add(document, path, value),
     }
 }
 
+/// Whether an element is an object without any sub-attribute we know.
+fn has_nothing_known(attribute: &Attribute, element: &Value) -> bool {
+    let is_known = |name: &String| attribute.sub_attribute(name).is_some();
+    element
+        .as_object()
+        .is_some_and(|members| !members.keys().any(is_known))
+}
+
+/// Validates the elements of a multi-valued attribute, without those that mean nothing because
+/// their `value` is given as null.
+fn validate_elements(attribute: &Attribute, elements: Vec<Value>) -> Result<Vec<Value>, ScimError> {
+    let mut validated = Vec::with_capacity(elements.len());
+    for element in elements {
+        let cleared = cleared_members(attribute, &element);
+        if let Some(mut element) = validate_element(attribute, element)?
+            && keeps_sense_without(&mut element, &cleared)
+        {
+            validated.push(element);
+        }
+    }
+    drop_repeated(&mut validated);
+    check_elements(attribute, &validated)?;
+    Ok(validated)
+}
+
 fn remove(document: &mut Document, path: &AttributePath) {
     match path.sub_attribute {
         Some(sub_attribute) if path.attribute.multi_valued => {
             let mut elements = take_elements(document, path);
-            elements.retain_mut(|element| keeps_sense_without(element, sub_attribute));
+            elements.retain_mut(|element| keeps_sense_without(element, &[sub_attribute]));
             set_elements(document, path, elements);
         }
         _ => document.set(path, None),
     }
 }
 
-/// Takes a sub-attribute away, and says whether what is left means anything: a type and a mark
+/// Takes sub-attributes away, and says whether what is left means anything: a type and a mark
 /// without a value do not.
-fn keeps_sense_without(element: &mut Value, sub_attribute: &Attribute) -> bool {
+fn keeps_sense_without(element: &mut Value, cleared: &[&Attribute]) -> bool {
     let Some(members) = element.as_object_mut() else {
-        return false;
+        return true;
     };
-    members.shift_remove(sub_attribute.name);
+    let is_cleared = |name: &str| cleared.iter().any(|cleared| cleared.name == name);
+    members.retain(|name, _| !is_cleared(name));
     let describes = |name: &String| matches!(name.as_str(), "display" | "primary" | "type");
-    match sub_attribute.name {
-        "value" => !members.keys().all(describes),
-        _ => !members.is_empty(),
+    match is_cleared("value") {
+        true => !members.keys().all(describes),
+        false => !members.is_empty(),
     }
 }
 
@@ -264,21 +295,25 @@ fn write_values(
         Some(sub_attribute) => validate(sub_attribute, value.clone())?,
         None => validate_element(attribute, value.clone())?,
     };
+    // Of a sub-attribute's value, which is no object, none are.
     let cleared = cleared_members(attribute, value);
-    let Some(value) =
-        validated.or_else(|| (!cleared.is_empty()).then(|| Value::Object(Map::new())))
-    else {
-        return Ok(());
+    let is_new = selected.is_empty();
+    let value = match validated {
+        Some(value) => value,
+        None if is_new || cleared.is_empty() => return Ok(()),
+        None => Value::Object(Map::new()),
     };
     let told_by_filter = dialect::element_from_filter(&values.filter);
-    let is_new = selected.is_empty();
     if is_new {
         let element = told_by_filter.clone().ok_or_else(|| no_match(attribute))?;
         selected.push(elements.len());
         elements.push(Value::Object(element));
     }
     for index in &selected {
-        let Some(Value::Object(members)) = elements.get_mut(*index) else {
+        let Some(element) = elements.get_mut(*index) else {
+            continue;
+        };
+        let Some(members) = element.as_object_mut() else {
             continue;
         };
         match (values.sub_attribute, &value) {
@@ -295,25 +330,27 @@ fn write_values(
                     });
                 }
                 members.extend(content.clone());
-                members.retain(|name, _| !cleared.contains(&name.as_str()));
             }
             (None, _) => {}
         }
+        if !keeps_sense_without(element, &cleared) {
+            *element = Value::Object(Map::new());
+        }
     }
-    let is_selected = |element: &Value| values.filter.matches_element(element);
-    if is_new && !elements.last().is_some_and(is_selected) {
+    let is_kept = |element: &Value| is_empty(element) || values.filter.matches_element(element);
+    if is_new && !elements.last().is_some_and(is_kept) {
         return Err(no_match(attribute));
     }
     keep_one_primary(&mut elements, &selected);
     put_elements(document, &values.path, elements)
 }
 
-/// Names of the sub-attributes that are given as null.
-fn cleared_members(attribute: &Attribute, value: &Value) -> Vec<&'static str> {
+/// The sub-attributes that are given as null.
+fn cleared_members(attribute: &Attribute, value: &Value) -> Vec<&'static Attribute> {
     let members = value.as_object().into_iter().flatten();
     members
         .filter(|(_, value)| value.is_null())
-        .filter_map(|(name, _)| Some(attribute.sub_attribute(name)?.name))
+        .filter_map(|(name, _)| attribute.sub_attribute(name))
         .collect()
 }
 
@@ -338,7 +375,7 @@ fn clear_values(values: &ValuePath, elements: &mut Vec<Value>, selected: &[usize
             return true;
         }
         match values.sub_attribute {
-            Some(sub_attribute) => keeps_sense_without(element, sub_attribute),
+            Some(sub_attribute) => keeps_sense_without(element, &[sub_attribute]),
             None => false,
         }
     });
@@ -436,16 +473,17 @@ fn set_elements(document: &mut Document, path: &AttributePath, elements: Vec<Val
     document.set(&path.whole(), value);
 }
 
+fn is_empty(element: &Value) -> bool {
+    element.as_object().is_some_and(Map::is_empty)
+}
+
+/// Puts elements back, but for those that were emptied.
 fn put_elements(
     document: &mut Document,
     path: &AttributePath,
     mut elements: Vec<Value>,
 ) -> Result<(), ScimError> {
-    elements.retain(|element| {
-        element
-            .as_object()
-            .is_none_or(|members| !members.is_empty())
-    });
+    elements.retain(|element| !is_empty(element));
     drop_repeated(&mut elements);
     check_elements(path.attribute, &elements)?;
     set_elements(document, path, elements);

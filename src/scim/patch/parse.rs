@@ -48,20 +48,29 @@ pub(super) fn operation(
         Op::Add | Op::Replace => {
             let value = value
                 .ok_or_else(|| ScimError::invalid_value("'add' and 'replace' need a 'value'."))?;
-            assignments(op, path, value, resource_type)
+            let changes = assignments(op, path, value, resource_type)?;
+            let refused: Option<Vec<_>> = changes.iter().map(only_read_only).collect();
+            match refused.and_then(|attributes| attributes.first().copied()) {
+                Some(attribute) => Err(read_only(attribute)),
+                None => Ok(changes),
+            }
         }
     }
 }
 
 /// `None` for a well-formed path to an attribute no schema declares: such an operation is skipped,
-/// because refusing it would lose the deactivation that may be sent with it.
+/// because refusing it would lose the deactivation that may be sent with it. What we do not know
+/// of a read-only attribute is as read-only as the rest of it.
 fn parse_path(
     path: &str,
     resource_type: &'static ResourceType,
 ) -> Result<Option<PatchPath>, ScimError> {
     let path = match PatchPath::parse(path, resource_type) {
         Ok(path) => path,
-        Err(PathError::UnknownAttribute) => return Ok(None),
+        Err(PathError::UnknownSubAttribute(attribute)) if attribute.is_read_only() => {
+            return Err(read_only(attribute));
+        }
+        Err(PathError::UnknownAttribute | PathError::UnknownSubAttribute(_)) => return Ok(None),
         Err(error) => {
             return Err(ScimError::invalid_path(format!(
                 "'path' cannot be used: {error}."
@@ -69,12 +78,31 @@ fn parse_path(
         }
     };
     match path.read_only() {
-        Some(attribute) => Err(ScimError::mutability(format!(
-            "'{}' is read-only; leave it out of the request.",
-            attribute.name
-        ))),
+        Some(attribute) => Err(read_only(attribute)),
         None => Ok(Some(path)),
     }
+}
+
+fn read_only(attribute: &Attribute) -> ScimError {
+    ScimError::mutability(format!(
+        "'{}' is read-only; leave it out of the request.",
+        attribute.name
+    ))
+}
+
+/// The read-only sub-attribute that a change of a complex attribute is about, if it is about
+/// nothing else we know.
+fn only_read_only(change: &Change) -> Option<&'static Attribute> {
+    let (Change::Add(Target::Attribute(path), Value::Object(members))
+    | Change::Replace(Target::Attribute(path), Value::Object(members))) = change
+    else {
+        return None;
+    };
+    let mut known = members
+        .keys()
+        .filter_map(|name| path.leaf().sub_attribute(name));
+    let first = known.next()?;
+    (first.is_read_only() && known.all(Attribute::is_read_only)).then_some(first)
 }
 
 /// RFC 7644 §3.5.2.1 and §3.5.2.3: without a path, the value is an object of attributes.
@@ -143,11 +171,11 @@ fn schema_assignments(
     value: Value,
     resource_type: &'static ResourceType,
 ) -> Result<Vec<Change>, ScimError> {
-    match value {
+    match dialect::wrapped_extension(value) {
         Value::Object(members) => {
             let qualified = members
                 .into_iter()
-                .map(|(name, value)| (format!("{}:{name}", schema.id), value))
+                .map(|(name, value)| (format!("{}:{}", schema.id, name.trim()), value))
                 .collect();
             parse_without_path(op, Some(Value::Object(qualified)), resource_type)
         }

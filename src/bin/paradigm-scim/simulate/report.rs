@@ -117,11 +117,13 @@ impl Report {
     }
 
     fn explain(&self) -> Result<(), Failure> {
-        let explained: Vec<&Played> = self
+        let mut explained: Vec<&Played> = self
             .played
             .iter()
             .filter(|played| played.means.is_some())
             .collect();
+        // Warnings must not take the room of failures.
+        explained.sort_by_key(|played| played.outcome != Outcome::Failed);
         for played in explained.iter().take(EXPLAINED) {
             let user = played.user.map(|user| format!(", user {user}"));
             line(&format!("\n{}{}", played.step, user.unwrap_or_default()))?;
