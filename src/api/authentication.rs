@@ -21,8 +21,8 @@ use crate::store::Store;
 const CACHED_FOR: SignedDuration = SignedDuration::from_secs(60);
 /// How long a request waits for the day of a key's use to be noted.
 const NOTING_TAKES: Duration = Duration::from_secs(1);
-/// Most answers that are remembered.
-const MAX_CACHED: usize = 1024;
+/// Most answers that are remembered; of more, refusals are forgotten.
+pub const MAX_CACHED: usize = 1024;
 
 /// Someone who may manage a company's users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,13 +1,16 @@
 //! Keys, their owners, companies and activation: who is let in, and what the others are told.
 
 use jiff::{SignedDuration, Timestamp};
+use paradigm_scim::api::authentication::MAX_CACHED;
 use paradigm_scim::config::Config;
 use paradigm_scim::directory::api_key::ApiKey;
 use paradigm_scim::directory::user::MAX_ACTIVE_KEYS;
 use paradigm_scim::directory::{CompanyStatus, KeyId, Operation, Permission, Token};
+use paradigm_scim::store::embedded::Embedded;
 use paradigm_scim::store::{Next, StoreError};
 use serde_json::json;
 
+use crate::counting::{Calls, counted_store};
 use crate::support::{Call, Client, World, in_memory};
 
 const ONE_MINUTE: SignedDuration = SignedDuration::from_secs(60);
@@ -172,6 +175,60 @@ async fn a_key_whose_owner_may_not_manage_users_is_forbidden() {
         .await;
     world.clock.advance(ONE_MINUTE);
     assert_eq!(status(&client).await, 200);
+}
+
+#[tokio::test]
+async fn a_key_whose_owner_loses_the_permission_is_forbidden_within_a_minute() {
+    let world = World::new().await;
+    let client = world.client().await;
+    assert_eq!(status(&client).await, 200);
+    world
+        .change(client.company, client.administrator, |owner| {
+            Next::Update(owner.ungranted(Permission::UsersManage))
+        })
+        .await;
+    world.clock.advance(SignedDuration::from_secs(59));
+    assert_eq!(status(&client).await, 200);
+    world.clock.advance(SignedDuration::from_secs(1));
+    assert_eq!(status(&client).await, 403);
+}
+
+#[tokio::test]
+async fn refusals_are_remembered_for_a_minute_and_bounded_in_number() {
+    let (store, usage) = counted_store(&Embedded::in_memory().unwrap()).await;
+    let world = World::on(store);
+    let client = world.client().await;
+    assert_eq!(status(&client).await, 200);
+    // Whether the store is asked about a wrong secret, of so many.
+    let is_asked = async |number: usize| {
+        let mut secret = [1; 32];
+        secret[..8].copy_from_slice(&number.to_be_bytes());
+        let token = Token::new(client.key, secret).reveal().to_string();
+        usage.lock().unwrap().calls.clear();
+        let call = Call::new("GET", "/Users").header("authorization", &format!("Bearer {token}"));
+        world.send(call).await.assert_error(401, None);
+        !usage.lock().unwrap().calls.is_empty()
+    };
+    assert!(is_asked(0).await);
+    assert!(!is_asked(0).await);
+    world.clock.advance(SignedDuration::from_secs(59));
+    assert!(!is_asked(0).await);
+    world.clock.advance(SignedDuration::from_secs(1));
+    assert!(is_asked(0).await);
+
+    // With the key that is honoured, as many as are remembered.
+    assert_eq!(status(&client).await, 200);
+    for number in 1..MAX_CACHED - 1 {
+        assert!(is_asked(number).await, "{number}");
+    }
+    assert!(!is_asked(0).await);
+    // One more displaces refusals only.
+    assert!(is_asked(MAX_CACHED).await);
+    assert!(!is_asked(MAX_CACHED).await);
+    assert!(is_asked(0).await);
+    usage.lock().unwrap().calls.clear();
+    client.get("/nothing").await.assert_error(404, None);
+    assert_eq!(usage.lock().unwrap().calls, Calls::new());
 }
 
 #[tokio::test]

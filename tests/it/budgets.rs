@@ -1,23 +1,19 @@
 //! What each request costs in DynamoDB: calls and capacity, exactly, whatever the number of users. `docs/cost.md`
 //! has the table; `UPDATE_DOCS=1 cargo test budgets` writes it anew.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use jiff::SignedDuration;
 use paradigm_scim::api::Service;
 use paradigm_scim::config::{Clock as _, Config};
-use paradigm_scim::directory::CompanyId;
 use paradigm_scim::scim::cursor::{self, MARK_BYTES, Position};
 use paradigm_scim::store::embedded::Embedded;
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::counting::{Calls, Usage, counted_store};
-use crate::support::{Answer, Call, Client, World, dynamodb, encode};
+use crate::support::{Answer, Call, Client, World, encode, fill};
 
-const TABLE: &str = "test";
 /// List price of a million request units on demand, in US dollars: us-east-1, standard table class.
 const READ_PRICE: f64 = 0.125;
 const WRITE_PRICE: f64 = 0.625;
@@ -74,55 +70,6 @@ impl Measured {
         self.rows.push((about, usage));
         result
     }
-}
-
-/// Users who are there without ever having been created: too many to create each.
-async fn fill(embedded: &Embedded, company: CompanyId, users: usize) {
-    let dynamodb = dynamodb(&embedded.config());
-    let text = |text: &str| AttributeValue::S(text.to_owned());
-    let number = |number: usize| AttributeValue::N(number.to_string());
-    let numbers: Vec<usize> = (0..users).collect();
-    for batch in numbers.chunks(25) {
-        let requests = batch.iter().map(|user| {
-            let id = Uuid::now_v7();
-            let document = format!(r#"{{"userName":"filled{user}@example.com","active":true}}"#);
-            let item = HashMap::from([
-                (
-                    "PK".to_owned(),
-                    text(&format!("COMPANY#{company}#USER#{id}")),
-                ),
-                ("SK".to_owned(), text("USER")),
-                (
-                    "ByCompanyPK".to_owned(),
-                    text(&format!("COMPANY#{company}#USERS")),
-                ),
-                ("ByCompanySK".to_owned(), text(&id.to_string())),
-                ("document".to_owned(), text(&document)),
-                ("state".to_owned(), text("active")),
-                ("keys".to_owned(), AttributeValue::M(HashMap::new())),
-                ("created".to_owned(), text("2026-01-01T00:00:00Z")),
-                ("lastModified".to_owned(), text("2026-01-01T00:00:00Z")),
-                ("version".to_owned(), number(1)),
-                ("writeId".to_owned(), text(&id.to_string())),
-            ]);
-            let put = PutRequest::builder().set_item(Some(item)).build().unwrap();
-            WriteRequest::builder().put_request(put).build()
-        });
-        let requests = requests.collect();
-        let write = dynamodb.batch_write_item().request_items(TABLE, requests);
-        write.send().await.unwrap();
-    }
-    dynamodb
-        .update_item()
-        .table_name(TABLE)
-        .key("PK", text(&format!("COMPANY#{company}#COUNT")))
-        .key("SK", text("SHARD#0"))
-        .update_expression("ADD #users :users")
-        .expression_attribute_names("#users", "users")
-        .expression_attribute_values(":users", number(users))
-        .send()
-        .await
-        .unwrap();
 }
 
 /// Every kind of request in a company of so many users more than the three it needs.

@@ -1,9 +1,20 @@
 //! Every limit, below it, at it and above it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use jiff::SignedDuration;
 use paradigm_scim::api::message::MAX_BODY_BYTES;
 use paradigm_scim::config::Clock as _;
+use paradigm_scim::directory::api_key::MAX_KEY_NAME_CHARS;
+use paradigm_scim::directory::company::MAX_COMPANY_NAME_CHARS;
 use paradigm_scim::directory::user::{MAX_DOCUMENT_BYTES, MAX_EMAILS, MAX_USER_NAME_CHARS};
+use paradigm_scim::directory::{ApiKey, Company, CompanyId, CursorSecret, KeyId, Token, UserId};
 use paradigm_scim::scim::bulk;
 use paradigm_scim::scim::filter::{MAX_FILTER_DEPTH, MAX_FILTER_LENGTH};
 use paradigm_scim::scim::list::MAX_COUNT;
@@ -11,10 +22,17 @@ use paradigm_scim::scim::patch::MAX_OPERATIONS;
 use paradigm_scim::scim::path::MAX_PATH_LENGTH;
 use paradigm_scim::scim::projection::MAX_NAMES;
 use paradigm_scim::scim::resource::MAX_VALUES;
-use paradigm_scim::store::MAX_LOOK_UP_MATCHES;
+use paradigm_scim::store::embedded::Embedded;
+use paradigm_scim::store::{MAX_LOOK_UP_MATCHES, MAX_SCANNED_USERS};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::support::{Call, World, encode};
+use crate::support::{Call, World, encode, fill, store_through};
+
+/// Most bytes of the users in a page.
+const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
+/// Most users that a page by cursor looks at.
+const MAX_SCANNED_PER_PAGE: usize = 1_000;
 
 /// A limit on what a caller sends: a request as large as asked for, and its answers.
 struct Limit {
@@ -81,6 +99,17 @@ fn limits(user: &str) -> Vec<Limit> {
             200,
             (413, None),
             move |n| Call::new("POST", "/Bulk").json(&bulk(missing.clone(), n)),
+        ),
+        limit(
+            "bulkId, bytes",
+            bulk::MAX_BULK_ID_BYTES,
+            200,
+            refused("invalidSyntax"),
+            |n| {
+                let operation =
+                    json!({"method": "DELETE", "path": "/Users/nobody", "bulkId": "b".repeat(n)});
+                Call::new("POST", "/Bulk").json(&json!({"Operations": [operation]}))
+            },
         ),
         limit("JSON, levels", 127, 200, refused("invalidSyntax"), |n| {
             let body = format!("{{\"x\":{}{}}}", "[".repeat(n - 1), "]".repeat(n - 1));
@@ -313,13 +342,174 @@ async fn a_page() {
             .create(&json!({"userName": format!("u{number}")}))
             .await;
     }
-    let page = client
-        .send(Call::new("GET", "/Users").query("count=1000"))
-        .await;
-    assert_eq!(page.user_names().len(), MAX_COUNT);
-    assert_eq!(page.total(), MAX_COUNT as u64 + 1);
+    for (count, returned) in [
+        (MAX_COUNT - 1, MAX_COUNT - 1),
+        (MAX_COUNT, MAX_COUNT),
+        (MAX_COUNT + 1, MAX_COUNT),
+    ] {
+        let query = format!("count={count}");
+        let page = client.send(Call::new("GET", "/Users").query(&query)).await;
+        assert_eq!(page.user_names().len(), returned, "{query}");
+        assert_eq!(page.total(), MAX_COUNT as u64 + 1);
+    }
     let default = client.get("/Users").await;
     assert_eq!(default.user_names().len(), 50);
+}
+
+#[tokio::test]
+async fn bytes_of_a_page() {
+    let world = World::new().await;
+    let client = world.client().await;
+    let user = |number: usize, title: usize| json!({"userName": format!("u{number}"), "active": true, "title": "t".repeat(title)});
+    let users = 65;
+    let mut all = 0;
+    let mut id = String::new();
+    for number in 1..=users {
+        // The last makes the difference.
+        let title = if number == users { 0 } else { 64_200 };
+        let created = client.post(&user(number, title)).await;
+        all += created.json().to_string().len();
+        id = created.id();
+    }
+    let administrator = format!("/Users/{}", client.administrator);
+    all += client.get(&administrator).await.json().to_string().len();
+    let page = async |query: &str| {
+        let page = client.send(Call::new("GET", "/Users").query(query)).await;
+        let next = page.json()["nextCursor"].as_str().map(str::to_owned);
+        (page.user_names().len(), next)
+    };
+    let most = MAX_PAGE_BYTES - all;
+    for title in [most - 1, most] {
+        let last = user(users, title);
+        client.put(&id, &last).await.assert_status(200);
+        assert_eq!(page("count=100&cursor").await, (users + 1, None));
+    }
+    client
+        .put(&id, &user(users, most + 1))
+        .await
+        .assert_status(200);
+    assert_eq!(page("count=100").await.0, users);
+    let (number, next) = page("count=100&cursor").await;
+    assert_eq!(number, users);
+    let rest = format!("count=100&cursor={}", next.unwrap());
+    assert_eq!(page(&rest).await, (1, None));
+}
+
+#[tokio::test]
+async fn users_that_a_filter_or_sort_goes_through() {
+    let embedded = Embedded::in_memory().unwrap();
+    let world = World::on(embedded.store("test").await.unwrap());
+    let client = world.client().await;
+    let (filter, sort) = (("filter", "active eq true"), ("sortBy", "title"));
+    let go_through = async |queries: &[(&str, &str)]| {
+        let mut totals = Vec::new();
+        for &query in queries {
+            let answer = client.send(search(&[query, ("count", "1")])).await;
+            totals.push(match answer.status {
+                200 => Some(answer.total()),
+                _ => {
+                    answer.assert_error(400, Some("tooMany"));
+                    None
+                }
+            });
+        }
+        totals
+    };
+    let most = MAX_SCANNED_USERS as u64;
+    // One is the administrator.
+    fill(&embedded, client.company, MAX_SCANNED_USERS - 2).await;
+    assert_eq!(go_through(&[filter]).await, [Some(most - 1)]);
+    fill(&embedded, client.company, 1).await;
+    assert_eq!(go_through(&[filter, sort]).await, [Some(most); 2]);
+    fill(&embedded, client.company, 1).await;
+    assert_eq!(go_through(&[filter, sort]).await, [None; 2]);
+}
+
+#[tokio::test]
+async fn users_that_a_page_by_cursor_goes_through() {
+    for users in MAX_SCANNED_PER_PAGE - 1..=MAX_SCANNED_PER_PAGE + 1 {
+        let embedded = Embedded::in_memory().unwrap();
+        let world = World::on(embedded.store("test").await.unwrap());
+        let client = world.client().await;
+        // The first is the administrator, the last the one who is looked for.
+        fill(&embedded, client.company, users - 2).await;
+        let last = json!({"userName": "last", "title": "T"});
+        client.create(&last).await;
+        let page = async |cursor: &str| {
+            let query = [("filter", "title eq \"T\""), ("cursor", cursor)];
+            let page = client.send(search(&query)).await;
+            let next = page.json()["nextCursor"].as_str().map(str::to_owned);
+            (page.user_names().len(), next)
+        };
+        let (mut found, mut next) = page("").await;
+        if users > MAX_SCANNED_PER_PAGE {
+            assert_eq!(found, 0);
+            (found, next) = page(&next.unwrap()).await;
+        }
+        assert_eq!((found, next), (1, None), "{users}");
+    }
+}
+
+/// A store that takes a moment for each BatchGetItem, and counts how many it is asked at a time.
+#[derive(Debug)]
+struct InFlight {
+    inner: SharedHttpConnector,
+    now: Arc<AtomicUsize>,
+    most: Arc<AtomicUsize>,
+}
+
+impl HttpConnector for InFlight {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        if !target.ends_with("BatchGetItem") {
+            return self.inner.call(request);
+        }
+        let (inner, now) = (self.inner.clone(), Arc::clone(&self.now));
+        let at_a_time = now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(at_a_time, Ordering::SeqCst);
+        HttpConnectorFuture::new(async move {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            let answer = inner.call(request).await;
+            now.fetch_sub(1, Ordering::SeqCst);
+            answer
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn batches_that_a_filter_reads_at_a_time() {
+    let embedded = Embedded::in_memory().unwrap();
+    let (now, most) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+    let counted = Arc::clone(&most);
+    let store = store_through(&embedded, move |inner| InFlight {
+        inner,
+        now: Arc::clone(&now),
+        most: Arc::clone(&counted),
+    })
+    .await;
+    let world = World::on(store);
+    let client = world.client().await;
+    fill(&embedded, client.company, 2_000).await;
+    let answer = client.filter("active eq true").await;
+    assert_eq!(answer.total(), 2_001);
+    assert_eq!(most.load(Ordering::SeqCst), 8);
+}
+
+#[tokio::test]
+async fn names_of_companies_and_keys() {
+    let now = "2026-01-01T00:00:00Z".parse().unwrap();
+    let company = CompanyId::new(Uuid::now_v7());
+    let company_name = |name: &str| Company::new(company, name, CursorSecret([0; 32]), now).is_ok();
+    let token = Token::new(KeyId::new(1), [1; 32]);
+    let owner = UserId::new(Uuid::now_v7());
+    let key_name = |name: &str| ApiKey::new(&token, name, company, owner, None, now).is_ok();
+    let sizes = |most: usize| [0, 1, most - 1, most, most + 1].map(|length| "é".repeat(length));
+    let expected = [false, true, true, true, false];
+    let companies = sizes(MAX_COMPANY_NAME_CHARS);
+    assert_eq!(companies.map(|name| company_name(&name)), expected);
+    let keys = sizes(MAX_KEY_NAME_CHARS);
+    assert_eq!(keys.map(|name| key_name(&name)), expected);
+    assert_eq!((MAX_COMPANY_NAME_CHARS, MAX_KEY_NAME_CHARS), (100, 50));
 }
 
 #[tokio::test]
@@ -372,13 +562,23 @@ async fn a_restore_stays_within_the_document() {
 async fn users_who_share_a_value() {
     let world = World::new().await;
     let client = world.client().await;
-    for number in 0..=MAX_LOOK_UP_MATCHES {
+    for number in 1..=MAX_LOOK_UP_MATCHES + 1 {
+        let emails = json!([{"value": "x@x.org"}]);
         client
-            .create(&json!({"userName": format!("u{number}"), "externalId": "x"}))
+            .create(&json!({"userName": format!("u{number}"), "externalId": "x", "emails": emails}))
             .await;
+        if number < MAX_LOOK_UP_MATCHES - 1 {
+            continue;
+        }
+        for filter in ["externalId eq \"x\"", "emails.value eq \"x@x.org\""] {
+            let answer = client.filter(filter).await;
+            if number <= MAX_LOOK_UP_MATCHES {
+                assert_eq!(answer.total(), number as u64, "{filter}");
+            } else {
+                answer.assert_error(400, Some("tooMany"));
+            }
+        }
     }
-    let answer = client.filter("externalId eq \"x\"").await;
-    answer.assert_error(400, Some("tooMany"));
     // Beside an attribute that is unique, in whatever order, it is no limit.
     for filter in [
         "externalId eq \"x\" and userName eq \"u7\"",

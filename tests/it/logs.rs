@@ -7,9 +7,14 @@ use http::Method;
 use paradigm_scim::api::route::ROUTES;
 use serde_json::{Value, json};
 
-use crate::handlers::{DynamoDb, binary, cases};
-use crate::runtime_api::{Lambda, Outcome};
+use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use crate::handlers::{DynamoDb, binary, cases, readable};
+use crate::runtime_api::{Lambda, Outcome, read_request};
 use crate::serve::{Serve, send};
+use crate::support::data;
 
 /// In everything personal that is sent.
 const MARKER: &str = "zqmarker";
@@ -47,61 +52,129 @@ fn bodies() -> Vec<String> {
     bodies
 }
 
-/// Sends marked data to every route, with a right and with a wrong token; how many requests.
-fn send_everything(serve: &Serve) -> usize {
-    let (base_url, token) = (serve.base_url(), serve.token());
-    let queries = [
-        String::new(),
-        format!("filter=userName%20eq%20%22{MARKER}@example.com%22&{MARKER}={MARKER}"),
-        format!("filter={MARKER}%20{MARKER}&sortBy={MARKER}&attributes={MARKER}"),
-        format!("cursor={MARKER}&count={MARKER}"),
-    ];
-    let mut number = 0;
-    let mut send = |url: String, method: &str, token: &str, body: &str| {
-        number += 1;
-        send(&url, method, token, body)
-    };
-    let (_, created) = send(format!("{base_url}/Users"), "POST", token, &bodies()[0]);
-    let id = created["id"].as_str().unwrap_or(MARKER).to_owned();
-    for route in ROUTES {
-        for id in [id.as_str(), MARKER] {
-            let path = route.path.replace("{id}", id);
-            if id == MARKER && path == route.path {
-                continue;
-            }
-            for query in &queries {
-                let url = format!("{base_url}{path}?{query}");
-                let method = route.method.as_str();
-                let with_body = matches!(route.method, Method::POST | Method::PUT | Method::PATCH);
-                let bodies = if with_body {
-                    bodies()
-                } else {
-                    vec![String::new()]
-                };
-                for body in bodies {
-                    send(url.clone(), method, token, &body);
-                }
-                send(url, method, &format!("pscim_{MARKER}"), "{}");
-            }
+/// A request with marked data in it.
+struct Marked {
+    method: &'static str,
+    path: String,
+    query: String,
+    token: String,
+    body: String,
+    /// Whether no other request has this body, or this query, on this path.
+    is_needed: bool,
+}
+
+impl Marked {
+    /// The first user, who bears the mark.
+    fn create(token: &str) -> Self {
+        Self {
+            method: "POST",
+            path: "/Users".to_owned(),
+            query: String::new(),
+            token: token.to_owned(),
+            body: bodies().swap_remove(0),
+            is_needed: true,
         }
     }
-    send(format!("{base_url}/{MARKER}?{MARKER}"), "GET", token, "");
-    number
+
+    /// Every body with every query on every route, right and wrong, with a right and with a wrong
+    /// token.
+    fn all(id: &str, token: &str) -> Vec<Self> {
+        let queries = [
+            String::new(),
+            format!("filter=userName%20eq%20%22{MARKER}@example.com%22&{MARKER}={MARKER}"),
+            format!("filter={MARKER}%20{MARKER}&sortBy={MARKER}&attributes={MARKER}"),
+            format!("cursor={MARKER}&count={MARKER}"),
+        ];
+        let mut all = Vec::new();
+        for route in ROUTES {
+            for id in [id, MARKER] {
+                let path = route.path.replace("{id}", id);
+                if id == MARKER && path == route.path {
+                    continue;
+                }
+                for (number, query) in queries.iter().enumerate() {
+                    let mut add = |token: &str, body: &str, is_needed| {
+                        all.push(Self {
+                            method: route.method.as_str(),
+                            path: path.clone(),
+                            query: query.clone(),
+                            token: token.to_owned(),
+                            body: body.to_owned(),
+                            is_needed,
+                        });
+                    };
+                    if matches!(route.method, Method::POST | Method::PUT | Method::PATCH) {
+                        for (body, number_of_body) in bodies().iter().zip(0..) {
+                            add(token, body, number_of_body % queries.len() == number);
+                        }
+                    } else {
+                        add(token, "", true);
+                    }
+                    add(&format!("pscim_{MARKER}"), "{}", number == 0);
+                }
+            }
+        }
+        all.push(Self {
+            method: "GET",
+            path: format!("/{MARKER}"),
+            query: MARKER.to_owned(),
+            token: token.to_owned(),
+            body: String::new(),
+            is_needed: true,
+        });
+        all
+    }
+
+    /// As an event for the handler that takes what no other does.
+    fn event(&self, like: &Value) -> Value {
+        let mut event = like.clone();
+        event["routeKey"] = "$default".into();
+        event["rawPath"] = format!("/scim/v2{}", self.path).into();
+        event["rawQueryString"] = self.query.clone().into();
+        event["headers"]["authorization"] = format!("Bearer {}", self.token).into();
+        event["headers"]["content-type"] = "application/scim+json".into();
+        event["headers"]["user-agent"] = MARKER.into();
+        event["body"] = self.body.clone().into();
+        event["requestContext"]["http"]["method"] = self.method.into();
+        event["requestContext"]["http"]["path"] = event["rawPath"].clone();
+        event
+    }
+}
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// Fails if the log holds a mark, or a token or its secret.
+fn assert_nothing_personal(log: &str, token: &str, about: &str) {
+    for secret in [MARKER, token, &token[23..]] {
+        let line = log.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None, "{about}");
+    }
 }
 
 #[test]
 fn nothing_personal_is_logged_at_any_level() {
     let folder = tempfile::tempdir().unwrap();
     let mut sent = 0;
-    for level in ["off", "error", "warn", "info", "debug", "trace"] {
+    for level in LEVELS {
         let path = folder.path().join(level);
         let log = File::create(&path).unwrap();
         let serve = Serve::start_with(&["--in-memory"], Some("True"), |command| {
             command.env("SCIM_LOG", level).stderr(Stdio::from(log));
         });
-        sent += send_everything(&serve);
         let token = serve.token().to_owned();
-        assert!(serve.signal("-TERM").success());
+        let base_url = serve.base_url().to_owned();
+        let send = |request: &Marked| {
+            let url = format!("{base_url}{}?{}", request.path, request.query);
+            send(&url, request.method, &request.token, &request.body)
+        };
+        let (_, created) = send(&Marked::create(&token));
+        let all = Marked::all(created["id"].as_str().unwrap(), &token);
+        for request in &all {
+            send(request);
+        }
+        sent += all.len() + 1;
+        let (status, printed) = serve.signal_and_read("-TERM");
+        assert!(status.success());
         let log = std::fs::read_to_string(&path).unwrap();
         let tells_requests = log.contains("/Users/{id}");
         assert_eq!(
@@ -109,14 +182,187 @@ fn nothing_personal_is_logged_at_any_level() {
             ["info", "debug", "trace"].contains(&level),
             "{level}"
         );
-        for secret in [MARKER, &token, &token[23..]] {
-            let line = log.lines().find(|line| line.contains(secret));
-            assert_eq!(line, None, "at level {level}");
-        }
+        assert_nothing_personal(&(log + &printed), &token, level);
     }
     // Shown by --nocapture.
-    println!("{sent} requests, nothing personal in the logs");
+    println!("serve: {sent} requests, nothing personal in what it logged and printed");
     assert!(sent > 1_000);
+}
+
+/// An answer of AWS's that quotes what was sent.
+fn refusal() -> String {
+    let body = json!({
+        "__type": "com.amazon.coral.service#ValidationException",
+        "message": format!("{MARKER} is not valid"),
+    });
+    let body = body.to_string();
+    let length = body.len();
+    format!("HTTP/1.1 400 Bad Request\r\ncontent-length: {length}\r\n\r\n{body}")
+}
+
+/// A DynamoDB that can be made to refuse everything, for a reason that quotes what was sent.
+struct Refusing {
+    url: String,
+    refuse: watch::Sender<bool>,
+}
+
+impl Refusing {
+    async fn before(dynamodb: &DynamoDb) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let behind = dynamodb.url.strip_prefix("http://").unwrap().to_owned();
+        let (refuse, refuses) = watch::channel(false);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(Self::serve(stream, behind.clone(), refuses.clone()));
+            }
+        });
+        Self { url, refuse }
+    }
+
+    /// Lets one connection through, until everything is refused.
+    async fn serve(mut stream: TcpStream, behind: String, mut refuses: watch::Receiver<bool>) {
+        if !*refuses.borrow() {
+            let mut behind = TcpStream::connect(behind).await.unwrap();
+            tokio::select! {
+                _ = copy_bidirectional(&mut stream, &mut behind) => {}
+                _ = refuses.changed() => {}
+            }
+            return;
+        }
+        let answer = refusal();
+        while read_request(&mut stream).await.is_some() {
+            if stream.write_all(answer.as_bytes()).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_personal_is_logged_by_a_handler_at_any_level() {
+    let cases = cases();
+    let like = &cases
+        .iter()
+        .find(|case| case.name == "list_users/all")
+        .unwrap()
+        .event;
+    let authorization = like["headers"]["authorization"].as_str().unwrap();
+    let token = authorization.strip_prefix("Bearer ").unwrap();
+    let (mut sent, mut failed) = (0, 0);
+    for level in LEVELS {
+        let dynamodb = DynamoDb::start();
+        let refusing = Refusing::before(&dynamodb).await;
+        let environment = [
+            ("SCIM_DYNAMODB_ENDPOINT_URL", refusing.url.as_str()),
+            ("AWS_REGION", "eu-west-3"),
+            ("AWS_ACCESS_KEY_ID", "demo"),
+            ("AWS_SECRET_ACCESS_KEY", "demo"),
+            ("SCIM_INSTANCE_ACTIVATION", "True"),
+            ("SCIM_LOG", level),
+        ];
+        let mut lambda = Lambda::start(binary("default"), &environment).await;
+        let mut handle = async |request: &Marked| match lambda.handle(&request.event(like)).await {
+            Outcome::Answered(answer) => readable(&answer),
+            Outcome::Failed(reason) => panic!("{reason}"),
+        };
+        let created = handle(&Marked::create(token)).await;
+        let id = created["body"]["id"].as_str().unwrap().to_owned();
+        let mut all = Marked::all(&id, token);
+        all.retain(|request| request.is_needed);
+        for request in &all {
+            handle(request).await;
+        }
+        // The caller is believed, so that it is what they ask for that fails.
+        refusing.refuse.send(true).unwrap();
+        for request in &all {
+            if handle(request).await["statusCode"] == 500 {
+                failed += 1;
+            }
+        }
+        sent += 2 * all.len() + 1;
+        let log = lambda.end().await;
+        let lines = log
+            .lines()
+            .filter(|line| line.contains("\"message\":\"request\""));
+        assert_eq!(lines.count(), 2 * all.len() + 1, "{level}");
+        assert!(log.contains("the store refused a request: ValidationException"));
+        assert_nothing_personal(&log, token, level);
+    }
+    // Shown by --nocapture.
+    println!("handler: {sent} requests, {failed} failed in DynamoDB, nothing personal in the log");
+    assert!(failed > 100);
+}
+
+/// A bus that is there, and refuses every event; a queue that refuses every letter.
+async fn refusing_bus() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                while let Some((_, body)) = read_request(&mut stream).await {
+                    let body: Value = serde_json::from_slice(&body).unwrap();
+                    let answer = match body["Name"].as_str() {
+                        Some(_) => "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}".to_owned(),
+                        None => refusal(),
+                    };
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                }
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn nothing_personal_is_logged_of_the_stream_at_any_level() {
+    // A record that is in order, a damaged one, and one that is none.
+    let mut records = data("stream/damaged_item.json")["event"]["Records"].to_string();
+    for personal in ["ada@example.com", "e-1", "Dr", "Prof"] {
+        assert!(records.contains(personal));
+        records = records.replace(personal, MARKER);
+    }
+    let mut records: Value = serde_json::from_str(&records).unwrap();
+    records[2] = json!({"eventName": MARKER, "dynamodb": {
+        "Keys": {"PK": {"S": MARKER}, "SK": MARKER}, "NewImage": MARKER, "SequenceNumber": "3",
+    }});
+    let numbers =
+        [0, 1, 2].map(|record: usize| records[record]["dynamodb"]["SequenceNumber"].clone());
+    let expected = numbers.map(|number| json!({"itemIdentifier": number}));
+    let url = refusing_bus().await;
+    for level in LEVELS {
+        let environment = [
+            ("AWS_ENDPOINT_URL", url.as_str()),
+            ("AWS_REGION", "eu-west-3"),
+            ("AWS_ACCESS_KEY_ID", "demo"),
+            ("AWS_SECRET_ACCESS_KEY", "demo"),
+            ("SCIM_EVENTS", "Full"),
+            ("SCIM_EVENT_BUS", "paradigm"),
+            (
+                "SCIM_DEAD_LETTER_QUEUE",
+                "https://queue.example.com/undelivered",
+            ),
+            ("SCIM_PUBLIC_URL", "https://scim.example.com"),
+            ("SCIM_LOG", level),
+        ];
+        let lambda = Lambda::start(binary("publish_events"), &environment).await;
+        let (outcome, log) = lambda.invoke(&json!({"Records": records})).await;
+        match outcome {
+            Outcome::Answered(answer) => {
+                assert_eq!(answer["batchItemFailures"], json!(expected), "{log}");
+            }
+            Outcome::Failed(reason) => panic!("{reason}\n{log}"),
+        }
+        let tells_why = log.contains("a stream record was not understood");
+        assert_eq!(tells_why, level != "off", "{log}");
+        let line = log.lines().find(|line| line.contains(MARKER));
+        assert_eq!(line, None, "{level}");
+    }
+    println!(
+        "stream: {} records, nothing personal in the log",
+        3 * LEVELS.len()
+    );
 }
 
 #[tokio::test]

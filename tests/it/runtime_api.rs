@@ -1,12 +1,17 @@
-//! A stand-in for Lambda's Runtime API: one invocation for a handler that runs as a process.
+//! A stand-in for Lambda's Runtime API: invocations for a handler that runs as a process.
 
 use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader,
+};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 const PREFIX: &str = "/2018-06-01/runtime";
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -20,12 +25,21 @@ pub(crate) enum Outcome {
     Failed(String),
 }
 
-/// A handler that has asked for its first event, and what it is served by.
+/// A request of the handler's, and where its answer goes.
+struct Asked {
+    line: String,
+    body: Vec<u8>,
+    answer: oneshot::Sender<String>,
+}
+
+/// A handler that waits for an event.
 pub(crate) struct Lambda {
     process: Child,
-    listener: TcpListener,
-    /// The request for the next event that is not answered yet.
-    waiting: TcpStream,
+    asked: mpsc::UnboundedReceiver<Asked>,
+    /// What the request for the next event is answered by; `None` if the handler has ended.
+    waiting: Option<oneshot::Sender<String>>,
+    /// All that it writes; read all the time, so that it can go on.
+    output: [JoinHandle<String>; 2],
 }
 
 impl Lambda {
@@ -47,74 +61,99 @@ impl Lambda {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let accepted = tokio::select! {
-            accepted = tokio::time::timeout(PATIENCE, listener.accept()) => accepted.unwrap(),
-            status = process.wait() => panic!("{program} ended: {status:?}"),
-        };
-        let (mut waiting, _) = accepted.unwrap();
-        let (line, _) = read_request(&mut waiting).await.unwrap();
-        assert_eq!(line, format!("GET {PREFIX}/invocation/next HTTP/1.1"));
-        Self {
+        let output = [
+            tokio::spawn(read_to_end(process.stdout.take().unwrap())),
+            tokio::spawn(read_to_end(process.stderr.take().unwrap())),
+        ];
+        let (asking, asked) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, asking.clone()));
+            }
+        });
+        let mut lambda = Self {
             process,
-            listener,
-            waiting,
-        }
+            asked,
+            waiting: None,
+            output,
+        };
+        let first = lambda.next().await;
+        let first = first.unwrap_or_else(|reason| panic!("{program}: {reason}"));
+        assert_eq!(first.line, format!("GET {PREFIX}/invocation/next HTTP/1.1"));
+        lambda.waiting = Some(first.answer);
+        lambda
     }
 
-    /// Hands out one event, ends the handler, and tells what it answered and what it logged.
-    pub(crate) async fn invoke(mut self, event: &Value) -> (Outcome, String) {
+    /// The handler's next request, or why there is none.
+    async fn next(&mut self) -> Result<Asked, String> {
+        let next = async {
+            tokio::select! {
+                asked = self.asked.recv() => Ok(asked.unwrap()),
+                status = self.process.wait() => Err(format!("ended: {status:?}")),
+            }
+        };
+        timeout(PATIENCE, next).await.unwrap()
+    }
+
+    /// Hands out one event, and waits until it is settled and the handler asks for another one.
+    pub(crate) async fn handle(&mut self, event: &Value) -> Outcome {
         let body = event.to_string();
         let head = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nlambda-runtime-aws-request-id: request-1\r\nlambda-runtime-deadline-ms: 32503680000000\r\nlambda-runtime-invoked-function-arn: arn:aws:lambda:local:0:function:test\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
-        self.waiting.write_all(head.as_bytes()).await.unwrap();
-        self.waiting.write_all(body.as_bytes()).await.unwrap();
-        let outcome = tokio::time::timeout(PATIENCE, self.outcome())
-            .await
-            .unwrap();
-        self.process.kill().await.unwrap();
-        let mut log = String::new();
-        for pipe in [
-            self.process
-                .stdout
-                .take()
-                .map(|pipe| Box::new(pipe) as Box<dyn tokio::io::AsyncRead + Unpin>),
-            self.process
-                .stderr
-                .take()
-                .map(|pipe| Box::new(pipe) as Box<dyn tokio::io::AsyncRead + Unpin>),
-        ] {
-            pipe.unwrap().read_to_string(&mut log).await.unwrap();
+        let waiting = self.waiting.take().expect("the handler has ended");
+        waiting.send(head + &body).unwrap();
+        let mut outcome = Outcome::Failed("it asked for another event".to_owned());
+        loop {
+            let Asked { line, body, answer } = match self.next().await {
+                Ok(asked) => asked,
+                Err(reason) => return Outcome::Failed(reason),
+            };
+            if line.starts_with(&format!("GET {PREFIX}/invocation/next ")) {
+                self.waiting = Some(answer);
+                return outcome;
+            }
+            let accepted = "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n";
+            answer.send(accepted.to_owned()).unwrap();
+            if line.starts_with(&format!("POST {PREFIX}/invocation/request-1/response ")) {
+                outcome = Outcome::Answered(serde_json::from_slice(&body).unwrap_or(json!(null)));
+            } else if line.contains("/error ") {
+                outcome = Outcome::Failed(String::from_utf8_lossy(&body).into_owned());
+            }
         }
-        (outcome, log)
     }
 
-    /// Reads from the connection kept open, and from new ones, until the invocation is settled.
-    async fn outcome(&mut self) -> Outcome {
-        loop {
-            let (mut stream, request) = tokio::select! {
-                request = read_request(&mut self.waiting) => match request {
-                    Some(request) => (None, request),
-                    None => return Outcome::Failed("the handler closed its connection".to_owned()),
-                },
-                accepted = self.listener.accept() => {
-                    let (mut stream, _) = accepted.unwrap();
-                    let Some(request) = read_request(&mut stream).await else { continue };
-                    (Some(stream), request)
-                }
-                status = self.process.wait() => return Outcome::Failed(format!("ended: {status:?}")),
-            };
-            let accepted = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n";
-            let answered = stream.as_mut().unwrap_or(&mut self.waiting);
-            answered.write_all(accepted).await.unwrap();
-            let (line, body) = request;
-            if line.starts_with(&format!("POST {PREFIX}/invocation/request-1/response ")) {
-                return Outcome::Answered(serde_json::from_slice(&body).unwrap_or(json!(null)));
-            }
-            if line.contains("/error ") {
-                return Outcome::Failed(String::from_utf8_lossy(&body).into_owned());
-            }
+    /// Ends the handler, and tells what it logged.
+    pub(crate) async fn end(mut self) -> String {
+        self.process.kill().await.unwrap();
+        let [stdout, stderr] = self.output;
+        stdout.await.unwrap() + &stderr.await.unwrap()
+    }
+
+    /// Hands out one event, ends the handler, and tells what it answered and what it logged.
+    pub(crate) async fn invoke(mut self, event: &Value) -> (Outcome, String) {
+        let outcome = self.handle(event).await;
+        (outcome, self.end().await)
+    }
+}
+
+async fn read_to_end(mut pipe: impl AsyncRead + Unpin) -> String {
+    let mut text = String::new();
+    pipe.read_to_string(&mut text).await.unwrap();
+    text
+}
+
+/// Passes on the requests of one connection, and their answers.
+async fn serve(mut stream: TcpStream, asking: mpsc::UnboundedSender<Asked>) {
+    while let Some((line, body)) = read_request(&mut stream).await {
+        let (answer, answered) = oneshot::channel();
+        if asking.send(Asked { line, body, answer }).is_err() {
+            return;
+        }
+        let Ok(answer) = answered.await else { return };
+        if stream.write_all(answer.as_bytes()).await.is_err() {
+            return;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `serve`, running as a process of its own.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
 use serde_json::Value;
@@ -13,7 +13,7 @@ pub(crate) struct Serve {
     /// What it printed when it began.
     pub(crate) lines: Vec<String>,
     /// Kept open, so that the program can go on writing.
-    _stdout: BufReader<ChildStdout>,
+    stdout: BufReader<ChildStdout>,
 }
 
 impl Serve {
@@ -50,7 +50,7 @@ impl Serve {
         Self {
             process,
             lines,
-            _stdout: stdout,
+            stdout,
         }
     }
 
@@ -89,13 +89,20 @@ impl Serve {
         self.send("GET", path, token, &Value::Null)
     }
 
-    pub(crate) fn signal(mut self, signal: &str) -> ExitStatus {
+    pub(crate) fn signal(self, signal: &str) -> ExitStatus {
+        self.signal_and_read(signal).0
+    }
+
+    /// The same, with what it printed since it began.
+    pub(crate) fn signal_and_read(mut self, signal: &str) -> (ExitStatus, String) {
         let status = Command::new("kill")
             .args([signal, &self.process.id().to_string()])
             .status()
             .unwrap();
         assert!(status.success());
-        self.process.wait().unwrap()
+        let mut printed = String::new();
+        self.stdout.read_to_string(&mut printed).unwrap();
+        (self.process.wait().unwrap(), printed)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A service on an embedded store in memory, with a clock that tests hold.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -7,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::config::Builder;
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use aws_smithy_runtime_api::client::http::{
     HttpClient as _, HttpConnector, SharedHttpConnector, http_client_fn,
 };
@@ -26,10 +28,11 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 pub(crate) const ORIGIN: &str = "https://scim.example.com";
+const TABLE: &str = "test";
 
 /// A store on a new embedded database.
 pub(crate) async fn in_memory() -> Store {
-    Embedded::in_memory().unwrap().store("test").await.unwrap()
+    Embedded::in_memory().unwrap().store(TABLE).await.unwrap()
 }
 
 /// DynamoDB's own API, of an embedded database, for what no store does.
@@ -49,9 +52,58 @@ pub(crate) async fn store_through<C: HttpConnector + 'static>(
     });
     let config = config.into_builder().http_client(through);
     let config = config.timeout_config(sdk_config::timeouts()).build();
-    let store = Store::new(&config, "test");
+    let store = Store::new(&config, TABLE);
     store.ensure_table().await.unwrap();
     store
+}
+
+/// Users who are there without ever having been created: too many to create each.
+pub(crate) async fn fill(embedded: &Embedded, company: CompanyId, users: usize) {
+    let dynamodb = dynamodb(&embedded.config());
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let number = |number: usize| AttributeValue::N(number.to_string());
+    let numbers: Vec<usize> = (0..users).collect();
+    for batch in numbers.chunks(25) {
+        let requests = batch.iter().map(|user| {
+            let id = Uuid::now_v7();
+            let document = format!(r#"{{"userName":"filled{user}@example.com","active":true}}"#);
+            let item = HashMap::from([
+                (
+                    "PK".to_owned(),
+                    text(&format!("COMPANY#{company}#USER#{id}")),
+                ),
+                ("SK".to_owned(), text("USER")),
+                (
+                    "ByCompanyPK".to_owned(),
+                    text(&format!("COMPANY#{company}#USERS")),
+                ),
+                ("ByCompanySK".to_owned(), text(&id.to_string())),
+                ("document".to_owned(), text(&document)),
+                ("state".to_owned(), text("active")),
+                ("keys".to_owned(), AttributeValue::M(HashMap::new())),
+                ("created".to_owned(), text("2026-01-01T00:00:00Z")),
+                ("lastModified".to_owned(), text("2026-01-01T00:00:00Z")),
+                ("version".to_owned(), number(1)),
+                ("writeId".to_owned(), text(&id.to_string())),
+            ]);
+            let put = PutRequest::builder().set_item(Some(item)).build().unwrap();
+            WriteRequest::builder().put_request(put).build()
+        });
+        let requests = requests.collect();
+        let write = dynamodb.batch_write_item().request_items(TABLE, requests);
+        write.send().await.unwrap();
+    }
+    dynamodb
+        .update_item()
+        .table_name(TABLE)
+        .key("PK", text(&format!("COMPANY#{company}#COUNT")))
+        .key("SK", text("SHARD#0"))
+        .update_expression("ADD #users :users")
+        .expression_attribute_names("#users", "users")
+        .expression_attribute_values(":users", number(users))
+        .send()
+        .await
+        .unwrap();
 }
 
 /// A clock that stands still until it is told to move.

@@ -130,13 +130,14 @@ impl<R: Read> Iterator for Lines<R> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut bytes = Vec::new();
-        let limit = u64::try_from(MAX_LINE_BYTES).unwrap_or(u64::MAX);
+        // With the line feed.
+        let limit = u64::try_from(MAX_LINE_BYTES + 1).unwrap_or(u64::MAX);
         let read = (&mut self.reader).take(limit).read_until(b'\n', &mut bytes);
         // What cannot be read now cannot be read later.
         if !matches!(read, Ok(1..)) {
             return None;
         }
-        if bytes.len() == MAX_LINE_BYTES && !bytes.ends_with(b"\n") {
+        if bytes.len() > MAX_LINE_BYTES && !bytes.ends_with(b"\n") {
             let skipped = self.reader.skip_until(b'\n');
             let reason = format!("it is longer than {MAX_LINE_BYTES} bytes");
             return skipped.is_ok().then_some(Err(reason));
@@ -235,6 +236,36 @@ impl Report {
             Err(format!("{problems} lines were not imported").into())
         } else {
             Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_may_have_a_mebibyte_and_what_follows_is_read_all_the_same() {
+        for (length, is_read) in [
+            (MAX_LINE_BYTES - 1, true),
+            (MAX_LINE_BYTES, true),
+            (MAX_LINE_BYTES + 1, false),
+            (2 * MAX_LINE_BYTES, false),
+        ] {
+            let text = " ".repeat(length);
+            let read = |text: &str| -> Vec<Result<usize, String>> {
+                let lines = Lines::new(text.as_bytes());
+                lines
+                    .map(|line| line.map(|line| line.trim_end_matches('\n').len()))
+                    .collect()
+            };
+            let expected = match is_read {
+                true => Ok(length),
+                false => Err("it is longer than 1048576 bytes".to_owned()),
+            };
+            let followed = read(&format!("{text}\n{{}}"));
+            assert_eq!(followed, [expected.clone(), Ok(2)]);
+            assert_eq!(read(&text), [expected]);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `serve`: the service over HTTP.
 
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,7 +13,8 @@ use paradigm_scim::config::{ACTIVATION_VARIABLE, BASE_PATH, Config, SystemClock,
 use paradigm_scim::store::Store;
 use paradigm_scim::store::embedded::Embedded;
 use paradigm_scim::telemetry;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::connection::connection;
@@ -53,7 +55,8 @@ impl Serve {
         }
         self.greet(&store, &config, address).await?;
         let service = Arc::new(Service::new(store, config, Arc::new(SystemClock)));
-        accept(listener, service).await
+        let accept = async move || accept(&listener).await;
+        serve(accept, service, end_signal()?).await
     }
 
     async fn open(&self) -> Result<Store, Failure> {
@@ -105,17 +108,34 @@ pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> 
         .map_err(|error| format!("cannot listen on {address}: {error}").into())
 }
 
-/// Serves connections until Ctrl-C or SIGTERM, then lets the requests under way end.
-async fn accept(listener: TcpListener, service: Arc<Service>) -> Result<(), Failure> {
+async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+    let (stream, _) = listener.accept().await?;
+    // Answers are small and whole: waiting to fill packets only delays them.
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
+}
+
+/// Serves connections until the end is signalled, then lets the requests under way end.
+async fn serve<S>(
+    mut accept: impl AsyncFnMut() -> io::Result<S>,
+    service: Arc<Service>,
+    end: impl Future<Output = ()>,
+) -> Result<(), Failure>
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
     let graceful = GracefulShutdown::new();
-    let mut end = pin!(end_signal()?);
+    let mut end = pin!(end);
     let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         // Beyond the limit, connections wait for another to end before they are taken.
-        let place = Arc::clone(&free).acquire_owned().await?;
-        let stream = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+        let next = async {
+            let place = Arc::clone(&free).acquire_owned().await;
+            (place, accept().await)
+        };
+        let (place, stream) = tokio::select! {
+            (place, accepted) = next => match accepted {
+                Ok(stream) => (place?, stream),
                 Err(error) => {
                     // Such as too many open files: what is open goes on.
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -125,8 +145,6 @@ async fn accept(listener: TcpListener, service: Arc<Service>) -> Result<(), Fail
             },
             () = &mut end => break,
         };
-        // Answers are small and whole: waiting to fill packets only delays them.
-        let _ = stream.set_nodelay(true);
         let connection = connection(stream, Arc::clone(&service));
         let watched = graceful.watch(connection);
         tokio::spawn(async move {
@@ -137,7 +155,8 @@ async fn accept(listener: TcpListener, service: Arc<Service>) -> Result<(), Fail
             drop(place);
         });
     }
-    drop(listener);
+    // Nobody is kept waiting for a place that will not come.
+    drop(accept);
     tokio::select! {
         () = graceful.shutdown() => {}
         () = tokio::time::sleep(GRACE) => tracing::warn!("requests under way were cut off"),
@@ -145,4 +164,65 @@ async fn accept(listener: TcpListener, service: Arc<Service>) -> Result<(), Fail
         () = end_signal()? => tracing::warn!("requests under way were cut off"),
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::io::{DuplexStream, duplex};
+    use tokio::sync::{mpsc, oneshot};
+
+    use super::*;
+
+    /// On a clock that only waiting moves.
+    #[tokio::test(start_paused = true)]
+    async fn beyond_the_limit_connections_wait_and_the_end_does_not() {
+        let store = Embedded::in_memory().unwrap().store("test").await.unwrap();
+        let config = Config {
+            is_activated: true,
+            public_url: None,
+        };
+        let service = Arc::new(Service::new(store, config, Arc::new(SystemClock)));
+        let (connect, mut waiting) = mpsc::unbounded_channel::<DuplexStream>();
+        let taken = &AtomicUsize::new(0);
+        let accept = async move || {
+            let stream = waiting.recv().await.ok_or(io::ErrorKind::Other)?;
+            taken.fetch_add(1, Ordering::Relaxed);
+            Ok(stream)
+        };
+        let (end, ended) = oneshot::channel();
+        let serving = serve(accept, service, async { ended.await.unwrap() });
+
+        let clients = async {
+            let mut clients = Vec::new();
+            for (number, expected) in [
+                (MAX_CONNECTIONS - 1, MAX_CONNECTIONS - 1),
+                (1, MAX_CONNECTIONS),
+                (1, MAX_CONNECTIONS),
+            ] {
+                for _ in 0..number {
+                    let (client, server) = duplex(64);
+                    connect.send(server).unwrap();
+                    clients.push(client);
+                }
+                settled().await;
+                assert_eq!(taken.load(Ordering::Relaxed), expected);
+            }
+            drop(clients.remove(0));
+            settled().await;
+            assert_eq!(taken.load(Ordering::Relaxed), MAX_CONNECTIONS + 1);
+            assert!(!connect.is_closed());
+            end.send(()).unwrap();
+            settled().await;
+            assert!(connect.is_closed(), "the end waits for a connection");
+        };
+        tokio::join!(serving, clients).0.unwrap();
+    }
+
+    /// Waits until nothing moves any more: only then does the clock.
+    async fn settled() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
