@@ -78,13 +78,15 @@ impl Serve {
     }
 
     pub(crate) fn signal(mut self, signal: &str) -> ExitStatus {
-        let status = Command::new("kill")
-            .args([signal, &self.process.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(status.success());
+        send_signal(&self.process, signal);
         self.process.wait().unwrap()
     }
+}
+
+pub(crate) fn send_signal(process: &Child, signal: &str) {
+    let mut kill = Command::new("kill");
+    let kill = kill.args([signal, &process.id().to_string()]);
+    assert!(kill.status().unwrap().success());
 }
 
 impl Drop for Serve {
