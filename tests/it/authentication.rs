@@ -25,9 +25,9 @@ async fn without_a_valid_token_every_answer_is_the_same() {
     let typo = format!("{rest}{}", if last == "0" { "1" } else { "0" });
     let unknown = paradigm_scim::directory::Token::new(
         paradigm_scim::directory::KeyId::new(u64::MAX),
-        [1; 32],
+        &[1; 32],
     );
-    let wrong_secret = paradigm_scim::directory::Token::new(client.key, [1; 32]);
+    let wrong_secret = paradigm_scim::directory::Token::new(client.key, &[1; 32]);
     let mut bodies = Vec::new();
     for authorization in [
         None,
@@ -222,7 +222,7 @@ async fn a_rotated_key_is_honoured_as_long_as_it_overlaps() {
     let world = World::new().await;
     let mut client = world.client().await;
     assert_eq!(status(&client).await, 200);
-    let new = Token::new(KeyId::new(u64::MAX - 1), [3; 32]);
+    let new = Token::new(KeyId::new(u64::MAX - 1), &[3; 32]);
     let (old, now) = (client.key, paradigm_scim::config::Clock::now(&world.clock));
     let owner = client.administrator;
     let key = ApiKey::new(&new, "next", client.company, owner, None, now).unwrap();
@@ -244,7 +244,7 @@ async fn a_rotated_key_is_honoured_as_long_as_it_overlaps() {
     assert_eq!(status(&client).await, 200);
     // A key that is no more cannot be rotated.
     let user = world.store.user(client.company, owner).await.unwrap();
-    let again = Token::new(KeyId::new(u64::MAX - 2), [4; 32]);
+    let again = Token::new(KeyId::new(u64::MAX - 2), &[4; 32]);
     let key = ApiKey::new(&again, "again", client.company, owner, None, now).unwrap();
     let unknown = KeyId::new(u64::MAX - 3);
     assert!(
@@ -261,7 +261,7 @@ async fn a_user_has_five_keys_at_most_also_if_they_are_made_at_once() {
     let now = paradigm_scim::config::Clock::now(&world.clock);
     let owner = client.administrator;
     let make = async |number: u64| {
-        let token = Token::new(KeyId::new(u64::MAX - 100 - number), [5; 32]);
+        let token = Token::new(KeyId::new(u64::MAX - 100 - number), &[5; 32]);
         let key = ApiKey::new(&token, "many", client.company, owner, None, now).unwrap();
         let change = world.operator(client.company, Operation::CreateKey);
         let made = world.store.change_user(&change, owner, |owner| {

@@ -164,9 +164,9 @@ async fn nothing_of_another_company_can_be_reached_or_learned() {
         .to_owned();
     let mut other = cursor.clone().into_bytes();
     other.reverse();
-    let wrong_secret = Token::new(theirs.key, [1; 32]).reveal().to_string();
+    let wrong_secret = Token::new(theirs.key, &[1; 32]).reveal().to_string();
     let unknown = paradigm_scim::directory::KeyId::new(u64::MAX - 7);
-    let unknown = Token::new(unknown, [1; 32]).reveal().to_string();
+    let unknown = Token::new(unknown, &[1; 32]).reveal().to_string();
     let reference = |kind, foreign: &str, absent: &str| Reference {
         kind,
         foreign: foreign.to_owned(),

@@ -147,7 +147,7 @@ impl World {
     ) -> (KeyId, String) {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = KeyId::new(NEXT.fetch_add(1, Ordering::Relaxed));
-        let token = Token::new(id, [9; 32]);
+        let token = Token::new(id, &[9; 32]);
         let now = self.clock.now();
         let key = ApiKey::new(&token, "test", company, owner, expires, now).unwrap();
         self.change(company, owner, |owner| {

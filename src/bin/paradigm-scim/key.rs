@@ -7,6 +7,7 @@ use paradigm_scim::directory::{
 };
 use paradigm_scim::store::{Next, Store};
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use crate::Failure;
 use crate::open::{self, now, operator_change};
@@ -157,9 +158,9 @@ async fn find(store: &Store, company: CompanyId, id: &str) -> Result<ApiKey, Fai
 
 /// A token nobody can guess.
 pub(crate) fn random_token() -> Result<Token, Failure> {
-    let mut secret = [0; 32];
-    getrandom::fill(&mut secret)?;
-    Ok(Token::new(KeyId::new(getrandom::u64()?), secret))
+    let mut secret = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *secret)?;
+    Ok(Token::new(KeyId::new(getrandom::u64()?), &secret))
 }
 
 /// Makes a key for a user.
