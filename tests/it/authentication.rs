@@ -5,9 +5,11 @@ use paradigm_scim::config::Config;
 use paradigm_scim::directory::api_key::ApiKey;
 use paradigm_scim::directory::user::MAX_ACTIVE_KEYS;
 use paradigm_scim::directory::{CompanyStatus, KeyId, Operation, Permission, Token};
+use paradigm_scim::store::embedded::Embedded;
 use paradigm_scim::store::{Next, StoreError};
 use serde_json::json;
 
+use crate::counting::counted_store;
 use crate::support::{Call, Client, World, in_memory};
 
 const ONE_MINUTE: SignedDuration = SignedDuration::from_secs(60);
@@ -296,4 +298,53 @@ async fn the_day_a_key_is_used_on_is_noted() {
     world.clock.advance(SignedDuration::from_hours(30));
     assert_eq!(status(&client).await, 200);
     assert_eq!(last_used().await.as_deref(), Some("2026-01-02"));
+}
+
+#[tokio::test]
+async fn the_day_is_noted_once_by_however_many_requests_and_instances() {
+    let embedded = Embedded::in_memory().unwrap();
+    let (store, usage) = counted_store(&embedded).await;
+    let worlds = [World::on(store.clone()), World::on(store.clone())];
+    let client = worlds[0].client().await;
+    let (key, token) = (client.key, client.token.clone());
+    let authorization = format!("Bearer {token}");
+    let everyone_asks = async || {
+        let calls = worlds.iter().flat_map(|world| {
+            let call = || Call::new("GET", "/Me").header("authorization", &authorization);
+            (0..20).map(move |_| world.send(call()))
+        });
+        for answer in futures_util::future::join_all(calls).await {
+            answer.assert_status(200);
+        }
+        let mut usage = usage.lock().unwrap();
+        std::mem::take(&mut *usage)
+    };
+    everyone_asks().await;
+    let last_used = async || {
+        let key = store.find_key(key).await.unwrap().unwrap();
+        key.last_used.unwrap().to_string()
+    };
+    for (hours, day) in [(30, "2026-01-02"), (24, "2026-01-03")] {
+        for world in &worlds {
+            world.clock.advance(SignedDuration::from_hours(hours));
+        }
+        let used = everyone_asks().await;
+        // Each instance sends one at most, and one is written.
+        let sent = used.calls["UpdateItem"];
+        assert!((1..=worlds.len()).contains(&sent), "{used:?}");
+        assert_eq!(used.write_units, 1.0, "{used:?}");
+        assert_eq!(last_used().await, day);
+        worlds[0].clock.advance(ONE_MINUTE);
+        let used = everyone_asks().await;
+        assert_eq!(used.calls.get("UpdateItem"), None);
+    }
+    // An instance whose clock is behind does not move the day back.
+    let behind = World::on(store.clone());
+    let call = Call::new("GET", "/Users").header("authorization", &authorization);
+    behind.send(call).await.assert_status(200);
+    store
+        .mark_key_used(key, "2026-01-01".parse().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(last_used().await, "2026-01-03");
 }
