@@ -123,24 +123,31 @@ impl AuthenticationCache {
     }
 }
 
-/// Finds out who sent a request.
+/// The token of a request.
+///
+/// # Errors
+/// 401, if there is none, or what is there cannot be one.
+pub fn token_of(headers: &HeaderMap) -> Result<Token, ScimError> {
+    bearer_token(headers)
+        .and_then(Token::parse)
+        .ok_or_else(ScimError::unauthorized)
+}
+
+/// Finds out who sent a token.
 ///
 /// # Errors
 /// 401, 403, or 503 if the store does not answer.
 pub async fn authenticate(
-    headers: &HeaderMap,
+    token: &Token,
     store: &Store,
     cache: &AuthenticationCache,
     now: Timestamp,
 ) -> Result<Caller, ScimError> {
-    let token = bearer_token(headers)
-        .and_then(Token::parse)
-        .ok_or_else(ScimError::unauthorized)?;
     let id = (token.key_id(), token.secret_hash());
     if let Some(verdict) = cache.get(id, now) {
         return Ok(verdict?);
     }
-    let (verdict, until) = judge(&token, store, cache, now).await?;
+    let (verdict, until) = judge(token, store, cache, now).await?;
     cache.put(id, verdict, until, now);
     Ok(verdict?)
 }
