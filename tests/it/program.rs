@@ -322,6 +322,25 @@ fn wrong_commands_end_with_a_sentence() {
 }
 
 #[test]
+fn a_retention_that_is_none_is_no_silent_year() {
+    let folder = tempfile::tempdir().unwrap();
+    let create = |days: &str| {
+        let mut create = command(folder.path(), &["company", "create", "Acme"]);
+        create
+            .env("SCIM_AUDIT_RETENTION_DAYS", days)
+            .output()
+            .unwrap()
+    };
+    for days in ["", "0", "3651", "40d"] {
+        let output = create(days);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{days}");
+        assert!(message.contains("from 1 to 3650"), "{message}");
+    }
+    assert!(create("40").status.success());
+}
+
+#[test]
 fn an_import_can_be_repeated_and_leaves_users_who_are_there_alone() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("store");

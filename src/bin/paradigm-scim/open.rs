@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use paradigm_scim::config::{Clock as _, DEFAULT_TABLE, SystemClock, TABLE_VARIABLE};
 use paradigm_scim::directory::{Actor, Company, CompanyId, Operation, UserId};
 use paradigm_scim::store::embedded::Embedded;
-use paradigm_scim::store::{Store, UserChange, sdk_config};
+use paradigm_scim::store::{Store, UserChange, configured_audit_retention, sdk_config};
 use uuid::Uuid;
 
 use crate::Failure;
@@ -58,7 +58,7 @@ impl StoreArguments {
             Some(_) => self.open_or_make().await,
             None => {
                 let config = in_folder(&self.data_dir)?.config();
-                Ok(Store::new(&config, &self.table).keeping_audit_as_configured())
+                keeping_audit(Store::new(&config, &self.table))
             }
         }
     }
@@ -68,15 +68,19 @@ impl StoreArguments {
         match &self.endpoint_url {
             Some(url) => {
                 let config = sdk_config::of_operator(url).await;
-                Ok(Store::new(&config, &self.table).keeping_audit_as_configured())
+                keeping_audit(Store::new(&config, &self.table))
             }
             None => {
                 let database = in_folder(&self.data_dir)?;
-                let store = database.store(&self.table).await?;
-                Ok(store.keeping_audit_as_configured())
+                keeping_audit(database.store(&self.table).await?)
             }
         }
     }
+}
+
+/// The same store, keeping audit records as long as the environment says.
+fn keeping_audit(store: Store) -> Result<Store, Failure> {
+    Ok(store.keeping_audit_for(configured_audit_retention()?))
 }
 
 /// The embedded database in a folder, which is made if it is not there.
