@@ -278,6 +278,7 @@ fn operators_manage_companies_users_and_keys_while_the_server_runs() {
         .collect();
     let expected = [
         "create",
+        "create",
         "grant",
         "createKey",
         "create",
@@ -288,6 +289,9 @@ fn operators_manage_companies_users_and_keys_while_the_server_runs() {
         "resume",
     ];
     assert_eq!(operations, expected);
+    let made = json!({"user": null, "before": null, "after": "active", "actor": "operator"});
+    let wrong = paradigm_scim::conversation::differences(&made, &audit[0]);
+    assert_eq!(wrong, [""; 0], "{}", audit[0]);
     let of_user = run_json(folder, &with(&["audit", "--user", "ralf@acme.example"]));
     assert_eq!(of_user.as_array().unwrap().len(), 3);
     let revoked = run_json(folder, &with(&["key", "revoke", key_id]));

@@ -114,7 +114,8 @@ impl World {
         let mut secret = [0; 32];
         secret.copy_from_slice(&id.to_string().as_bytes()[4..]);
         let company = Company::new(id, "Company", CursorSecret(secret), now).unwrap();
-        self.store.create_company(&company).await.unwrap();
+        let change = self.operator(id, Operation::Create);
+        self.store.create_company(&change, &company).await.unwrap();
         let administrator = self.user(id, "administrator@example.com").await;
         self.change(id, administrator, |user| {
             Next::Update(user.granted(Permission::UsersManage))
