@@ -326,6 +326,61 @@ fn wrong_commands_end_with_a_sentence() {
 }
 
 #[test]
+fn a_user_is_found_by_a_name_that_looks_like_an_id_and_nobody_is_told_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let of = |command: &[&str]| {
+        run(
+            folder,
+            &[command, &["--company", "Acme", "--json"]].concat(),
+        )
+    };
+    let json = |text: String| -> Value { serde_json::from_str(&text).unwrap() };
+    run(folder, &["company", "create", "Acme"]).unwrap();
+    let name = "0198c251-f400-7000-8000-000000000001";
+    let user = json(of(&["user", "create", name]).unwrap());
+    let id = user["id"].as_str().unwrap();
+    assert_eq!(json(of(&["user", "show", name]).unwrap())["id"], id);
+    assert_eq!(json(of(&["user", "show", id]).unwrap())["userName"], name);
+    let trail = || [name, id].map(|user| json(of(&["audit", "--user", user]).unwrap()));
+    let [by_name, by_id] = trail();
+    assert_eq!(by_name[0]["operation"], "create");
+    assert_eq!(by_name, by_id);
+
+    // Once anonymised, the id alone leads to the trail, whatever part of it is asked for.
+    of(&["erase", name]).unwrap();
+    let trail = json(of(&["audit", "--user", id]).unwrap());
+    assert_eq!(trail[1]["operation"], "anonymise");
+    let later = ["audit", "--user", id, "--since", "2999-01-01T00:00:00Z"];
+    assert_eq!(json(of(&later).unwrap()), json!([]));
+    for (command, told) in [
+        (["audit", "--user", name].as_slice(), "neither a user"),
+        (&["audit", "--user", "nobody"], "neither a user"),
+        (&["erase", id], "no user of this id"),
+        (&["user", "show", id], "no user of this id"),
+    ] {
+        let message = of(command).unwrap_err();
+        assert!(message.contains(told), "{command:?}: {message}");
+    }
+}
+
+#[test]
+fn output_that_nobody_takes_is_not_worth_a_word() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["company", "create", "Acme"]).unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let list = command(folder.path(), &["company", "list"])
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn();
+    let output = list.unwrap().wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    // As of a program that the signal ends.
+    assert_eq!(output.status.code(), Some(141));
+}
+
+#[test]
 fn a_retention_that_is_none_is_no_silent_year() {
     let folder = tempfile::tempdir().unwrap();
     let create = |days: &str| {

@@ -131,18 +131,28 @@ pub(crate) async fn company(store: &Store, id_or_name: &str) -> Result<Company, 
     }
 }
 
-/// Finds a user of a company by id or `userName`.
+/// Finds a user of a company by id, or else by `userName`, which may look like an id.
+pub(crate) async fn find_user(
+    store: &Store,
+    company: CompanyId,
+    id_or_name: &str,
+) -> Result<Option<UserId>, Failure> {
+    if let Some(id) = UserId::parse(id_or_name)
+        && store.user(company, id).await?.is_some()
+    {
+        return Ok(Some(id));
+    }
+    let named = store.user_by_user_name(company, id_or_name).await?;
+    Ok(named.map(|user| user.id))
+}
+
+/// The same of a user who must be there.
 pub(crate) async fn user_id(
     store: &Store,
     company: CompanyId,
     id_or_name: &str,
 ) -> Result<UserId, Failure> {
-    if let Some(id) = UserId::parse(id_or_name) {
-        return Ok(id);
-    }
-    store
-        .user_by_user_name(company, id_or_name)
-        .await?
-        .map(|user| user.id)
-        .ok_or_else(|| "the company has no user of this id or userName".into())
+    find_user(store, company, id_or_name).await?.ok_or_else(|| {
+        "the company has no user of this id or userName; perhaps they are erased".into()
+    })
 }
