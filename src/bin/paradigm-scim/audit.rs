@@ -53,9 +53,7 @@ impl Audit {
         ];
         self.place.format.records(&columns, &entries)
     }
-}
 
-impl Audit {
     /// What happened to a user, who may be anonymised: then nothing but the trail knows the id.
     async fn of_user(
         &self,
