@@ -75,7 +75,7 @@ pub struct RequestRecord {
     pub route: String,
     /// Whose directory, if the caller is known.
     pub company: Option<String>,
-    /// By which key.
+    /// By which key; of a refused request the one that its token names.
     pub key: Option<String>,
     /// The answer's status.
     pub status: u16,
@@ -180,6 +180,7 @@ impl RequestRecord {
             calls,
             read_units,
             write_units,
+            is_cold,
             ..
         } = self;
         let company = self.company.as_deref();
@@ -196,6 +197,7 @@ impl RequestRecord {
                     cause,
                     company,
                     key,
+                    cold_start = is_cold,
                     request_id,
                     "{route}"
                 )

@@ -79,6 +79,8 @@ type Verdict = Result<Caller, Refusal>;
 #[derive(Default)]
 pub struct AuthenticationCache {
     verdicts: Mutex<HashMap<(KeyId, SecretHash), (Verdict, Timestamp)>>,
+    /// The day that each key was last noted to be used on, or is being so.
+    noted: Mutex<HashMap<KeyId, Date>>,
 }
 
 impl AuthenticationCache {
@@ -102,26 +104,50 @@ impl AuthenticationCache {
             verdicts.insert(id, (verdict, until));
         }
     }
+
+    /// Whether a day of a key's use is still to be noted, which the first who asks is told to do.
+    fn is_to_note(&self, key: KeyId, day: Date) -> bool {
+        let Ok(mut noted) = self.noted.lock() else {
+            return false;
+        };
+        if noted.len() >= MAX_CACHED {
+            noted.clear();
+        }
+        noted.insert(key, day) != Some(day)
+    }
+
+    fn forget_noted(&self, key: KeyId) {
+        if let Ok(mut noted) = self.noted.lock() {
+            noted.remove(&key);
+        }
+    }
 }
 
-/// Finds out who sent a request.
+/// The token of a request.
+///
+/// # Errors
+/// 401, if there is none, or what is there cannot be one.
+pub fn token_of(headers: &HeaderMap) -> Result<Token, ScimError> {
+    bearer_token(headers)
+        .and_then(Token::parse)
+        .ok_or_else(ScimError::unauthorized)
+}
+
+/// Finds out who sent a token.
 ///
 /// # Errors
 /// 401, 403, or 503 if the store does not answer.
 pub async fn authenticate(
-    headers: &HeaderMap,
+    token: &Token,
     store: &Store,
     cache: &AuthenticationCache,
     now: Timestamp,
 ) -> Result<Caller, ScimError> {
-    let token = bearer_token(headers)
-        .and_then(Token::parse)
-        .ok_or_else(ScimError::unauthorized)?;
     let id = (token.key_id(), token.secret_hash());
     if let Some(verdict) = cache.get(id, now) {
         return Ok(verdict?);
     }
-    let (verdict, until) = judge(&token, store, now).await?;
+    let (verdict, until) = judge(token, store, cache, now).await?;
     cache.put(id, verdict, until, now);
     Ok(verdict?)
 }
@@ -136,6 +162,7 @@ fn bearer_token(headers: &HeaderMap) -> Option<&str> {
 async fn judge(
     token: &Token,
     store: &Store,
+    cache: &AuthenticationCache,
     now: Timestamp,
 ) -> Result<(Verdict, Timestamp), ScimError> {
     let until = now.saturating_add(CACHED_FOR).unwrap_or(now);
@@ -163,18 +190,23 @@ async fn judge(
         }
         _ => Err(Refusal::Unauthorized),
     };
-    if verdict.is_ok() && key.last_used != Some(today) {
-        note_use(store, key.id, today).await;
+    let is_known = key.last_used.is_some_and(|day| today <= day);
+    if verdict.is_ok() && !is_known && cache.is_to_note(key.id, today) {
+        let is_noted = note_use(store, key.id, today).await;
+        if !is_noted {
+            cache.forget_noted(key.id);
+        }
     }
     Ok((verdict, until))
 }
 
-/// Notes the day a key is used on, once a day. No request fails or waits long for it.
-async fn note_use(store: &Store, key: KeyId, today: Date) {
+/// Notes the day a key is used on; whether that was done. No request fails or waits long for it.
+async fn note_use(store: &Store, key: KeyId, today: Date) -> bool {
     let noted = tokio::time::timeout(NOTING_TAKES, store.mark_key_used(key, today)).await;
     match noted {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => return true,
         Ok(Err(error)) => tracing::warn!(%error, "the day a key was used on is not noted"),
         Err(_) => tracing::warn!("the day a key was used on could not be noted in time"),
     }
+    false
 }

@@ -21,13 +21,13 @@ use http::{Method, StatusCode};
 use jiff::Timestamp;
 
 use crate::config::{ACTIVATION_VARIABLE, BASE_PATH, Clock, Config};
-use crate::directory::Operation;
+use crate::directory::{CompanyId, KeyId, Operation};
 use crate::scim::schema::USER;
 use crate::scim::{ScimError, resource};
 use crate::store::usage::measured;
 use crate::store::{Store, UserChange};
 use crate::telemetry::RequestRecord;
-use authentication::{AuthenticationCache, Caller, authenticate};
+use authentication::{AuthenticationCache, Caller, authenticate, token_of};
 use error::RETRY_AFTER_SECONDS;
 use message::{Request, Response};
 use query::Query;
@@ -47,6 +47,15 @@ pub struct Service {
     handler: Handler,
     /// Until the first request has been answered.
     is_cold: AtomicBool,
+}
+
+/// What is known of who sent a request, for the log.
+#[derive(Default)]
+struct Sender {
+    /// The key that the token names, also if it is refused.
+    key: Option<KeyId>,
+    /// The company, once the key is accepted.
+    company: Option<CompanyId>,
 }
 
 /// One request on its way, before anyone is known to have sent it.
@@ -113,9 +122,9 @@ impl Service {
             Match::OtherMethods { .. } => "other method".to_owned(),
             Match::Nothing => "unknown path".to_owned(),
         };
-        let mut caller = None;
+        let mut sender = Sender::default();
         // On the heap: with every route in it, the future is too large to be passed around.
-        let answering = Box::pin(self.answer(request, matched, &mut caller));
+        let answering = Box::pin(self.answer(request, matched, &mut sender));
         let answering = tokio::time::timeout(DEADLINE, answering);
         let (answered, usage) = measured(answering).await;
         let late = || ScimError::unavailable(RETRY_AFTER_SECONDS).caused_by("not done in time");
@@ -124,8 +133,8 @@ impl Service {
         let mut record = RequestRecord {
             request_id: request.id.clone(),
             route,
-            company: caller.map(|caller| caller.company.to_string()),
-            key: caller.map(|caller| caller.key.to_string()),
+            company: sender.company.map(|company| company.to_string()),
+            key: sender.key.map(|key| key.to_string()),
             status: 0,
             scim_type: error.and_then(|error| Some(error.scim_type?.as_str())),
             cause: error.and_then(cause),
@@ -177,12 +186,12 @@ impl Service {
         Response::error(&error)
     }
 
-    /// Answers a request, and tells who sent it as soon as that is known.
+    /// Answers a request, and tells what is known of who sent it.
     async fn answer(
         &self,
         request: &Request,
         matched: Match,
-        known_caller: &mut Option<Caller>,
+        sender: &mut Sender,
     ) -> Result<Response, Refused> {
         self.require_activation()?;
         let now = self.clock.now();
@@ -194,9 +203,10 @@ impl Service {
         let caller = if is_public {
             None
         } else {
-            let caller =
-                authenticate(&request.headers, &self.store, &self.authentication, now).await?;
-            *known_caller = Some(caller);
+            let token = token_of(&request.headers)?;
+            sender.key = Some(token.key_id());
+            let caller = authenticate(&token, &self.store, &self.authentication, now).await?;
+            sender.company = Some(caller.company);
             Some(caller)
         };
         let (route, id) = match matched {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::company::checked_name;
 use super::{CompanyId, DirectoryError, KeyId, UserId};
@@ -33,11 +33,10 @@ pub struct Token {
 }
 
 impl Token {
-    /// Makes a token from random bytes.
+    /// Makes a token from random bytes, which the caller erases.
     #[must_use]
-    pub fn new(key_id: KeyId, mut random: [u8; 32]) -> Self {
-        let secret = Zeroizing::new(hex(&random));
-        random.zeroize();
+    pub fn new(key_id: KeyId, random: &[u8; 32]) -> Self {
+        let secret = Zeroizing::new(hex(random));
         Self { key_id, secret }
     }
 
@@ -72,12 +71,13 @@ impl Token {
     /// The token as the client sends it: for showing once.
     #[must_use]
     pub fn reveal(&self) -> Zeroizing<String> {
-        Zeroizing::new(format!(
-            "{PREFIX}{}_{}{}",
-            self.key_id,
-            *self.secret,
-            self.checksum()
-        ))
+        let key_id = self.key_id.to_string();
+        let parts = [PREFIX, &key_id, "_", &self.secret, &self.checksum()];
+        // A text that grows leaves what it was in memory.
+        let length = parts.iter().map(|part| part.len()).sum();
+        let mut token = Zeroizing::new(String::with_capacity(length));
+        parts.iter().for_each(|part| token.push_str(part));
+        token
     }
 
     fn checksum(&self) -> String {
@@ -100,7 +100,9 @@ impl fmt::Debug for Token {
 
 fn hex(bytes: &[u8]) -> String {
     use fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
+    // Of its full length from the beginning: a text that grows leaves what it was in memory.
+    let text = String::with_capacity(2 * bytes.len());
+    bytes.iter().fold(text, |mut text, byte| {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");
         text
@@ -204,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_token_survives_its_text_and_every_typo_is_noticed() {
-        let token = Token::new(KeyId::new(0x1234), [7; 32]);
+        let token = Token::new(KeyId::new(0x1234), &[7; 32]);
         let text = token.reveal();
         assert_eq!(text.len(), 95);
         let parsed = Token::parse(&text).unwrap();
@@ -229,7 +231,18 @@ mod tests {
 
     #[test]
     fn debug_output_holds_no_secret() {
-        let token = Token::new(KeyId::new(1), [0xab; 32]);
+        let token = Token::new(KeyId::new(1), &[0xab; 32]);
         assert!(!format!("{token:?}").contains("abab"));
+    }
+
+    #[test]
+    fn the_secrets_text_never_grows_out_of_memory_that_is_not_erased() {
+        // What grows does so by doubling, so it would have room left.
+        let token = Token::new(KeyId::new(1), &[0xab; 32]);
+        assert_eq!(token.secret.capacity(), SECRET_DIGITS);
+        let text = token.reveal();
+        assert_eq!(text.capacity(), text.len());
+        let parsed = Token::parse(&text).unwrap();
+        assert_eq!(parsed.secret.capacity(), SECRET_DIGITS);
     }
 }

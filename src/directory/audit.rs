@@ -38,7 +38,7 @@ impl fmt::Display for Actor {
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// POST
+    /// POST; a new company.
     Create,
     /// PUT
     Replace,
@@ -106,7 +106,7 @@ pub struct AuditRecord {
     pub attributes: Vec<String>,
     /// API keys that changed with it; see [`KeyChange`](super::KeyChange).
     pub keys: Vec<String>,
-    /// The state of the user, or the status of the company, before; `None` for a new user.
+    /// The state of the user, or the status of the company, before; `None` for a new one.
     pub before: Option<&'static str>,
     /// The same after.
     pub after: &'static str,

@@ -1,5 +1,7 @@
 //! API keys in the table.
 
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use jiff::civil::Date;
 
 use super::keys;
@@ -8,6 +10,12 @@ use crate::directory::{ApiKey, Company, CompanyId, KeyId, User, UserId};
 
 /// Most keys that are listed.
 const MAX_LISTED_KEYS: usize = 10_000;
+
+fn is_condition_failed(error: &SdkError<UpdateItemError>) -> bool {
+    error
+        .as_service_error()
+        .is_some_and(UpdateItemError::is_conditional_check_failed_exception)
+}
 
 impl Store {
     /// The key of that id, of whatever company.
@@ -21,25 +29,32 @@ impl Store {
         }
     }
 
-    /// Notes the day a key is used on, if it is still honoured.
+    /// Notes the day a key is used on, if it is still honoured and neither that day nor a later one is
+    /// noted.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn mark_key_used(&self, id: KeyId, day: Date) -> Result<(), StoreError> {
-        self.client
+        let noted = self
+            .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(item::key(keys::api_key(id))))
             .update_expression("SET #used = :day")
-            .condition_expression("attribute_exists(#pk) AND attribute_not_exists(#revoked)")
+            .condition_expression(
+                "attribute_exists(#pk) AND attribute_not_exists(#revoked) \
+                 AND (attribute_not_exists(#used) OR #used < :day)",
+            )
             .expression_attribute_names("#pk", keys::PK)
             .expression_attribute_names("#used", item::LAST_USED)
             .expression_attribute_names("#revoked", item::REVOKED)
             .expression_attribute_values(":day", item::string(day))
             .send()
-            .await
-            .map_err(StoreError::from_sdk)?;
-        Ok(())
+            .await;
+        match noted {
+            Err(error) if is_condition_failed(&error) => Ok(()),
+            noted => noted.map(drop).map_err(StoreError::from_sdk),
+        }
     }
 
     /// A key's owner and company, in one call.

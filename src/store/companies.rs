@@ -15,13 +15,22 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn create_company(&self, company: &Company) -> Result<(), StoreError> {
-        self.client
-            .put_item()
+    pub async fn create_company(
+        &self,
+        change: &UserChange,
+        company: &Company,
+    ) -> Result<(), StoreError> {
+        let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(item::from_company(company)))
             .condition_expression("attribute_not_exists(#pk)")
             .expression_attribute_names("#pk", PK)
+            .build()
+            .map_err(StoreError::incomplete)?;
+        self.client
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().put(put).build())
+            .transact_items(self.company_audit(change, None, company.status)?)
             .send()
             .await
             .map_err(StoreError::from_sdk)?;
@@ -54,16 +63,6 @@ impl Store {
         if before.status == status {
             return Ok(Some(before));
         }
-        let record = AuditRecord {
-            at: change.now,
-            request_id: change.request_id.clone(),
-            actor: change.actor,
-            operation: change.operation,
-            attributes: Vec::new(),
-            keys: Vec::new(),
-            before: Some(before.status.as_str()),
-            after: status.as_str(),
-        };
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(item::key(keys::company(change.company))))
@@ -74,21 +73,11 @@ impl Store {
             .expression_attribute_values(":before", item::string(before.status.as_str()))
             .build()
             .map_err(StoreError::incomplete)?;
-        let audit = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(item::from_audit(
-                change.company,
-                None,
-                &record,
-                self.audit_retention,
-            )))
-            .build()
-            .map_err(StoreError::incomplete)?;
         let written = self
             .client
             .transact_write_items()
             .transact_items(TransactWriteItem::builder().update(update).build())
-            .transact_items(TransactWriteItem::builder().put(audit).build())
+            .transact_items(self.company_audit(change, Some(before.status), status)?)
             .send()
             .await;
         if let Err(error) = written {
@@ -100,6 +89,32 @@ impl Store {
             };
         }
         Ok(Some(Company { status, ..before }))
+    }
+
+    /// The record of a company's change, for its transaction.
+    fn company_audit(
+        &self,
+        change: &UserChange,
+        before: Option<CompanyStatus>,
+        after: CompanyStatus,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let record = AuditRecord {
+            at: change.now,
+            request_id: change.request_id.clone(),
+            actor: change.actor,
+            operation: change.operation,
+            attributes: Vec::new(),
+            keys: Vec::new(),
+            before: before.map(CompanyStatus::as_str),
+            after: after.as_str(),
+        };
+        let audit = item::from_audit(change.company, None, &record, self.audit_retention);
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(audit))
+            .build()
+            .map_err(StoreError::incomplete)?;
+        Ok(TransactWriteItem::builder().put(put).build())
     }
 
     /// All companies, oldest first.

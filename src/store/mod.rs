@@ -49,6 +49,24 @@ fn audit_retention(days: u32) -> SignedDuration {
     SignedDuration::from_hours(24 * i64::from(days))
 }
 
+/// How long the environment says that audit records are kept.
+///
+/// # Errors
+/// What is wrong with what it says.
+pub fn configured_audit_retention() -> Result<SignedDuration, String> {
+    let Some(days) = std::env::var_os(AUDIT_RETENTION_VARIABLE) else {
+        return Ok(audit_retention(DEFAULT_RETENTION_DAYS));
+    };
+    days.to_str()
+        .and_then(|days| days.parse().ok())
+        .filter(|days| RETENTION_DAYS.contains(days))
+        .map(audit_retention)
+        .ok_or_else(|| {
+            let (least, most) = (RETENTION_DAYS.start(), RETENTION_DAYS.end());
+            format!("{AUDIT_RETENTION_VARIABLE} is no number of days from {least} to {most}")
+        })
+}
+
 /// The table, through the SDK.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -79,20 +97,15 @@ impl Store {
         let table = std::env::var(TABLE_VARIABLE).unwrap_or_else(|_| DEFAULT_TABLE.to_owned());
         let endpoint_url = std::env::var(ENDPOINT_VARIABLE).ok();
         let config = sdk_config::of_handler(endpoint_url).await;
-        Self::new(&config, &table).keeping_audit_as_configured()
-    }
-
-    /// The same store, keeping audit records as long as the environment says.
-    #[must_use]
-    pub fn keeping_audit_as_configured(self) -> Self {
-        let days = std::env::var(AUDIT_RETENTION_VARIABLE).ok();
-        let days = days.map(|days| days.parse().ok());
-        let days = days.map(|days| days.filter(|days| RETENTION_DAYS.contains(days)));
-        if days == Some(None) {
-            tracing::warn!("{AUDIT_RETENTION_VARIABLE} is no number of days from 1 to 3650");
+        let store = Self::new(&config, &table);
+        match configured_audit_retention() {
+            Ok(retention) => store.keeping_audit_for(retention),
+            Err(reason) => {
+                // Users are served all the same.
+                tracing::warn!("{reason}");
+                store
+            }
         }
-        let days = days.flatten().unwrap_or(DEFAULT_RETENTION_DAYS);
-        self.keeping_audit_for(audit_retention(days))
     }
 
     /// Opens the connection to DynamoDB before the first request needs it, by a read that every

@@ -1,12 +1,14 @@
 //! The audit trail: who did what to whom and when, and never what a value was.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use paradigm_scim::config::Clock as _;
 use paradigm_scim::directory::{CompanyStatus, Operation, Permission, UserId};
-use paradigm_scim::store::{AuditEntry, Next};
+use paradigm_scim::store::embedded::Embedded;
+use paradigm_scim::store::{AuditEntry, Next, Store};
 use serde_json::json;
 
-use crate::support::{Call, World};
+use crate::support::{Call, World, dynamodb};
 
 /// Operation, state before and after, attributes.
 fn told(entry: &AuditEntry) -> String {
@@ -127,4 +129,21 @@ async fn every_operation_of_a_bulk_request_is_told() {
         .store
         .audit_of_user(client.company, user, Timestamp::UNIX_EPOCH);
     assert_eq!(trail.await.unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn a_record_is_kept_as_long_as_is_configured() {
+    let config = Embedded::in_memory().unwrap().config();
+    let days = |days: i64| SignedDuration::from_hours(24 * days);
+    let store = Store::new(&config, "test").keeping_audit_for(days(40));
+    store.ensure_table().await.unwrap();
+    let world = World::on(store);
+    world.client().await;
+    let scan = dynamodb(&config).scan().table_name("test").send().await;
+    let items = scan.unwrap().items.unwrap();
+    let records = items.iter().filter_map(|item| item.get("ttl"));
+    let ends = (world.clock.now() + days(40)).as_second().to_string();
+    let ends = AttributeValue::N(ends);
+    assert!(records.clone().count() > 2);
+    assert!(records.clone().all(|ttl| *ttl == ends), "{items:?}");
 }

@@ -28,9 +28,9 @@ async fn without_a_valid_token_every_answer_is_the_same() {
     let typo = format!("{rest}{}", if last == "0" { "1" } else { "0" });
     let unknown = paradigm_scim::directory::Token::new(
         paradigm_scim::directory::KeyId::new(u64::MAX),
-        [1; 32],
+        &[1; 32],
     );
-    let wrong_secret = paradigm_scim::directory::Token::new(client.key, [1; 32]);
+    let wrong_secret = paradigm_scim::directory::Token::new(client.key, &[1; 32]);
     let mut bodies = Vec::new();
     for authorization in [
         None,
@@ -203,7 +203,7 @@ async fn refusals_are_remembered_for_a_minute_and_bounded_in_number() {
     let is_asked = async |number: usize| {
         let mut secret = [1; 32];
         secret[..8].copy_from_slice(&number.to_be_bytes());
-        let token = Token::new(client.key, secret).reveal().to_string();
+        let token = Token::new(client.key, &secret).reveal().to_string();
         usage.lock().unwrap().calls.clear();
         let call = Call::new("GET", "/Users").header("authorization", &format!("Bearer {token}"));
         world.send(call).await.assert_error(401, None);
@@ -279,7 +279,7 @@ async fn a_rotated_key_is_honoured_as_long_as_it_overlaps() {
     let world = World::new().await;
     let mut client = world.client().await;
     assert_eq!(status(&client).await, 200);
-    let new = Token::new(KeyId::new(u64::MAX - 1), [3; 32]);
+    let new = Token::new(KeyId::new(u64::MAX - 1), &[3; 32]);
     let (old, now) = (client.key, paradigm_scim::config::Clock::now(&world.clock));
     let owner = client.administrator;
     let key = ApiKey::new(&new, "next", client.company, owner, None, now).unwrap();
@@ -301,7 +301,7 @@ async fn a_rotated_key_is_honoured_as_long_as_it_overlaps() {
     assert_eq!(status(&client).await, 200);
     // A key that is no more cannot be rotated.
     let user = world.store.user(client.company, owner).await.unwrap();
-    let again = Token::new(KeyId::new(u64::MAX - 2), [4; 32]);
+    let again = Token::new(KeyId::new(u64::MAX - 2), &[4; 32]);
     let key = ApiKey::new(&again, "again", client.company, owner, None, now).unwrap();
     let unknown = KeyId::new(u64::MAX - 3);
     assert!(
@@ -318,7 +318,7 @@ async fn a_user_has_five_keys_at_most_also_if_they_are_made_at_once() {
     let now = paradigm_scim::config::Clock::now(&world.clock);
     let owner = client.administrator;
     let make = async |number: u64| {
-        let token = Token::new(KeyId::new(u64::MAX - 100 - number), [5; 32]);
+        let token = Token::new(KeyId::new(u64::MAX - 100 - number), &[5; 32]);
         let key = ApiKey::new(&token, "many", client.company, owner, None, now).unwrap();
         let change = world.operator(client.company, Operation::CreateKey);
         let made = world.store.change_user(&change, owner, |owner| {
@@ -353,4 +353,53 @@ async fn the_day_a_key_is_used_on_is_noted() {
     world.clock.advance(SignedDuration::from_hours(30));
     assert_eq!(status(&client).await, 200);
     assert_eq!(last_used().await.as_deref(), Some("2026-01-02"));
+}
+
+#[tokio::test]
+async fn the_day_is_noted_once_by_however_many_requests_and_instances() {
+    let embedded = Embedded::in_memory().unwrap();
+    let (store, usage) = counted_store(&embedded).await;
+    let worlds = [World::on(store.clone()), World::on(store.clone())];
+    let client = worlds[0].client().await;
+    let (key, token) = (client.key, client.token.clone());
+    let authorization = format!("Bearer {token}");
+    let everyone_asks = async || {
+        let calls = worlds.iter().flat_map(|world| {
+            let call = || Call::new("GET", "/Me").header("authorization", &authorization);
+            (0..20).map(move |_| world.send(call()))
+        });
+        for answer in futures_util::future::join_all(calls).await {
+            answer.assert_status(200);
+        }
+        let mut usage = usage.lock().unwrap();
+        std::mem::take(&mut *usage)
+    };
+    everyone_asks().await;
+    let last_used = async || {
+        let key = store.find_key(key).await.unwrap().unwrap();
+        key.last_used.unwrap().to_string()
+    };
+    for (hours, day) in [(30, "2026-01-02"), (24, "2026-01-03")] {
+        for world in &worlds {
+            world.clock.advance(SignedDuration::from_hours(hours));
+        }
+        let used = everyone_asks().await;
+        // Each instance sends one at most, and one is written.
+        let sent = used.calls["UpdateItem"];
+        assert!((1..=worlds.len()).contains(&sent), "{used:?}");
+        assert_eq!(used.write_units, 1.0, "{used:?}");
+        assert_eq!(last_used().await, day);
+        worlds[0].clock.advance(ONE_MINUTE);
+        let used = everyone_asks().await;
+        assert_eq!(used.calls.get("UpdateItem"), None);
+    }
+    // An instance whose clock is behind does not move the day back.
+    let behind = World::on(store.clone());
+    let call = Call::new("GET", "/Users").header("authorization", &authorization);
+    behind.send(call).await.assert_status(200);
+    store
+        .mark_key_used(key, "2026-01-01".parse().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(last_used().await, "2026-01-03");
 }

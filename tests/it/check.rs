@@ -19,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use crate::program::run_json;
 use crate::serve::PROGRAM;
 use crate::support::{Call, Client, World, dynamodb};
 
@@ -766,4 +767,33 @@ async fn a_table_in_use_raises_no_alarm() {
     writers.join_all().await;
     let (is_well, report, _) = check(folder.path(), &[]);
     assert!(is_well, "{report}");
+}
+
+#[tokio::test]
+async fn a_key_that_its_owner_does_not_name_is_revoked_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let of = |command: &[&str]| run_json(folder, &[command, &["--company", "Acme"]].concat());
+    run_json(folder, &["company", "create", "Acme"]);
+    let owner = of(&["user", "create", "admin"]);
+    of(&["user", "grant", "admin"]);
+    let key = of(&["key", "create", "--owner", "admin", "--name", "k"]);
+    let key = key["id"].as_str().unwrap();
+    let (_, table) = in_folder(folder);
+    let user = table.user(owner["id"].as_str().unwrap()).await;
+    let unnamed = with(user, "keys", AttributeValue::M(HashMap::new()));
+    table.put(unnamed).await;
+    assert!(!check(folder, &[]).0);
+
+    let revoked = of(&["key", "revoke", key]);
+    assert!(revoked["revoked"].is_string(), "{revoked}");
+    let trail = of(&["audit", "--user", "admin"]);
+    let last = trail.as_array().unwrap().last().unwrap();
+    assert_eq!(last["operation"], "revokeKey");
+    assert_eq!(last["keys"], json!([format!("-{key}")]));
+    let (is_clean, report, _) = check(folder, &[]);
+    assert!(is_clean, "{report}");
+    // A second time nothing changes.
+    assert_eq!(of(&["key", "revoke", key]), revoked);
+    assert_eq!(of(&["audit", "--user", "admin"]), trail);
 }

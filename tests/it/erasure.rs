@@ -219,6 +219,72 @@ async fn a_restored_table_loses_again_what_was_erased_and_revoked_since() {
     }
 }
 
+/// Deletes the item of a company, and nothing else of it.
+async fn remove_company(dynamodb: &Client, table: &str, company: &str) {
+    let delete = dynamodb.delete_item().table_name(table);
+    let delete = delete.key("PK", AttributeValue::S(format!("COMPANY#{company}")));
+    let delete = delete.key("SK", AttributeValue::S("COMPANY".to_owned()));
+    delete.send().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_company_that_has_left_does_not_come_back_with_a_restored_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let main = "paradigm-scim";
+    let of = |command: &[&str], table: &str| {
+        let place = ["--company", "Leaver", "--table", table];
+        run_json(folder, &[command, &place].concat())
+    };
+    let company = run_json(folder, &["company", "create", "Leaver"]);
+    let company = company["id"].as_str().unwrap();
+    let admin = of(&["user", "create", "admin@example.com"], main);
+    of(&["user", "grant", "admin@example.com"], main);
+    let key = ["key", "create", "--owner", "admin@example.com"];
+    of(&[&key[..], &["--name", "a"]].concat(), main);
+    let dynamodb = restore_a_backup(folder).await;
+    of(&["erase", "admin@example.com"], main);
+    remove_company(&dynamodb, main, company).await;
+
+    // A table that knows nothing of the company says nothing about it.
+    run(folder, &["company", "create", "X", "--table", "other"]).unwrap();
+    let wrong = ["erase", "--replay", "--from", "other"];
+    let message = run(folder, &[&wrong[..], &["--table", "restored"]].concat()).unwrap_err();
+    assert!(message.contains("no company in common"), "{message}");
+    let companies = run_json(folder, &["company", "list", "--table", "restored"]);
+    assert_eq!(companies[0]["status"], "active");
+
+    let replay = ["erase", "--replay", "--from", main, "--table", "restored"];
+    for _ in 0..2 {
+        let message = run(folder, &replay).unwrap_err();
+        for told in [company, "(Leaver) has left", "1 companies have left"] {
+            assert!(message.contains(told), "{message}");
+        }
+        let companies = run_json(folder, &["company", "list", "--table", "restored"]);
+        assert_eq!(companies[0]["status"], "suspended");
+        assert_eq!(of(&["user", "list"], "restored"), json!([]));
+        let keys = of(&["key", "list"], "restored");
+        assert_ne!(keys[0]["revoked"], Value::Null);
+        let id = admin["id"].as_str().unwrap();
+        let trail = of(&["audit", "--user", id], "restored");
+        let last = trail.as_array().unwrap().last().unwrap();
+        assert_eq!(last["operation"], "anonymise");
+    }
+
+    // Its item deleted here too, there is nothing more to do.
+    remove_company(&dynamodb, "restored", company).await;
+    run(folder, &["company", "create", "Stays"]).unwrap();
+    let mut stays = items(&dynamodb, main).await;
+    stays.retain(|item| item["SK"].as_s().unwrap() == "COMPANY");
+    let put = dynamodb.put_item().table_name("restored");
+    put.set_item(stays.pop()).send().await.unwrap();
+    let done = run_json(folder, &replay);
+    assert_eq!(
+        (&done["companies"], &done["companiesLeft"]),
+        (&json!(1), &json!([]))
+    );
+}
+
 async fn deactivate(folder: &Path, company: &str, user_name: &str) {
     let embedded = Embedded::in_file(&folder.join("paradigm-scim.sqlite")).unwrap();
     let world = World::on(Store::new(&embedded.config(), "paradigm-scim"));

@@ -423,7 +423,7 @@ async fn theirs(client: &Client<'_>) -> Referred {
         bulk_id: "their-bulk-id",
         cursor: cursor.as_str().unwrap().to_owned(),
         version: "W/\"300\"",
-        token: Token::new(client.key, [1; 32]).reveal().to_string(),
+        token: Token::new(client.key, &[1; 32]).reveal().to_string(),
     }
 }
 
@@ -437,7 +437,7 @@ async fn nothing_of_another_company_can_be_reached_or_learned() {
     let foreign = theirs(&other).await;
     let mut cursor = foreign.cursor.clone().into_bytes();
     cursor.reverse();
-    let unknown = Token::new(KeyId::new(u64::MAX - 7), [1; 32]);
+    let unknown = Token::new(KeyId::new(u64::MAX - 7), &[1; 32]);
     let absent = Referred {
         id: "00000000-0000-4000-8000-000000000000".to_owned(),
         user_name: "nobody@example.com",

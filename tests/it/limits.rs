@@ -500,7 +500,7 @@ async fn names_of_companies_and_keys() {
     let now = "2026-01-01T00:00:00Z".parse().unwrap();
     let company = CompanyId::new(Uuid::now_v7());
     let company_name = |name: &str| Company::new(company, name, CursorSecret([0; 32]), now).is_ok();
-    let token = Token::new(KeyId::new(1), [1; 32]);
+    let token = Token::new(KeyId::new(1), &[1; 32]);
     let owner = UserId::new(Uuid::now_v7());
     let key_name = |name: &str| ApiKey::new(&token, name, company, owner, None, now).is_ok();
     let sizes = |most: usize| [0, 1, most - 1, most, most + 1].map(|length| "é".repeat(length));

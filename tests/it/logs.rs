@@ -1,11 +1,14 @@
 //! What is logged, and that nothing of it is personal.
 
 use std::fs::File;
+use std::path::Path;
 use std::process::Stdio;
 
 use http::Method;
 use paradigm_scim::api::route::ROUTES;
+use paradigm_scim::directory::{KeyId, Token};
 use serde_json::{Value, json};
+use yaml_rust2::YamlLoader;
 
 use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -448,5 +451,66 @@ async fn a_handler_logs_one_line_with_metrics_for_a_request() {
             !log.contains("demo.invalid") && !log.contains("dedede"),
             "{log}"
         );
+    }
+}
+
+#[test]
+fn serve_logs_the_cold_start_and_the_key_of_a_refused_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let log = File::create(&path).unwrap();
+    let serve = Serve::start_with(&["--in-memory"], Some("True"), |command| {
+        command.stderr(Stdio::from(log));
+    });
+    let token = serve.token().to_owned();
+    let wrong_secret = Token::new(KeyId::new(0xab), &[1; 32]).reveal();
+    let (rest, _) = token.split_at(token.len() - 1);
+    let requests = [
+        (&token, 200),
+        (&wrong_secret, 401),
+        (&format!("{rest}x"), 401),
+    ];
+    for (token, status) in requests {
+        assert_eq!(serve.get("/Users", token).0, status);
+    }
+    assert!(serve.signal("-TERM").success());
+    let log = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("GET /Users"))
+        .collect();
+    let key = &token[6..22];
+    for (line, (parts, absent)) in lines.iter().zip([
+        (vec!["cold_start=true", key, "company="], "401"),
+        (
+            vec!["cold_start=false", "key=\"00000000000000ab\""],
+            "company=",
+        ),
+        (vec!["cold_start=false", "status=401"], "key="),
+    ]) {
+        for part in parts {
+            assert!(line.contains(part), "{part}: {line}");
+        }
+        assert!(!line.contains(absent), "{absent}: {line}");
+    }
+    assert_eq!(lines.len(), 3, "{log}");
+}
+
+#[test]
+fn the_access_log_leads_to_the_handlers_line_and_holds_nothing_personal() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("template.yaml");
+    let template = std::fs::read_to_string(path).unwrap();
+    let template = YamlLoader::load_from_str(&template).unwrap().remove(0);
+    let settings = &template["Resources"]["Api"]["Properties"]["AccessLogSettings"];
+    let format = settings["Format"].as_str().unwrap();
+    let variables: Vec<&str> = format.split('"').collect();
+    assert!(
+        variables
+            .windows(3)
+            .any(|it| it[0] == "handlerRequestId" && it[2] == "$context.integration.requestId"),
+        "{format}"
+    );
+    for personal in ["context.path", "identity", "query", "Override"] {
+        assert!(!format.contains(personal), "{format}");
     }
 }

@@ -3,22 +3,24 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::serve::{PROGRAM, Serve};
+use crate::serve::{PROGRAM, Serve, send_signal};
+
+/// A command on a store.
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.args(arguments).arg("--data-dir").arg(folder);
+    command
+}
 
 /// Runs a command on a store and returns what it printed.
 #[track_caller]
 pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Result<String, String> {
-    let output = Command::new(PROGRAM)
-        .args(arguments)
-        .arg("--data-dir")
-        .arg(folder)
-        .output()
-        .unwrap();
+    let output = command(folder, arguments).output().unwrap();
     if output.status.success() {
         Ok(String::from_utf8(output.stdout).unwrap())
     } else {
@@ -276,6 +278,7 @@ fn operators_manage_companies_users_and_keys_while_the_server_runs() {
         .collect();
     let expected = [
         "create",
+        "create",
         "grant",
         "createKey",
         "create",
@@ -286,6 +289,9 @@ fn operators_manage_companies_users_and_keys_while_the_server_runs() {
         "resume",
     ];
     assert_eq!(operations, expected);
+    let made = json!({"user": null, "before": null, "after": "active", "actor": "operator"});
+    let wrong = paradigm_scim::conversation::differences(&made, &audit[0]);
+    assert_eq!(wrong, [""; 0], "{}", audit[0]);
     let of_user = run_json(folder, &with(&["audit", "--user", "ralf@acme.example"]));
     assert_eq!(of_user.as_array().unwrap().len(), 3);
     let revoked = run_json(folder, &with(&["key", "revoke", key_id]));
@@ -317,6 +323,80 @@ fn wrong_commands_end_with_a_sentence() {
         assert!(message.contains(expected), "{arguments:?}: {message}");
         assert!(!message.contains("panicked"), "{message}");
     }
+}
+
+#[test]
+fn a_user_is_found_by_a_name_that_looks_like_an_id_and_nobody_is_told_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let of = |command: &[&str]| {
+        run(
+            folder,
+            &[command, &["--company", "Acme", "--json"]].concat(),
+        )
+    };
+    let json = |text: String| -> Value { serde_json::from_str(&text).unwrap() };
+    run(folder, &["company", "create", "Acme"]).unwrap();
+    let name = "0198c251-f400-7000-8000-000000000001";
+    let user = json(of(&["user", "create", name]).unwrap());
+    let id = user["id"].as_str().unwrap();
+    assert_eq!(json(of(&["user", "show", name]).unwrap())["id"], id);
+    assert_eq!(json(of(&["user", "show", id]).unwrap())["userName"], name);
+    let trail = || [name, id].map(|user| json(of(&["audit", "--user", user]).unwrap()));
+    let [by_name, by_id] = trail();
+    assert_eq!(by_name[0]["operation"], "create");
+    assert_eq!(by_name, by_id);
+
+    // Once anonymised, the id alone leads to the trail, whatever part of it is asked for.
+    of(&["erase", name]).unwrap();
+    let trail = json(of(&["audit", "--user", id]).unwrap());
+    assert_eq!(trail[1]["operation"], "anonymise");
+    let later = ["audit", "--user", id, "--since", "2999-01-01T00:00:00Z"];
+    assert_eq!(json(of(&later).unwrap()), json!([]));
+    for (command, told) in [
+        (["audit", "--user", name].as_slice(), "neither a user"),
+        (&["audit", "--user", "nobody"], "neither a user"),
+        (&["erase", id], "no user of this id"),
+        (&["user", "show", id], "no user of this id"),
+    ] {
+        let message = of(command).unwrap_err();
+        assert!(message.contains(told), "{command:?}: {message}");
+    }
+}
+
+#[test]
+fn output_that_nobody_takes_is_not_worth_a_word() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["company", "create", "Acme"]).unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let list = command(folder.path(), &["company", "list"])
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn();
+    let output = list.unwrap().wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    // As of a program that the signal ends.
+    assert_eq!(output.status.code(), Some(141));
+}
+
+#[test]
+fn a_retention_that_is_none_is_no_silent_year() {
+    let folder = tempfile::tempdir().unwrap();
+    let create = |days: &str| {
+        let mut create = command(folder.path(), &["company", "create", "Acme"]);
+        create
+            .env("SCIM_AUDIT_RETENTION_DAYS", days)
+            .output()
+            .unwrap()
+    };
+    for days in ["", "0", "3651", "40d"] {
+        let output = create(days);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{days}");
+        assert!(message.contains("from 1 to 3650"), "{message}");
+    }
+    assert!(create("40").status.success());
 }
 
 #[test]
@@ -367,8 +447,93 @@ fn an_import_can_be_repeated_and_leaves_users_who_are_there_alone() {
     let output = run(&store, &import);
     let message = output.unwrap_err();
     assert!(message.contains("3 lines were not imported"), "{message}");
+    let json = command(&store, &import).arg("--json").output().unwrap();
+    let report: Value = serde_json::from_slice(&json.stdout).unwrap();
+    let problems = report["problems"].as_array().unwrap();
+    let told = |problem: &Value| format!("{} {}", problem["line"], problem["kind"]);
+    let told: Vec<String> = problems.iter().map(told).collect();
+    assert_eq!(told, ["1 \"conflict\"", "2 \"invalid\"", "5 \"invalid\""]);
     let user = run_json(&store, &["user", "show", "u7", "--company", "Acme"]);
     assert_eq!(user["attributes"]["title"], "T");
     let user = run_json(&store, &["user", "show", "new", "--company", "Acme"]);
     assert_eq!(user["state"], "deactivated");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_to_its_end_is_not_imported_as_if_it_were() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["company", "create", "Acme"]).unwrap();
+    // It opens, and has no byte at its beginning.
+    let file = "/proc/self/mem";
+    let import = ["user", "import", file, "--company", "Acme"];
+    let output = command(folder.path(), &import)
+        .arg("--json")
+        .output()
+        .unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("mem cannot be read: "), "{message}");
+    assert!(!output.status.success());
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&report["created"], &report["isCutShort"]),
+        (&json!(0), &json!(true))
+    );
+}
+
+/// Sends users to an import until it ends, and the signal after the first sixty; all that was sent.
+fn send_until_ended(import: &mut Child, signal: &str) -> String {
+    let mut stdin = import.stdin.take().unwrap();
+    // More than pipe and reader hold: some are imported, and none is the last.
+    let title = "T".repeat(4000);
+    let mut sent = String::new();
+    for number in 0.. {
+        let line = format!("{{\"userName\": \"u{number}\", \"title\": \"{title}\"}}\n");
+        sent.push_str(&line);
+        if stdin.write_all(line.as_bytes()).is_err() {
+            break;
+        }
+        if number == 60 {
+            send_signal(import, signal);
+        }
+    }
+    sent
+}
+
+#[test]
+fn an_interrupted_import_is_finished_by_the_same_command() {
+    for signal in ["-TERM", "-KILL"] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("store");
+        run(&store, &["company", "create", "Acme"]).unwrap();
+        let from_stdin = ["user", "import", "/dev/stdin", "--company", "Acme"];
+        let mut import = command(&store, &from_stdin)
+            .arg("--json")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let sent = send_until_ended(&mut import, signal);
+        let output = import.wait_with_output().unwrap();
+        assert!(!output.status.success());
+        let all = sent.lines().count();
+
+        let file = folder.path().join("users.jsonl");
+        std::fs::write(&file, &sent).unwrap();
+        let file = file.to_str().unwrap();
+        let again = run_json(&store, &["user", "import", file, "--company", "Acme"]);
+        let number = |report: &Value, name: &str| report[name].as_u64().unwrap();
+        let (created, present) = (number(&again, "created"), number(&again, "present"));
+        assert_eq!(created + present, all as u64);
+        assert!(created > 0 && present > 0, "{again}");
+        if signal == "-TERM" {
+            let message = String::from_utf8(output.stderr).unwrap();
+            assert!(message.contains("ended early"), "{message}");
+            // What it told is what it had done.
+            let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(number(&report, "created"), present);
+            assert_eq!(report["isCutShort"], true);
+        }
+        run(&store, &["check"]).unwrap();
+    }
 }

@@ -105,6 +105,10 @@ fn kind(item: &Value) -> String {
     let is_of_user = pk.contains("#USER#");
     match (pk, sk) {
         _ if sk.starts_with("AUDIT#") && is_of_user => "audit of a user".to_owned(),
+        // Made of nothing, it has no state before, as a new user has none; every reader can do without.
+        _ if sk.starts_with("AUDIT#") && item["operation"]["S"] == "create" => {
+            "audit of the new company".to_owned()
+        }
         _ if sk.starts_with("AUDIT#") => "audit of the company".to_owned(),
         (_, "USER") if is_of_user => format!("user {}", item["state"]["S"].as_str().unwrap()),
         (_, "COMPANY") => "company".to_owned(),

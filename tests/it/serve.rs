@@ -95,15 +95,17 @@ impl Serve {
 
     /// The same, with what it printed since it began.
     pub(crate) fn signal_and_read(mut self, signal: &str) -> (ExitStatus, String) {
-        let status = Command::new("kill")
-            .args([signal, &self.process.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(status.success());
+        send_signal(&self.process, signal);
         let mut printed = String::new();
         self.stdout.read_to_string(&mut printed).unwrap();
         (self.process.wait().unwrap(), printed)
     }
+}
+
+pub(crate) fn send_signal(process: &Child, signal: &str) {
+    let mut kill = Command::new("kill");
+    let kill = kill.args([signal, &process.id().to_string()]);
+    assert!(kill.status().unwrap().success());
 }
 
 impl Drop for Serve {

@@ -166,7 +166,8 @@ impl World {
         let mut secret = [0; 32];
         secret.copy_from_slice(&id.to_string().as_bytes()[4..]);
         let company = Company::new(id, "Company", CursorSecret(secret), now).unwrap();
-        self.store.create_company(&company).await.unwrap();
+        let change = self.operator(id, Operation::Create);
+        self.store.create_company(&change, &company).await.unwrap();
         let administrator = self.user(id, "administrator@example.com").await;
         self.change(id, administrator, |user| {
             Next::Update(user.granted(Permission::UsersManage))
@@ -199,7 +200,7 @@ impl World {
     ) -> (KeyId, String) {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = KeyId::new(NEXT.fetch_add(1, Ordering::Relaxed));
-        let token = Token::new(id, [9; 32]);
+        let token = Token::new(id, &[9; 32]);
         let now = self.clock.now();
         let key = ApiKey::new(&token, "test", company, owner, expires, now).unwrap();
         self.change(company, owner, |owner| {

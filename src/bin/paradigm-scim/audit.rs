@@ -2,7 +2,8 @@
 
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
-use paradigm_scim::store::AuditEntry;
+use paradigm_scim::directory::{CompanyId, UserId};
+use paradigm_scim::store::{AuditEntry, Store};
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -30,11 +31,7 @@ impl Audit {
         let (store, company) = self.place.open().await?;
         let now = now();
         let entries = match &self.user {
-            Some(user) => {
-                let user = open::user_id(&store, company, user).await?;
-                let since = self.since.unwrap_or(Timestamp::UNIX_EPOCH);
-                store.audit_of_user(company, user, since).await?
-            }
+            Some(user) => self.of_user(&store, company, user).await?,
             None => {
                 let since = self.since.unwrap_or(now.saturating_sub(RECENT)?);
                 let created = store.company(company).await?.map(|company| company.created);
@@ -55,6 +52,26 @@ impl Audit {
             "requestId",
         ];
         self.place.format.records(&columns, &entries)
+    }
+
+    /// What happened to a user, who may be anonymised: then nothing but the trail knows the id.
+    async fn of_user(
+        &self,
+        store: &Store,
+        company: CompanyId,
+        user: &str,
+    ) -> Result<Vec<AuditEntry>, Failure> {
+        let nobody = "the company has neither a user of this id or userName, nor a record of one";
+        let found = open::find_user(store, company, user).await?;
+        let id = found.or(UserId::parse(user)).ok_or(nobody)?;
+        let mut entries = store
+            .audit_of_user(company, id, Timestamp::UNIX_EPOCH)
+            .await?;
+        if found.is_none() && entries.is_empty() {
+            return Err(nobody.into());
+        }
+        entries.retain(|entry| self.since.is_none_or(|since| since <= entry.at));
+        Ok(entries)
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::Failure;
-use crate::open::{self, StoreArguments, now, operator_change};
+use crate::open::{self, StoreArguments, operator_change};
 use crate::output::Format;
 
 #[derive(Subcommand)]
@@ -101,8 +101,9 @@ pub(crate) async fn create(
 ) -> Result<DirectoryCompany, Failure> {
     let mut cursor_secret = [0; 32];
     getrandom::fill(&mut cursor_secret)?;
-    let company = DirectoryCompany::new(id, name, CursorSecret(cursor_secret), now())?;
-    store.create_company(&company).await?;
+    let change = operator_change(id, Operation::Create);
+    let company = DirectoryCompany::new(id, name, CursorSecret(cursor_secret), change.now)?;
+    store.create_company(&change, &company).await?;
     Ok(company)
 }
 

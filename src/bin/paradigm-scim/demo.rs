@@ -31,7 +31,7 @@ pub(crate) async fn create(store: &Store) -> Result<Option<Token>, Failure> {
 /// is not empty.
 pub(crate) async fn create_fixed(store: &Store) -> Result<Option<Token>, Failure> {
     let company = CompanyId::new(fixed_id(0x01));
-    let token = Token::new(KeyId::new(0xde30), [0xde; 32]);
+    let token = Token::new(KeyId::new(0xde30), &[0xde; 32]);
     let token = create_as(store, company, UserId::new(fixed_id(0x02)), token).await?;
     if token.is_some() {
         for (end, user_name) in FIXED_USERS {

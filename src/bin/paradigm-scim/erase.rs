@@ -1,6 +1,8 @@
 //! `erase`: anonymises a user by hand, or takes from a restored table again what was taken since the time it
 //! was restored to: users who were erased, deactivated or lost a permission, keys, companies' access.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
@@ -72,24 +74,55 @@ impl Erase {
         if self.since.is_some_and(|since| since > now()) {
             return Err("--since is in the future".into());
         }
+        let listed = [trail.companies().await?, store.companies().await?];
+        let ids: BTreeSet<CompanyId> = listed.iter().flatten().map(|company| company.id).collect();
         let mut replay = Replay::default();
-        let companies = trail.companies().await?;
-        let progress = progress(companies.len());
-        for company in companies {
-            progress.inc(1);
-            let since = self.since.unwrap_or(company.created).max(company.created);
-            let since = since.saturating_sub(MARGIN)?;
-            replay.company(trail, store, &company, since).await?;
+        let (mut shared, mut left) = (Vec::new(), Vec::new());
+        for id in ids {
+            match (trail.company(id).await?, store.company(id).await?) {
+                (Some(there), Some(restored)) => shared.push((there, restored)),
+                (None, Some(restored)) => left.push(restored),
+                (Some(_), None) => replay.missing += 1,
+                (None, None) => {}
+            }
         }
-        progress.finish_and_clear();
-        if replay.companies == 0 {
+        let is_known = !shared.is_empty() || self.any_changed(trail, &left).await?;
+        if !is_known {
             return Err(
                 "the two tables have no company in common: are --from and --table right?".into(),
             );
         }
+        let progress = progress(shared.len() + left.len());
+        for (there, restored) in &shared {
+            progress.inc(1);
+            let since = self.since(restored)?;
+            replay.users(trail, store, restored.id, since).await?;
+            if there.status == CompanyStatus::Suspended {
+                replay.suspend(store, restored).await?;
+            }
+            replay.companies += 1;
+        }
+        for restored in &left {
+            progress.inc(1);
+            // First, so that nobody is let in meanwhile.
+            replay.suspend(store, restored).await?;
+            let since = self.since(restored)?;
+            replay.users(trail, store, restored.id, since).await?;
+        }
+        progress.finish_and_clear();
+        for Company { id, name, .. } in &left {
+            complain(
+                &format!(
+                    "company {id} ({name}) has left, and is suspended here: see that its users are erased, then delete its item"
+                )
+                .into(),
+            );
+        }
+        let left: Vec<String> = left.iter().map(|company| company.id.to_string()).collect();
         self.format.record(&json!({
             "companies": replay.companies,
             "notInTable": replay.missing,
+            "companiesLeft": left,
             "usersCompared": replay.compared,
             "usersErased": replay.erased,
             "usersDeactivated": replay.deactivated,
@@ -97,19 +130,48 @@ impl Erase {
             "keysEnded": replay.ended,
             "companiesSuspended": replay.suspended,
         }))?;
-        match replay.failed {
-            0 => Ok(()),
-            failed => Err(format!(
+        match (replay.failed, left.len()) {
+            (0, 0) => Ok(()),
+            (0, left) => Err(format!("{left} companies have left; see above").into()),
+            (failed, _) => Err(format!(
                 "{failed} users could not be compared; see above, and run it again"
             )
             .into()),
         }
     }
+
+    /// From when on a company's trail counts.
+    fn since(&self, company: &Company) -> Result<Timestamp, Failure> {
+        let since = self.since.unwrap_or(company.created).max(company.created);
+        Ok(since.saturating_sub(MARGIN)?)
+    }
+
+    /// Whether a trail knows of any of the companies.
+    async fn any_changed(&self, trail: &Store, companies: &[Company]) -> Result<bool, Failure> {
+        for company in companies {
+            let since = self.since(company)?;
+            if !changed_users(trail, company.id, since).await?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Whom a trail names from a time on.
+async fn changed_users(
+    trail: &Store,
+    company: CompanyId,
+    since: Timestamp,
+) -> Result<BTreeSet<UserId>, Failure> {
+    let until = now().checked_add(MARGIN)?;
+    Ok(trail.changed_users(company, since, until).await?)
 }
 
 /// What was done again.
 #[derive(Default)]
 struct Replay {
+    /// Companies that are in both tables.
     companies: usize,
     /// Companies that are younger than the restored table.
     missing: usize,
@@ -123,29 +185,27 @@ struct Replay {
 }
 
 impl Replay {
-    async fn company(
+    async fn users(
         &mut self,
         trail: &Store,
         store: &Store,
-        company: &Company,
+        company: CompanyId,
         since: Timestamp,
     ) -> Result<(), Failure> {
-        let Some(restored) = store.company(company.id).await? else {
-            self.missing += 1;
-            return Ok(());
-        };
-        self.companies += 1;
-        let until = now().checked_add(MARGIN)?;
-        for user in trail.changed_users(company.id, since, until).await? {
+        for user in changed_users(trail, company, since).await? {
             self.compared += 1;
             // One that cannot be read or written must not keep the others alive.
-            if let Err(failure) = self.user(trail, store, company.id, user).await {
+            if let Err(failure) = self.user(trail, store, company, user).await {
                 self.failed += 1;
-                complain(&format!("user {user} of company {}: {failure}", company.id).into());
+                complain(&format!("user {user} of company {company}: {failure}").into());
             }
         }
-        if (company.status, restored.status) == (CompanyStatus::Suspended, CompanyStatus::Active) {
-            let change = operator_change(company.id, Operation::Suspend);
+        Ok(())
+    }
+
+    async fn suspend(&mut self, store: &Store, restored: &Company) -> Result<(), Failure> {
+        if restored.status == CompanyStatus::Active {
+            let change = operator_change(restored.id, Operation::Suspend);
             let status = CompanyStatus::Suspended;
             store.set_company_status(&change, status).await?;
             self.suspended += 1;

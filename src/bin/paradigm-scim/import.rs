@@ -1,7 +1,7 @@
 //! `user import`: brings an existing directory in before an identity provider takes over.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -51,15 +51,27 @@ enum Outcome {
     Conflict,
     Invalid(String),
     Failed(StoreError),
+    /// The file could not be read any further.
+    Unread(io::Error),
+}
+
+/// Why a line was not imported.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Problem {
+    /// Its number, from 1.
+    line: usize,
+    /// For scripts: `conflict`, `invalid` or `failed`.
+    kind: &'static str,
+    reason: String,
 }
 
 #[derive(Default)]
 struct Report {
     created: usize,
     present: usize,
-    /// Line numbers, from 1, and why.
-    problems: Vec<(usize, String)>,
+    problems: Vec<Problem>,
     failures_in_a_row: usize,
+    unread: Option<io::Error>,
 }
 
 impl Import {
@@ -87,8 +99,9 @@ impl Import {
         });
         let mut outcomes = stream::iter(numbered.zip(1..))
             .map(async |(text, number)| match text {
-                Ok(text) => (number, import(&store, company, &text).await),
-                Err(reason) => (number, Outcome::Invalid(reason)),
+                Ok(Ok(text)) => (number, import(&store, company, &text).await),
+                Ok(Err(reason)) => (number, Outcome::Invalid(reason)),
+                Err(error) => (number, Outcome::Unread(error)),
             })
             .buffer_unordered(AT_ONCE);
         let mut report = Report::default();
@@ -99,7 +112,17 @@ impl Import {
             }
         }
         progress.finish_and_clear();
-        report.print(self.place.format.is_json(), is_over.load(Ordering::Relaxed))
+        let is_cut_short = is_over.load(Ordering::Relaxed) || report.unread.is_some();
+        report.print(self.place.format.is_json(), is_cut_short)?;
+        if let Some(error) = report.unread {
+            Err(cannot_be_read(error).into())
+        } else if is_cut_short {
+            Err("ended early; the same command does the rest".into())
+        } else if !report.problems.is_empty() {
+            Err(format!("{} lines were not imported", report.problems.len()).into())
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -110,10 +133,11 @@ async fn ending(is_over: Arc<AtomicBool>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The lines of a file, or why one is none.
+/// The lines of a file, or why one is none; after an error of reading no more.
 struct Lines<R> {
     reader: BufReader<R>,
     is_first: bool,
+    is_broken: bool,
 }
 
 impl<R: Read> Lines<R> {
@@ -121,33 +145,48 @@ impl<R: Read> Lines<R> {
         Self {
             reader: BufReader::new(reader),
             is_first: true,
+            is_broken: false,
         }
+    }
+
+    /// The next line; empty at the end.
+    fn read(&mut self) -> io::Result<Result<Vec<u8>, String>> {
+        let mut bytes = Vec::new();
+        // With the line feed.
+        let limit = u64::try_from(MAX_LINE_BYTES + 1).unwrap_or(u64::MAX);
+        (&mut self.reader)
+            .take(limit)
+            .read_until(b'\n', &mut bytes)?;
+        if bytes.len() > MAX_LINE_BYTES && !bytes.ends_with(b"\n") {
+            self.reader.skip_until(b'\n')?;
+            return Ok(Err(format!("it is longer than {MAX_LINE_BYTES} bytes")));
+        }
+        Ok(Ok(bytes))
     }
 }
 
 impl<R: Read> Iterator for Lines<R> {
-    type Item = Result<String, String>;
+    type Item = io::Result<Result<String, String>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut bytes = Vec::new();
-        // With the line feed.
-        let limit = u64::try_from(MAX_LINE_BYTES + 1).unwrap_or(u64::MAX);
-        let read = (&mut self.reader).take(limit).read_until(b'\n', &mut bytes);
-        // What cannot be read now cannot be read later.
-        if !matches!(read, Ok(1..)) {
+        if self.is_broken {
             return None;
         }
-        if bytes.len() > MAX_LINE_BYTES && !bytes.ends_with(b"\n") {
-            let skipped = self.reader.skip_until(b'\n');
-            let reason = format!("it is longer than {MAX_LINE_BYTES} bytes");
-            return skipped.is_ok().then_some(Err(reason));
-        }
+        let bytes = match self.read() {
+            Ok(Ok(bytes)) if bytes.is_empty() => return None,
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(reason)) => return Some(Ok(Err(reason))),
+            Err(error) => {
+                self.is_broken = true;
+                return Some(Err(error));
+            }
+        };
         let is_first = std::mem::replace(&mut self.is_first, false);
         let text = String::from_utf8(bytes).map_err(|_| "it is no UTF-8".to_owned());
-        Some(text.map(|text| match text.strip_prefix('\u{feff}') {
+        Some(Ok(text.map(|text| match text.strip_prefix('\u{feff}') {
             Some(text) if is_first => text.to_owned(),
             _ => text,
-        }))
+        })))
     }
 }
 
@@ -189,7 +228,7 @@ impl Report {
             Outcome::Failed(_) => self.failures_in_a_row + 1,
             _ => 0,
         };
-        let reason = match outcome {
+        let (kind, reason) = match outcome {
             Outcome::Blank => return,
             Outcome::Created => {
                 self.created += 1;
@@ -199,44 +238,45 @@ impl Report {
                 self.present += 1;
                 return;
             }
-            Outcome::Conflict => {
-                "a user of this userName is there, with other attributes".to_owned()
+            Outcome::Unread(error) => {
+                self.unread = Some(error);
+                return;
             }
-            Outcome::Invalid(reason) => reason,
-            Outcome::Failed(error) => error.to_string(),
+            Outcome::Conflict => {
+                let reason = "a user of this userName is there, with other attributes";
+                ("conflict", reason.to_owned())
+            }
+            Outcome::Invalid(reason) => ("invalid", reason),
+            Outcome::Failed(error) => ("failed", error.to_string()),
         };
-        self.problems.push((number, reason));
+        self.problems.push(Problem {
+            line: number,
+            kind,
+            reason,
+        });
     }
 
-    fn print(mut self, is_json: bool, is_cut_short: bool) -> Result<(), Failure> {
+    fn print(&mut self, is_json: bool, is_cut_short: bool) -> Result<(), Failure> {
         self.problems.sort();
         let (created, present, problems) = (self.created, self.present, self.problems.len());
         if is_json {
-            let told = |(line, reason): &(usize, String)| json!({"line": line, "reason": reason});
-            line(&serde_json::to_string_pretty(&json!({
+            let told = |Problem { line, kind, reason }: &Problem| json!({"line": line, "kind": kind, "reason": reason});
+            return line(&serde_json::to_string_pretty(&json!({
                 "created": created,
                 "present": present,
                 "problems": self.problems.iter().map(told).collect::<Vec<_>>(),
                 "isCutShort": is_cut_short,
-            }))?)?;
-        } else {
-            for (number, reason) in self.problems.iter().take(REPORTED) {
-                line(&format!("line {number}: {reason}"))?;
-            }
-            if problems > REPORTED {
-                line(&format!("and {} more; see --json", problems - REPORTED))?;
-            }
-            line(&format!(
-                "{created} created, {present} there before, {problems} not imported"
-            ))?;
+            }))?);
         }
-        if is_cut_short {
-            Err("ended early; the same command does the rest".into())
-        } else if problems > 0 {
-            Err(format!("{problems} lines were not imported").into())
-        } else {
-            Ok(())
+        for problem in self.problems.iter().take(REPORTED) {
+            line(&format!("line {}: {}", problem.line, problem.reason))?;
         }
+        if problems > REPORTED {
+            line(&format!("and {} more; see --json", problems - REPORTED))?;
+        }
+        line(&format!(
+            "{created} created, {present} there before, {problems} not imported"
+        ))
     }
 }
 
@@ -255,9 +295,8 @@ mod tests {
             let text = " ".repeat(length);
             let read = |text: &str| -> Vec<Result<usize, String>> {
                 let lines = Lines::new(text.as_bytes());
-                lines
-                    .map(|line| line.map(|line| line.trim_end_matches('\n').len()))
-                    .collect()
+                let length = |line: String| line.trim_end_matches('\n').len();
+                lines.map(|line| line.unwrap().map(length)).collect()
             };
             let expected = match is_read {
                 true => Ok(length),

@@ -2,9 +2,12 @@
 
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
-use paradigm_scim::directory::{ApiKey, CompanyId, KeyId, Operation, Token, UserId};
+use paradigm_scim::directory::{
+    ApiKey, CompanyId, KeyChange, KeyId, Operation, Token, User, UserId,
+};
 use paradigm_scim::store::{Next, Store};
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use crate::Failure;
 use crate::open::{self, now, operator_change};
@@ -114,20 +117,33 @@ impl Rotate {
 impl Revoke {
     async fn run(&self) -> Result<(), Failure> {
         let (store, company) = self.place.open().await?;
-        let key = find(&store, company, &self.key).await?;
-        if key.revoked.is_none() {
+        let mut key = find(&store, company, &self.key).await?;
+        // If the owner's item does not name the key, it is revoked all the same.
+        for take in [User::without_key, with_unnamed_key_revoked] {
+            if key.revoked.is_some() {
+                break;
+            }
             let change = operator_change(company, Operation::RevokeKey);
             store
                 .change_user(&change, key.owner, |owner| {
-                    let (owner, changes) = owner.without_key(key.id);
+                    let (owner, changes) = take(owner, key.id);
                     Ok::<_, Failure>(Next::UpdateWithKeys(owner, changes))
                 })
                 .await?
-                .ok_or("the key's owner is gone, and the key with them")?;
+                .ok_or("the key's owner is gone, so it is honoured no more; 'check' tells what is left of it")?;
+            key = find(&store, company, &self.key).await?;
         }
-        let revoked = find(&store, company, &self.key).await?;
-        self.place.format.record(&shown(&revoked))
+        if key.revoked.is_none() {
+            return Err("the key is not revoked; try again, or see 'check'".into());
+        }
+        self.place.format.record(&shown(&key))
     }
+}
+
+fn with_unnamed_key_revoked(owner: &User, key: KeyId) -> (User, Vec<KeyChange<'static>>) {
+    let mut owner = owner.clone();
+    owner.version += 1;
+    (owner, vec![KeyChange::Revoke(key)])
 }
 
 /// A key of the company.
@@ -142,9 +158,9 @@ async fn find(store: &Store, company: CompanyId, id: &str) -> Result<ApiKey, Fai
 
 /// A token nobody can guess.
 pub(crate) fn random_token() -> Result<Token, Failure> {
-    let mut secret = [0; 32];
-    getrandom::fill(&mut secret)?;
-    Ok(Token::new(KeyId::new(getrandom::u64()?), secret))
+    let mut secret = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *secret)?;
+    Ok(Token::new(KeyId::new(getrandom::u64()?), &secret))
 }
 
 /// Makes a key for a user.

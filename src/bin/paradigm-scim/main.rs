@@ -30,6 +30,9 @@ use mimalloc::MiMalloc;
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
+/// Status of a program whose output nobody takes any more, as shells tell it: 128 and the signal's number.
+const ENDED_BY_SIGPIPE: u8 = 128 + 13;
+
 /// Anything that ends the program with a message.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -88,6 +91,7 @@ async fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if output::is_closed(&failure) => ExitCode::from(ENDED_BY_SIGPIPE),
         Err(failure) => {
             output::complain(&failure);
             ExitCode::FAILURE

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use paradigm_scim::config::{Clock as _, DEFAULT_TABLE, SystemClock, TABLE_VARIABLE};
 use paradigm_scim::directory::{Actor, Company, CompanyId, Operation, UserId};
 use paradigm_scim::store::embedded::Embedded;
-use paradigm_scim::store::{Store, UserChange, sdk_config};
+use paradigm_scim::store::{Store, UserChange, configured_audit_retention, sdk_config};
 use uuid::Uuid;
 
 use crate::Failure;
@@ -58,7 +58,7 @@ impl StoreArguments {
             Some(_) => self.open_or_make().await,
             None => {
                 let config = in_folder(&self.data_dir)?.config();
-                Ok(Store::new(&config, &self.table).keeping_audit_as_configured())
+                keeping_audit(Store::new(&config, &self.table))
             }
         }
     }
@@ -68,15 +68,19 @@ impl StoreArguments {
         match &self.endpoint_url {
             Some(url) => {
                 let config = sdk_config::of_operator(url).await;
-                Ok(Store::new(&config, &self.table).keeping_audit_as_configured())
+                keeping_audit(Store::new(&config, &self.table))
             }
             None => {
                 let database = in_folder(&self.data_dir)?;
-                let store = database.store(&self.table).await?;
-                Ok(store.keeping_audit_as_configured())
+                keeping_audit(database.store(&self.table).await?)
             }
         }
     }
+}
+
+/// The same store, keeping audit records as long as the environment says.
+fn keeping_audit(store: Store) -> Result<Store, Failure> {
+    Ok(store.keeping_audit_for(configured_audit_retention()?))
 }
 
 /// The embedded database in a folder, which is made if it is not there.
@@ -127,18 +131,28 @@ pub(crate) async fn company(store: &Store, id_or_name: &str) -> Result<Company, 
     }
 }
 
-/// Finds a user of a company by id or `userName`.
+/// Finds a user of a company by id, or else by `userName`, which may look like an id.
+pub(crate) async fn find_user(
+    store: &Store,
+    company: CompanyId,
+    id_or_name: &str,
+) -> Result<Option<UserId>, Failure> {
+    if let Some(id) = UserId::parse(id_or_name)
+        && store.user(company, id).await?.is_some()
+    {
+        return Ok(Some(id));
+    }
+    let named = store.user_by_user_name(company, id_or_name).await?;
+    Ok(named.map(|user| user.id))
+}
+
+/// The same of a user who must be there.
 pub(crate) async fn user_id(
     store: &Store,
     company: CompanyId,
     id_or_name: &str,
 ) -> Result<UserId, Failure> {
-    if let Some(id) = UserId::parse(id_or_name) {
-        return Ok(id);
-    }
-    store
-        .user_by_user_name(company, id_or_name)
-        .await?
-        .map(|user| user.id)
-        .ok_or_else(|| "the company has no user of this id or userName".into())
+    find_user(store, company, id_or_name).await?.ok_or_else(|| {
+        "the company has no user of this id or userName; perhaps they are erased".into()
+    })
 }

@@ -90,6 +90,13 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Whether the program ends because whoever took its output has gone, such as `head`: not worth a word.
+pub(crate) fn is_closed(failure: &Failure) -> bool {
+    failure
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
 /// Prints why the program ends, with the causes.
 pub(crate) fn complain(failure: &Failure) {
     let mut text = format!("error: {failure}");
