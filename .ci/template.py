@@ -18,6 +18,14 @@ from samtranslator.translator.transform import transform
 
 ROOT = Path(__file__).resolve().parent.parent
 EVERYTHING = {"Release": "first", "Events": "Full", "AlarmTopicArn": "arn:aws:sns:eu-west-3:111122223333:alarms", "Tracing": "Active"}
+# What a parameter takes, and what it refuses.
+VALUES = {
+    "KmsKeyArn": (
+        ["", "arn:aws:kms:eu-west-3:111122223333:key/mrk-0123456789abcdef", "arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef"],
+        ["arn:aws:kms:eu-west-3:111122223333:alias/scim", "alias/scim", "arn:aws:kms:eu-west-3:111122223333:key/"],
+    ),
+    "DynamoDbEndpointUrl": (["", "http://127.0.0.1:8000"], ["127.0.0.1:8000", "https://"]),
+}
 ALARMED_METRICS = {"Errors", "Throttles"}
 
 failures = []
@@ -190,6 +198,13 @@ def check_restored(template):
         check(name not in references(in_use(resource)), f"{other} is about {name} though another table is in use")
 
 
+def check_parameters():
+    for name, (taken, refused) in VALUES.items():
+        pattern = source()["Parameters"][name]["AllowedPattern"]
+        for value in taken + refused:
+            check(bool(re.fullmatch(pattern, value)) == (value in taken), f"{name} is wrong about {value!r}")
+
+
 def check_releases(resources):
     """A new release, and only that, makes all versions anew; without a preference there is no CodeDeploy."""
 
@@ -214,6 +229,7 @@ def main():
     check_events_role(resources)
     check_rollback(resources)
     check_restored(template)
+    check_parameters()
     check_releases(resources)
     if failures:
         sys.exit("template.yaml, transformed:\n" + "\n".join(f"  {failure}" for failure in failures))

@@ -5,9 +5,11 @@ use std::process::Stdio;
 
 use http::Method;
 use paradigm_scim::api::route::ROUTES;
+use paradigm_scim::telemetry::RequestRecord;
 use serde_json::{Value, json};
 
 use crate::handlers::{DynamoDb, binary, cases};
+use crate::policies::template;
 use crate::runtime_api::{Lambda, Outcome};
 use crate::serve::{Serve, send};
 
@@ -203,4 +205,50 @@ async fn a_handler_logs_one_line_with_metrics_for_a_request() {
             "{log}"
         );
     }
+}
+
+#[test]
+fn alarms_watch_metrics_that_requests_tell() {
+    let record = RequestRecord {
+        request_id: "1".to_owned(),
+        route: "GET /Users".to_owned(),
+        company: None,
+        key: None,
+        status: 200,
+        scim_type: None,
+        cause: None,
+        timestamp: 0,
+        milliseconds: 5,
+        calls: 0,
+        read_units: 0.0,
+        write_units: 0.0,
+        is_cold: false,
+    };
+    let told = record.to_embedded_metrics("stack");
+    let told = &told["_aws"]["CloudWatchMetrics"][0];
+    let template = template();
+    let stack = &template["Globals"]["Function"]["Environment"]["Variables"]["SCIM_STACK"];
+    let resources = template["Resources"].as_hash().unwrap().values();
+    let metrics = resources
+        .filter_map(|alarm| alarm["Properties"]["Metrics"].as_vec())
+        .flatten()
+        .map(|metric| &metric["MetricStat"]["Metric"])
+        .filter(|metric| metric["Namespace"].as_str() == told["Namespace"].as_str());
+    let mut watched = Vec::new();
+    for metric in metrics {
+        let name = metric["MetricName"].as_str().unwrap();
+        let mut known = told["Metrics"].as_array().unwrap().iter();
+        assert!(known.any(|known| known["Name"] == name), "{name}");
+        let dimensions = metric["Dimensions"].as_vec().unwrap().iter();
+        let names: Vec<&str> = dimensions
+            .map(|dimension| {
+                assert_eq!(&dimension["Value"], stack, "{name}");
+                dimension["Name"].as_str().unwrap()
+            })
+            .collect();
+        let mut known = told["Dimensions"].as_array().unwrap().iter();
+        assert!(known.any(|known| *known == json!(names)), "{name}");
+        watched.push(name);
+    }
+    assert_eq!(watched, ["Latency", "Unauthorized"]);
 }
