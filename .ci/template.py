@@ -18,6 +18,14 @@ from samtranslator.translator.transform import transform
 
 ROOT = Path(__file__).resolve().parent.parent
 EVERYTHING = {"Release": "first", "Events": "Full", "AlarmTopicArn": "arn:aws:sns:eu-west-3:111122223333:alarms", "Tracing": "Active"}
+# What a parameter takes, and what it refuses.
+VALUES = {
+    "KmsKeyArn": (
+        ["", "arn:aws:kms:eu-west-3:111122223333:key/mrk-0123456789abcdef", "arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef"],
+        ["arn:aws:kms:eu-west-3:111122223333:alias/scim", "alias/scim", "arn:aws:kms:eu-west-3:111122223333:key/"],
+    ),
+    "DynamoDbEndpointUrl": (["", "http://127.0.0.1:8000"], ["127.0.0.1:8000", "https://"]),
+}
 ALARMED_METRICS = {"Errors", "Throttles"}
 
 failures = []
@@ -45,7 +53,7 @@ def transformed(**parameters):
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = "s3://bucket/program"
     values = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
-    return transform(template, values | EVERYTHING | parameters, NoManagedPolicies())["Resources"]
+    return transform(template, values | EVERYTHING | parameters, NoManagedPolicies())
 
 
 def of_type(resources, kind):
@@ -63,6 +71,7 @@ def references(value):
             elif name == "Fn::Sub":
                 text = inner if isinstance(inner, str) else inner[0]
                 yield from (found.split(".")[0] for found in re.findall(r"\$\{([\w.]+)\}", text))
+                yield from references(inner[1:] if isinstance(inner, list) else [])
             else:
                 yield from references(inner)
     elif isinstance(value, list):
@@ -162,27 +171,65 @@ def check_events_role(resources):
     check(actions == stream | {"events:DescribeEventBus", "events:PutEvents", "sqs:SendMessage"}, f"publish_events may do other things: {sorted(actions)}")
 
 
+def check_rollback(resources):
+    """CodeDeploy asks for alarms that are there by then, also in the deployment that makes them."""
+    for name, group in of_type(resources, "AWS::CodeDeploy::DeploymentGroup").items():
+        (_, alarms, _) = group["AlarmConfiguration"]["Fn::If"]
+        for alarm in alarms["Alarms"]:
+            waits_for = list(references(alarm))
+            check(len(waits_for) == 1 and resources[waits_for[0]]["Type"] == "AWS::CloudWatch::Alarm", f"{name} does not wait for the alarm {alarm}")
+
+
+def check_restored(template):
+    """With a restored table in use, the stack's own leaves it, and nothing is about that any more."""
+    (name,) = of_type(template["Resources"], "AWS::DynamoDB::Table")
+    check(template["Resources"][name].get("Condition") == "HasOwnTable", "the table stays in the stack when another takes its place")
+
+    def in_use(value):
+        if isinstance(value, dict):
+            if "Fn::If" in value and value["Fn::If"][0] == "IsRestored":
+                return in_use(value["Fn::If"][1])
+            return {key: in_use(inner) for key, inner in value.items()}
+        return [in_use(inner) for inner in value] if isinstance(value, list) else value
+
+    rest = template["Resources"] | template["Outputs"]
+    del rest[name]
+    for other, resource in rest.items():
+        check(name not in references(in_use(resource)), f"{other} is about {name} though another table is in use")
+
+
+def check_parameters():
+    for name, (taken, refused) in VALUES.items():
+        pattern = source()["Parameters"][name]["AllowedPattern"]
+        for value in taken + refused:
+            check(bool(re.fullmatch(pattern, value)) == (value in taken), f"{name} is wrong about {value!r}")
+
+
 def check_releases(resources):
     """A new release, and only that, makes all versions anew; without a preference there is no CodeDeploy."""
 
     def versions(resources):
         return set(of_type(resources, "AWS::Lambda::Version"))
 
-    check(versions(resources) == versions(transformed(MemorySize="512")), "versions change without a new release")
-    check(not versions(resources) & versions(transformed(Release="second")), "a new release leaves a version as it was")
-    kinds = {resource["Type"] for resource in transformed(DeploymentPreference="None").values()}
+    check(versions(resources) == versions(transformed(MemorySize="512")["Resources"]), "versions change without a new release")
+    check(not versions(resources) & versions(transformed(Release="second")["Resources"]), "a new release leaves a version as it was")
+    kinds = {resource["Type"] for resource in transformed(DeploymentPreference="None")["Resources"].values()}
     check(not any(kind.startswith("AWS::CodeDeploy") for kind in kinds), "CodeDeploy cannot be left out")
 
 
 def main():
     logging.getLogger("samtranslator").setLevel(logging.CRITICAL)
     os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-3")
-    resources = transformed()
+    template = transformed()
+    resources = template["Resources"]
     (table,) = (resource for resource in resources.values() if resource["Type"] == "AWS::DynamoDB::Table")
     check(table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain", "the table goes with the stack")
     routes, functions, statements = check_routes(resources), check_functions(resources), check_rights(resources)
     check_circles(resources)
     check_events_role(resources)
+    check_rollback(resources)
+    check_restored(template)
+    check_parameters()
     check_releases(resources)
     if failures:
         sys.exit("template.yaml, transformed:\n" + "\n".join(f"  {failure}" for failure in failures))

@@ -59,20 +59,7 @@ pub async fn run() -> Result<(), Error> {
         content,
         base_url: format!("{origin}{}", config::BASE_PATH),
     };
-    // A bus that does not exist would take everything, and tell nobody.
-    let bus = publisher
-        .event_bridge
-        .describe_event_bus()
-        .name(&publisher.bus);
-    bus.send().await.map_err(|error| {
-        let code = error
-            .as_service_error()
-            .and_then(|error| error.meta().code());
-        format!(
-            "the event bus cannot be used: {}",
-            code.unwrap_or("no answer")
-        )
-    })?;
+    publisher.find_bus().await?;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<StreamEvent>| {
         Ok::<_, Error>(publisher.publish(event.payload).await)
     }))
@@ -113,6 +100,24 @@ struct Outgoing {
 }
 
 impl Publisher {
+    /// Makes sure that there is a bus: one that does not exist would take everything, and tell nobody.
+    ///
+    /// # Errors
+    /// The bus does not exist, or may not be used.
+    pub async fn find_bus(&self) -> Result<(), Error> {
+        let bus = self.event_bridge.describe_event_bus().name(&self.bus);
+        bus.send().await.map_err(|error| {
+            let code = error
+                .as_service_error()
+                .and_then(|error| error.meta().code());
+            format!(
+                "the event bus cannot be used: {}",
+                code.unwrap_or("no answer")
+            )
+        })?;
+        Ok(())
+    }
+
     /// Publishes what records tell, and names those that must be handed over again.
     pub async fn publish(&self, event: StreamEvent) -> DynamoDbEventResponse {
         let mut failed = HashSet::new();

@@ -15,8 +15,10 @@ use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 /// SDK's variables for FIPS, dual stack and, unless one is given, another endpoint. What is empty is as
 /// good as not there.
 ///
-/// The SDK's default chain would find the same. But with all the other places where it looks it is a
-/// quarter of a handler's size; `docs/performance.md` has the figures.
+/// The SDK's default chain would find these too, but with all the other places where it looks it is a
+/// quarter of a handler's size; `docs/performance.md` has the figures. What only the chain honours is
+/// ignored: `AWS_ENDPOINT_URL_DYNAMODB`, `…_EVENTBRIDGE` and `…_SQS`, `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`,
+/// profiles.
 pub async fn of_handler(endpoint_url: Option<String>) -> SdkConfig {
     let is_set = |value: &String| !value.is_empty();
     let variable = |name| std::env::var(name).ok().filter(is_set);

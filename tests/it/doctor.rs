@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair,
+    date_time_ymd,
 };
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
@@ -230,6 +231,8 @@ fn what_is_not_scim_is_told_from_what_is() {
     for (status, location, saw, change) in [
         (200, "", "200, with text/html", "Give the Tenant URL"),
         (404, "", "404, with text/html", "Give the Tenant URL"),
+        (403, "", "403, with text/html", "with a DomainName"),
+        (429, "", "429, with text/html", "ThrottlingRateLimit"),
         (502, "", "502, with text/html", "See the instance's log"),
         (
             302,
@@ -385,6 +388,44 @@ fn groups_and_filters_that_are_wrong_are_told() {
 }
 
 #[test]
+fn what_is_refused_or_throttled_on_the_way_is_not_blamed_on_the_instance() {
+    let serve = Serve::start(&["--in-memory"], Some("True"));
+    let refused = |refuses: fn(&str) -> bool, status: u16| {
+        let base_url = serve.base_url().to_owned();
+        let address = front::start(None, move |request| {
+            if refuses(&request.target) {
+                // As API Gateway says it.
+                return Answer::new(status, "application/json", r#"{"message":"Forbidden"}"#);
+            }
+            let (status, body) = request.sent_to(&base_url);
+            Answer::scim(status, &body)
+        });
+        report(&format!("http://{address}"), Some(serve.token()), &[]).1
+    };
+    let told = refused(|_| true, 403);
+    assert_check(&told, "SCIM answers", "failed", "403", "default address");
+    let told = refused(|target| target.starts_with("/Users"), 403);
+    assert_check(&told, "key", "failed", "403", "before the instance");
+    let told = refused(|target| target.starts_with("/Users"), 429);
+    assert_check(&told, "key", "failed", "429", "ThrottlingRateLimit");
+    let told = refused(|target| target.starts_with("/Groups"), 429);
+    for name in ["groups read", "groups refused"] {
+        assert_check(&told, name, "failed", "429", "ThrottlingRateLimit");
+        let change = check(&told, name)["change"].as_str().unwrap();
+        assert!(!change.contains("Deploy"), "{change}");
+    }
+    let told = refused(|target| target.starts_with("/Me"), 429);
+    assert_check(&told, "key's owner", "warned", "429", "ThrottlingRateLimit");
+    // In SCIM's form it is no better a description.
+    let address = front::start(None, |_| {
+        let schema = "urn:ietf:params:scim:api:messages:2.0:Error";
+        Answer::scim(429, &json!({"schemas": [schema], "detail": "slowly"}))
+    });
+    let (_, told) = report(&format!("http://{address}"), Some("token"), &[]);
+    assert_check(&told, "discovery", "failed", "429", "ThrottlingRateLimit");
+}
+
+#[test]
 fn what_a_server_says_is_shown_without_the_token_and_on_one_line() {
     let serve = Serve::start(&["--in-memory"], Some("True"));
     let said = format!("no such token: {}\n\u{1b}[2J43 passed", serve.token());
@@ -496,14 +537,31 @@ impl Authority {
         params.not_after = date_time_ymd(year, month, day);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_protocol_versions(&[version])
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
-            .unwrap()
+        server_with(&certificate, &key, version)
     }
+}
+
+/// A TLS server that shows a certificate.
+fn server_with(
+    certificate: &Certificate,
+    key: &KeyPair,
+    version: &'static SupportedProtocolVersion,
+) -> ServerConfig {
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap()
+}
+
+/// A TLS server with a certificate as `openssl req -x509` makes it: signed by itself, for an authority.
+fn self_signed_server(name: &str) -> ServerConfig {
+    let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    server_with(&params.self_signed(&key).unwrap(), &key, &TLS13)
 }
 
 /// The day in so many days.
@@ -565,6 +623,13 @@ fn certificates_are_judged() {
             "failed",
             "issuer is unknown",
             "--ca-file",
+        ),
+        (
+            self_signed_server(here),
+            &authority,
+            "failed",
+            "it is that of an authority, not of a server",
+            "public authority",
         ),
         (
             authority.server("scim.example.com", (2099, 1, 1), &TLS12),

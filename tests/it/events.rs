@@ -1,5 +1,6 @@
 //! SCIM events (RFC 9967): captured records of a table's stream, and a table with a stream.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
@@ -17,6 +18,7 @@ use paradigm_scim::store::embedded::Embedded;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::policies::template;
 use crate::support::{World, assert_none, data, data_files};
 
 const BASE_URL: &str = "https://scim.example.com/scim/v2";
@@ -27,6 +29,8 @@ struct Bus {
     taken: Arc<Mutex<Vec<Value>>>,
     batches: Arc<Mutex<Vec<usize>>>,
     buried: Arc<Mutex<Vec<Value>>>,
+    /// What it was asked to do, as IAM names it.
+    actions: Arc<Mutex<BTreeSet<String>>>,
     refuses: Option<String>,
     refuses_with: &'static str,
     is_down: bool,
@@ -34,6 +38,8 @@ struct Bus {
 
 impl HttpConnector for Bus {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("x-amz-target").unwrap();
+        self.actions.lock().unwrap().insert(action(target));
         let status = if self.is_down { 400 } else { 200 };
         let body: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
         if let Some(letter) = body["MessageBody"].as_str() {
@@ -43,6 +49,11 @@ impl HttpConnector for Bus {
             }
             let status = status.try_into().unwrap();
             let answer = SdkBody::from(json!({"MessageId": "1"}).to_string());
+            return HttpConnectorFuture::ready(Ok(HttpResponse::new(status, answer)));
+        }
+        if target == "AWSEvents.DescribeEventBus" {
+            let answer = SdkBody::from(json!({"Name": body["Name"]}).to_string());
+            let status = status.try_into().unwrap();
             return HttpConnectorFuture::ready(Ok(HttpResponse::new(status, answer)));
         }
         let entries = body["Entries"].as_array().unwrap();
@@ -67,6 +78,16 @@ impl HttpConnector for Bus {
         let answer = json!({"FailedEntryCount": 0, "Entries": results}).to_string();
         let status = status.try_into().unwrap();
         HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(answer))))
+    }
+}
+
+/// The action that an operation is to IAM.
+fn action(target: &str) -> String {
+    let (service, operation) = target.split_once('.').unwrap();
+    match service {
+        "AWSEvents" => format!("events:{operation}"),
+        "AmazonSQS" => format!("sqs:{operation}"),
+        other => panic!("{other}"),
     }
 }
 
@@ -124,6 +145,27 @@ async fn captured_records_are_told_as_their_cases_say() {
         }
     }
     assert_none(&failures);
+}
+
+#[tokio::test]
+async fn the_handler_may_do_to_bus_and_queue_what_it_does_and_nothing_else() {
+    let bus = Bus::default();
+    bus.publisher(Content::Notice).find_bus().await.unwrap();
+    for (_, case) in data_files("stream") {
+        bus.after(Content::Notice, &case["event"]).await;
+    }
+    let template = template();
+    let policy = &template["Resources"]["PublishEventsRole"]["Properties"]["Policies"][0];
+    let statements = policy["PolicyDocument"]["Statement"].as_vec().unwrap();
+    let actions = statements
+        .iter()
+        .filter_map(|statement| statement["Action"].as_vec())
+        .flatten()
+        .map(|action| action.as_str().unwrap())
+        // The others are Lambda's own, which reads the stream by this role.
+        .filter(|action| !action.starts_with("dynamodb:"));
+    let allowed: BTreeSet<String> = actions.map(ToOwned::to_owned).collect();
+    assert_eq!(*bus.actions.lock().unwrap(), allowed);
 }
 
 /// The DynamoDB API of an embedded database, for what the store itself never asks.
@@ -333,6 +375,8 @@ async fn what_the_bus_does_not_take_is_handed_over_again() {
     };
     let (_, failures) = down.after(Content::Full, &event).await;
     assert_eq!(failures.len(), 12);
+    let found = down.publisher(Content::Full).find_bus().await;
+    assert!(found.is_err());
     // Nor is anything lost that should have gone to the queue.
     let damaged = data("stream/damaged_item.json");
     let (_, failures) = down.after(Content::Notice, &damaged["event"]).await;

@@ -1,20 +1,20 @@
 //! What is logged, and that nothing of it is personal.
 
 use std::fs::File;
-use std::path::Path;
 use std::process::Stdio;
 
 use http::Method;
 use paradigm_scim::api::route::ROUTES;
 use paradigm_scim::directory::{KeyId, Token};
+use paradigm_scim::telemetry::RequestRecord;
 use serde_json::{Value, json};
-use yaml_rust2::YamlLoader;
 
 use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::handlers::{DynamoDb, binary, cases, readable};
+use crate::policies::template;
 use crate::runtime_api::{Lambda, Outcome, read_request};
 use crate::serve::{Serve, send};
 use crate::support::data;
@@ -498,9 +498,7 @@ fn serve_logs_the_cold_start_and_the_key_of_a_refused_token() {
 
 #[test]
 fn the_access_log_leads_to_the_handlers_line_and_holds_nothing_personal() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("template.yaml");
-    let template = std::fs::read_to_string(path).unwrap();
-    let template = YamlLoader::load_from_str(&template).unwrap().remove(0);
+    let template = template();
     let settings = &template["Resources"]["Api"]["Properties"]["AccessLogSettings"];
     let format = settings["Format"].as_str().unwrap();
     let variables: Vec<&str> = format.split('"').collect();
@@ -513,4 +511,50 @@ fn the_access_log_leads_to_the_handlers_line_and_holds_nothing_personal() {
     for personal in ["context.path", "identity", "query", "Override"] {
         assert!(!format.contains(personal), "{format}");
     }
+}
+
+#[test]
+fn alarms_watch_metrics_that_requests_tell() {
+    let record = RequestRecord {
+        request_id: "1".to_owned(),
+        route: "GET /Users".to_owned(),
+        company: None,
+        key: None,
+        status: 200,
+        scim_type: None,
+        cause: None,
+        timestamp: 0,
+        milliseconds: 5,
+        calls: 0,
+        read_units: 0.0,
+        write_units: 0.0,
+        is_cold: false,
+    };
+    let told = record.to_embedded_metrics("stack");
+    let told = &told["_aws"]["CloudWatchMetrics"][0];
+    let template = template();
+    let stack = &template["Globals"]["Function"]["Environment"]["Variables"]["SCIM_STACK"];
+    let resources = template["Resources"].as_hash().unwrap().values();
+    let metrics = resources
+        .filter_map(|alarm| alarm["Properties"]["Metrics"].as_vec())
+        .flatten()
+        .map(|metric| &metric["MetricStat"]["Metric"])
+        .filter(|metric| metric["Namespace"].as_str() == told["Namespace"].as_str());
+    let mut watched = Vec::new();
+    for metric in metrics {
+        let name = metric["MetricName"].as_str().unwrap();
+        let mut known = told["Metrics"].as_array().unwrap().iter();
+        assert!(known.any(|known| known["Name"] == name), "{name}");
+        let dimensions = metric["Dimensions"].as_vec().unwrap().iter();
+        let names: Vec<&str> = dimensions
+            .map(|dimension| {
+                assert_eq!(&dimension["Value"], stack, "{name}");
+                dimension["Name"].as_str().unwrap()
+            })
+            .collect();
+        let mut known = told["Dimensions"].as_array().unwrap().iter();
+        assert!(known.any(|known| *known == json!(names)), "{name}");
+        watched.push(name);
+    }
+    assert_eq!(watched, ["Latency", "Unauthorized"]);
 }

@@ -1,10 +1,15 @@
 //! Rolling back needs no change of data: this release reads what the one before has written, and what this one
-//! writes has everything that the one before reads.
+//! writes has everything that the one before reads, in forms that it knows.
 //!
-//! `tests/data/releases/*.json` are the items of a small directory as a release wrote it. When a release is made,
-//! `cargo test releases -- --ignored` adds its own; those older than the one before may go.
+//! `tests/data/releases/VERSION.json` has the items of a small directory as that release wrote them. It is made
+//! with the release: at its commit, with its version in `Cargo.toml`, `cargo test --test it releases -- --ignored`
+//! writes the file; then the version is raised, so that what is written from there on is held against it. A file
+//! that is there is not written again, because what a release wrote does not change; of a version that is not
+//! released yet, delete it first. Those older than the release before may go.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::File;
+use std::io::Write as _;
 
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -15,11 +20,14 @@ use paradigm_scim::store::Next;
 use paradigm_scim::store::embedded::Embedded;
 use serde_json::{Value, json};
 
-use crate::support::{Client, World, data_files, dynamodb};
+use crate::support::{Client, World, assert_none, data, data_files, dynamodb};
 
 type Item = HashMap<String, AttributeValue>;
 
 const TABLE: &str = "test";
+
+/// Kinds of items that the release before does not know, each with the reason why its readers never meet them.
+const NEW_KINDS: &[(&str, &str)] = &[];
 
 /// Every kind of item, in every state, as this release writes it.
 async fn written() -> Value {
@@ -77,6 +85,12 @@ async fn written() -> Value {
             .await
             .unwrap();
     }
+    // A company that stays suspended.
+    let suspended = world.client().await.company;
+    let change = world.operator(suspended, Operation::Suspend);
+    let status = CompanyStatus::Suspended;
+    let set = world.store.set_company_status(&change, status).await;
+    set.unwrap();
     let items = items(&dynamodb(&embedded.config())).await;
     let items = items.into_iter().map(|item| {
         let item: serde_dynamo::Item = item.into();
@@ -84,7 +98,7 @@ async fn written() -> Value {
     });
     json!({
         "company": company.to_string(), "token": client.token, "key": client.key.to_string(),
-        "administrator": client.administrator.to_string(),
+        "administrator": client.administrator.to_string(), "suspended": suspended.to_string(),
         "ada": ada, "bob": bob, "carol": carol, "dan": dan,
         "items": items.collect::<Vec<_>>(),
     })
@@ -98,10 +112,8 @@ async fn items(dynamodb: &DynamoDb) -> Vec<Item> {
 
 /// What kind of item it is, and in what state.
 fn kind(item: &Value) -> String {
-    let (pk, sk) = (
-        item["PK"]["S"].as_str().unwrap(),
-        item["SK"]["S"].as_str().unwrap(),
-    );
+    let text = |name: &str| item[name]["S"].as_str().unwrap();
+    let (pk, sk) = (text("PK"), text("SK"));
     let is_of_user = pk.contains("#USER#");
     match (pk, sk) {
         _ if sk.starts_with("AUDIT#") && is_of_user => "audit of a user".to_owned(),
@@ -110,55 +122,198 @@ fn kind(item: &Value) -> String {
             "audit of the new company".to_owned()
         }
         _ if sk.starts_with("AUDIT#") => "audit of the company".to_owned(),
-        (_, "USER") if is_of_user => format!("user {}", item["state"]["S"].as_str().unwrap()),
-        (_, "COMPANY") => "company".to_owned(),
+        (_, "USER") if is_of_user => format!("user {}", text("state")),
+        (_, "COMPANY") => format!("company {}", text("status")),
         (_, "KEY") if item.get("revoked").is_some() => "revoked key".to_owned(),
         (_, "KEY") => "key".to_owned(),
         _ if sk.starts_with("SHARD#") => "counter".to_owned(),
-        _ => "look-up".to_owned(),
+        _ => format!("look-up by {}", pk.split('#').nth(2).unwrap()),
     }
 }
 
-/// For each kind the attributes that all items of it have, with their types.
-fn shapes(release: &Value) -> BTreeMap<String, BTreeMap<String, String>> {
-    let mut shapes = BTreeMap::<String, BTreeMap<String, String>>::new();
+/// Attributes, and what is in them, by their paths, each with the forms that it has.
+type Forms = BTreeMap<String, BTreeSet<String>>;
+
+fn note(forms: &mut Forms, path: &str, form: impl Into<String>) {
+    let known = forms.entry(path.to_owned()).or_default();
+    known.insert(form.into());
+}
+
+/// Notes the forms of an attribute.
+fn note_attribute(forms: &mut Forms, path: &str, value: &Value) {
+    let (of_type, value) = value.as_object().unwrap().iter().next().unwrap();
+    match (path, of_type.as_str()) {
+        ("PK" | "SK" | "ByCompanyPK" | "ByCompanySK", "S") => {
+            note(forms, path, key_form(value.as_str().unwrap()));
+        }
+        ("document" | "renames", "S") => {
+            note(forms, path, "JSON");
+            let json = serde_json::from_str(value.as_str().unwrap()).unwrap();
+            note_json(forms, path, &json);
+        }
+        (_, "M") => {
+            note(forms, path, "M");
+            // Its members are named by ids.
+            for member in value.as_object().unwrap().values() {
+                note_attribute(forms, &format!("{path}/*"), member);
+            }
+        }
+        _ => note(forms, path, of_type),
+    }
+}
+
+/// A key's words, with `*` for each id, hash or time.
+fn key_form(key: &str) -> String {
+    let is_word = |part: &&str| part.chars().all(|letter| letter.is_ascii_alphabetic());
+    let parts = key
+        .split('#')
+        .map(|part| Some(part).filter(is_word).unwrap_or("*"));
+    parts.collect::<Vec<_>>().join("#")
+}
+
+fn note_json(forms: &mut Forms, path: &str, json: &Value) {
+    match json {
+        Value::Object(members) => {
+            note(forms, path, "object");
+            for (name, value) in members {
+                note_json(forms, &format!("{path}/{name}"), value);
+            }
+        }
+        // Whoever reads a tuple reads neither more nor less.
+        Value::Array(values) if values.iter().any(Value::is_string) => {
+            note(forms, path, format!("tuple of {}", values.len()));
+        }
+        Value::Array(values) => {
+            note(forms, path, "array");
+            for value in values {
+                note_json(forms, &format!("{path}/*"), value);
+            }
+        }
+        Value::Null => note(forms, path, "null"),
+        Value::Bool(_) => note(forms, path, "boolean"),
+        Value::Number(_) => note(forms, path, "number"),
+        Value::String(_) => note(forms, path, "string"),
+    }
+}
+
+/// How a release writes a kind of item.
+#[derive(Default)]
+struct Shape {
+    /// The paths that are in every item.
+    always: BTreeSet<String>,
+    forms: Forms,
+}
+
+fn shapes(release: &Value) -> BTreeMap<String, Shape> {
+    let mut shapes = BTreeMap::<String, Shape>::new();
     for item in release["items"].as_array().unwrap() {
-        let attributes: BTreeMap<String, String> = item
-            .as_object()
-            .unwrap()
-            .iter()
-            .map(|(name, value)| {
-                (
-                    name.clone(),
-                    value.as_object().unwrap().keys().next().unwrap().clone(),
-                )
-            })
-            .collect();
-        shapes
-            .entry(kind(item))
-            .and_modify(|shape| shape.retain(|name, kind| attributes.get(name) == Some(kind)))
-            .or_insert(attributes);
+        let mut forms = Forms::new();
+        for (name, value) in item.as_object().unwrap() {
+            note_attribute(&mut forms, name, value);
+        }
+        let paths: BTreeSet<String> = forms.keys().cloned().collect();
+        let shape = shapes.entry(kind(item)).or_insert_with(|| Shape {
+            always: paths.clone(),
+            forms: Forms::new(),
+        });
+        shape.always.retain(|path| paths.contains(path));
+        for (path, found) in forms {
+            shape.forms.entry(path).or_default().extend(found);
+        }
     }
     shapes
 }
 
-#[tokio::test]
-async fn what_this_release_writes_has_all_that_the_one_before_reads() {
-    let now = shapes(&written().await);
-    let releases = data_files("releases");
-    assert!(!releases.is_empty());
-    for (name, release) in releases {
-        for (kind, before) in shapes(&release) {
-            for (attribute, of_type) in before {
-                let now = now[&kind].get(&attribute);
-                assert_eq!(
-                    now,
-                    Some(&of_type),
-                    "{attribute} of {kind}, which {name} has"
-                );
+/// What the release before could not read of what this one writes.
+fn unreadable(before: &Value, now: &Value) -> Vec<String> {
+    let (before, now) = (shapes(before), shapes(now));
+    let mut wrong = Vec::new();
+    for (kind, now) in &now {
+        let Some(before) = before.get(kind) else {
+            if !NEW_KINDS.iter().any(|(new, _)| new == kind) {
+                wrong.push(format!("{kind} is a new kind"));
             }
+            continue;
+        };
+        let lost = before.always.difference(&now.always);
+        wrong.extend(lost.map(|path| format!("{kind} may lack {path}")));
+        for (path, known) in &before.forms {
+            let found = now.forms.get(path).into_iter().flatten();
+            let unknown = found.filter(|form| !known.contains(*form));
+            wrong.extend(unknown.map(|form| format!("{path} of {kind} may be {form}")));
         }
     }
+    wrong
+}
+
+#[tokio::test]
+async fn what_this_release_writes_can_be_read_by_the_one_before() {
+    let now = written().await;
+    let releases = data_files("releases");
+    assert!(!releases.is_empty());
+    for (name, before) in releases {
+        let wrong = unreadable(&before, &now);
+        let wrong: Vec<String> = wrong
+            .iter()
+            .map(|wrong| format!("{name}: {wrong}"))
+            .collect();
+        assert_none(&wrong);
+    }
+}
+
+#[test]
+fn what_the_release_before_could_not_read_is_seen() {
+    let before = data("releases/0.1.0.json");
+    let text = before.to_string();
+    for (as_before, as_now, expected) in [
+        (
+            r#""state":{"S":"softDeleted"}"#,
+            r#""state":{"S":"gone"}"#,
+            "user gone is a new kind",
+        ),
+        (
+            r#""status":{"S":"suspended"}"#,
+            r#""status":{"S":"frozen"}"#,
+            "company frozen is a new kind",
+        ),
+        ("#emails#", "#phones#", "look-up by phones is a new kind"),
+        (
+            r#""users":{"N""#,
+            r#""people":{"N""#,
+            "counter may lack users",
+        ),
+        (
+            r#""version":{"N""#,
+            r#""version":{"S""#,
+            "version of user active may be S",
+        ),
+        (
+            r#"{"NULL":true}"#,
+            r#"{"M":{}}"#,
+            "keys/* of user active may be M",
+        ),
+        (
+            r#"\"userName\":[\"carol@example.com\","#,
+            r#"\"userName\":[\"carol@example.com\",\"more\","#,
+            "renames/userName of user softDeleted may be tuple of 3",
+        ),
+        (
+            r#"\"emails\":[["#,
+            r#"\"mails\":[["#,
+            "user softDeleted may lack renames/emails",
+        ),
+        (
+            r#"#AUDIT#2026-01-01""#,
+            r#"#AUDIT#2026#01""#,
+            "ByCompanyPK of audit of a user may be COMPANY#*#AUDIT#*#*",
+        ),
+    ] {
+        assert!(text.contains(as_before), "{as_before}");
+        let now = serde_json::from_str(&text.replace(as_before, as_now)).unwrap();
+        let wrong = unreadable(&before, &now);
+        assert!(wrong.iter().any(|wrong| wrong == expected), "{wrong:?}");
+    }
+    assert_none(&unreadable(&before, &before));
 }
 
 #[tokio::test]
@@ -214,6 +369,13 @@ async fn what_the_release_before_has_written_is_served() {
         let revoked = keys.iter().filter(|key| key.revoked.is_some()).count();
         // One was revoked then, two with their owner now.
         assert_eq!((keys.len(), revoked), (3, 2), "{name}");
+        let companies = world.store.companies().await.unwrap();
+        let statuses: BTreeMap<String, &str> = companies
+            .iter()
+            .map(|company| (company.id.to_string(), company.status.as_str()))
+            .collect();
+        assert_eq!(statuses[&text("suspended")], "suspended", "{name}");
+        assert_eq!(statuses[&text("company")], "active", "{name}");
     }
 }
 
@@ -226,5 +388,6 @@ async fn write_the_items_of_this_release() {
         env!("CARGO_PKG_VERSION")
     );
     let text = serde_json::to_string_pretty(&written().await).unwrap();
-    std::fs::write(path, text + "\n").unwrap();
+    let mut file = File::create_new(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    file.write_all((text + "\n").as_bytes()).unwrap();
 }

@@ -95,6 +95,11 @@ fn distrusted(error: &Error, host: &str) -> Finding {
                 RENAME,
             )
         }
+        // What rustls has no name for is told by webpki, in words of its source.
+        Flaw::Other(other) if other.to_string() == "CaUsedAsEndEntity" => Finding::failed(
+            "it is that of an authority, not of a server; one that signs itself, as openssl req -x509 makes it, is mostly so",
+            REPLACE,
+        ),
         flaw => Finding::failed(format!("it is not trusted: {flaw}"), REPLACE),
     }
 }

@@ -35,6 +35,7 @@ const CORRECT_URL: &str =
 const SEE_LOG: &str = "See the instance's log (on AWS the functions' in CloudWatch) for what keeps it from answering, then try again.";
 const SEE_PROXY: &str = "Look whether the proxy (HTTPS_PROXY, NO_PROXY) lets this machine through to the instance, and the instance's log.";
 const THROTTLED: &str = "Wait a while and try again; if that does not help, raise ThrottlingRateLimit in the template's parameters.";
+const SEE_FRONT: &str = "Look at what is before the instance (firewall, authorizer): this is no answer of its own. On AWS, with a DomainName the API's default address is closed: give the Tenant URL of that domain.";
 const DEPLOY: &str = "Deploy the current version of the service.";
 
 /// A check, and those without which it cannot be made.
@@ -223,14 +224,7 @@ impl Examination {
             let media_type = answer.media_type.as_deref().unwrap_or("nothing");
             let saw =
                 format!("{saw}, with {media_type}: none of a SCIM service provider's answers");
-            return match answer.status {
-                300..=399 => Finding::failed(
-                    saw,
-                    "Give the URL that it leads to; do not rely on a provider to follow.",
-                ),
-                500..=599 => Finding::failed(saw, SEE_LOG),
-                _ => Finding::failed(saw, CORRECT_URL),
-            };
+            return Finding::failed(saw, change_of_description(&answer));
         }
         self.description = Some(answer);
         Finding::passed(saw)
@@ -281,13 +275,12 @@ impl Examination {
             Some(answer) if answer.is_success() && has_schema(answer, CONFIG_SCHEMA) => {
                 Finding::passed("/ServiceProviderConfig can be read without a key")
             }
-            Some(answer) if answer.status >= 500 => Finding::failed(answer.summary(), SEE_LOG),
             Some(answer) => Finding::failed(
                 format!(
                     "/ServiceProviderConfig cannot be read without a key: {}",
                     answer.summary()
                 ),
-                CORRECT_URL,
+                change_of_description(answer),
             ),
             None => Finding::skipped("there was no answer"),
         }
@@ -339,10 +332,7 @@ impl Examination {
                 saw,
                 "Resume the company: cargo scim company resume COMPANY. It takes effect within a minute.",
             ),
-            403 => Finding::failed(
-                saw,
-                "Look at what is before the instance (firewall, authorizer): this is no answer of its own.",
-            ),
+            403 => Finding::failed(saw, SEE_FRONT),
             404 => Finding::failed(saw, CORRECT_URL),
             429 => Finding::failed(saw, THROTTLED),
             200..=299 => {
@@ -377,9 +367,10 @@ impl Examination {
             Ok(answer) if is_empty_list(&answer) => {
                 Finding::passed(format!("{}, an empty list", answer.status))
             }
-            Ok(answer) => {
-                Finding::failed(format!("{}, not an empty list", answer.summary()), change)
-            }
+            Ok(answer) => Finding::failed(
+                format!("{}, not an empty list", answer.summary()),
+                unless_throttled(&answer, change),
+            ),
             Err(error) => Finding::failed(format!("no answer: {error}"), SEE_LOG),
         }
     }
@@ -397,7 +388,10 @@ impl Examination {
             }
             Ok(answer) => Finding::failed(
                 format!("{}, not 501 with a SCIM error", answer.summary()),
-                format!("{DEPLOY} Until then disable the group mapping in Entra."),
+                unless_throttled(
+                    &answer,
+                    format!("{DEPLOY} Until then disable the group mapping in Entra."),
+                ),
             ),
             Err(error) => Finding::failed(format!("no answer: {error}"), SEE_LOG),
         }
@@ -415,9 +409,10 @@ impl Examination {
                     "Use a service user outside of the provider's scope: cargo scim user create, then user grant, then key create, and give the new key's token to the provider.",
                 ),
             },
-            Ok(answer) => {
-                Finding::warned(format!("/Me does not tell: {}", answer.summary()), DEPLOY)
-            }
+            Ok(answer) => Finding::warned(
+                format!("/Me does not tell: {}", answer.summary()),
+                unless_throttled(&answer, DEPLOY),
+            ),
             Err(error) => Finding::failed(format!("no answer: {error}"), SEE_LOG),
         }
     }
@@ -435,14 +430,9 @@ impl Examination {
                 Ok(answer) if answer.is_success() => times.push(answer.milliseconds),
                 Ok(answer) => {
                     let (number, saw) = (times.len() + 1, answer.summary());
-                    let change = if answer.status == 429 {
-                        THROTTLED
-                    } else {
-                        SEE_LOG
-                    };
                     return Finding::failed(
                         format!("request {number} of {MEASURED}: {saw}"),
-                        change,
+                        unless_throttled(&answer, SEE_LOG),
                     );
                 }
                 Err(error) => return Finding::failed(format!("no answer: {error}"), SEE_LOG),
@@ -482,6 +472,25 @@ impl Examination {
         let nobody = Uuid::now_v7();
         let target = format!("/Users?filter=userName+eq+%22{nobody}%22");
         self.get(&target, Authorization::Token)
+    }
+}
+
+/// What to change if the description that is there for everyone is not what was answered.
+fn change_of_description(answer: &Answer) -> &'static str {
+    match answer.status {
+        300..=399 => "Give the URL that it leads to; do not rely on a provider to follow.",
+        403 => SEE_FRONT,
+        429 => THROTTLED,
+        500..=599 => SEE_LOG,
+        _ => CORRECT_URL,
+    }
+}
+
+/// What to change, but if the request was throttled, which says nothing of the instance.
+fn unless_throttled(answer: &Answer, change: impl Into<String>) -> String {
+    match answer.status {
+        429 => THROTTLED.to_owned(),
+        _ => change.into(),
     }
 }
 
