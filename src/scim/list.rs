@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::ScimError;
 use super::compare::order;
 use super::cursor::MARK_BYTES;
-use super::filter::values_at;
+use super::filter::elements_at;
 use super::path::{AttributePath, Name, resolve};
 use super::resource::is_primary;
 use super::schema::ResourceType;
@@ -184,13 +184,7 @@ impl Sort {
 
     /// Of a multi-valued attribute, the primary value counts, else the first.
     fn key<'r>(&self, resource: &'r Map<String, Value>) -> Option<&'r Value> {
-        let elements = values_at(
-            &AttributePath {
-                sub_attribute: None,
-                ..self.path
-            },
-            resource,
-        );
+        let elements = elements_at(&self.path, resource);
         let element = elements
             .iter()
             .find(|element| is_primary(element))
