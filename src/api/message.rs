@@ -179,10 +179,13 @@ impl Response {
             .with(ETAG, etag)
     }
 
-    /// The client has this version already (RFC 7644 §3.14).
+    /// The client has this version already (RFC 7644 §3.14). Of the headers, those that RFC 9110
+    /// §15.4.5 asks for: no `Location`, which some clients would follow.
     #[must_use]
-    pub fn not_modified(etag: &str) -> Self {
-        Self::empty(StatusCode::NOT_MODIFIED).with(ETAG, etag)
+    pub fn not_modified(location: &str, etag: &str) -> Self {
+        Self::empty(StatusCode::NOT_MODIFIED)
+            .with(CONTENT_LOCATION, location)
+            .with(ETAG, etag)
     }
 
     /// A ListResponse of everything there is, for discovery endpoints, which are not paged.
