@@ -168,6 +168,14 @@ fn description(endpoint: Endpoint) -> Description {
             parameters: &["filter", "startIndex", "count", "cursor"],
             ..plain("Groups are not supported: finds none", "EmptyList", &[400])
         },
+        Endpoint::SearchGroups => Description {
+            body: Some("SearchRequest"),
+            ..plain(
+                "Groups are not supported: finds none",
+                "EmptyList",
+                &[400, 413, 415],
+            )
+        },
         Endpoint::GetGroup => refused("Groups are not supported", &[404]),
         Endpoint::RefuseGroups => refused("Groups are not supported", &[501]),
         Endpoint::ServiceProviderConfig => plain(
