@@ -16,7 +16,7 @@ pub const MEDIA_TYPE: &str = "application/scim+json";
 pub(super) const JSON: &str = "application/json";
 /// Largest request body, in bytes, but for bulk requests.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
-/// The largest body of any request, in bytes: no more of it is read.
+/// The largest body of any request, in bytes: no more of it is kept.
 pub const MAX_READ_BYTES: usize = MAX_PAYLOAD_BYTES;
 
 /// A request, as it came.
@@ -43,7 +43,7 @@ pub struct Request {
 pub enum Body {
     /// All of it.
     Complete(Bytes),
-    /// More than [`MAX_READ_BYTES`]; the rest was not read.
+    /// More than [`MAX_READ_BYTES`].
     TooLarge,
     /// It ended early, or its transfer encoding is wrong.
     Broken,
