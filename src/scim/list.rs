@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::ScimError;
-use super::compare::order;
+use super::compare::sort_order;
 use super::cursor::MARK_BYTES;
 use super::filter::elements_at;
 use super::path::{AttributePath, Name, resolve};
@@ -156,7 +156,7 @@ impl Sort {
             let (left, right) = (self.key(resource_of(left)), self.key(resource_of(right)));
             let ascending = match (left, right) {
                 (Some(left), Some(right)) => {
-                    order(self.path.leaf(), left, right).unwrap_or(Ordering::Equal)
+                    sort_order(self.path.leaf(), left, right).unwrap_or(Ordering::Equal)
                 }
                 (Some(_), None) => Ordering::Less,
                 (None, Some(_)) => Ordering::Greater,
