@@ -16,7 +16,7 @@ use super::{Exchange, cause, groups, users};
 use crate::config::BASE_PATH;
 use crate::directory::{User, UserId};
 use crate::scim::bulk::{
-    BulkIds, BulkRequest, MAX_PAYLOAD_BYTES, Method, Operation, Readiness, bulk_response, circular,
+    BulkIds, BulkRequest, MAX_PAYLOAD_BYTES, Method, Operation, bulk_response,
 };
 use crate::scim::resource::location;
 use crate::scim::schema::USER;
@@ -39,7 +39,7 @@ pub(super) async fn bulk(exchange: &Exchange<'_>, caller: Caller) -> Result<Resp
         bulk_ids: BulkIds::of(&request),
         results: vec![None; request.operations.len()],
     };
-    job.run(&request.operations).await;
+    job.run(&request).await;
     let results = job.results.into_iter().flatten().collect();
     Ok(Response::json(StatusCode::OK, &bulk_response(results)))
 }
@@ -72,43 +72,21 @@ enum Next {
 }
 
 impl Job<'_> {
-    /// Processes the operations in the order of the request. Those that refer to a resource which
-    /// a later one creates wait for it, and so do all that follow on the same path, so that no
-    /// change of a resource overtakes another. Those that wait for each other are refused.
-    async fn run(&mut self, operations: &[Operation]) {
-        let mut waiting: Vec<(usize, &Operation)> = operations.iter().enumerate().collect();
-        while !waiting.is_empty() {
-            let mut still_waiting: Vec<(usize, &Operation)> = Vec::new();
-            for &(index, operation) in &waiting {
-                let path = self.bulk_ids.path(operation);
-                let is_behind = operation.method != Method::Post
-                    && still_waiting
-                        .iter()
-                        .any(|(_, earlier)| self.bulk_ids.path(earlier) == path);
-                let next = match self.bulk_ids.resolve(operation) {
-                    Readiness::Never(error) => self.settle(index, operation, Err(error)),
-                    Readiness::Ready(operation) if !is_behind => {
-                        let outcome = self.in_time(index, &operation).await;
-                        self.settle(index, &operation, outcome)
-                    }
-                    Readiness::Ready(_) | Readiness::Waiting => {
-                        still_waiting.push((index, operation));
-                        Next::GoOn
-                    }
-                };
-                if next == Next::Stop {
-                    return;
+    /// Processes the operations one after another, until all are done or too many have failed.
+    async fn run(&mut self, request: &BulkRequest) {
+        for (index, operation) in request.in_order() {
+            let next = match self.bulk_ids.resolve(operation) {
+                Ok(operation) => {
+                    let outcome = self.in_time(index, &operation).await;
+                    let created = outcome.as_ref().ok().map(|done| done.id.to_string());
+                    self.bulk_ids.settle(&operation, created);
+                    self.note(index, &operation, outcome)
                 }
-            }
-            if still_waiting.len() == waiting.len() {
-                for (index, operation) in still_waiting {
-                    if self.settle(index, operation, Err(circular())) == Next::Stop {
-                        return;
-                    }
-                }
+                Err(error) => self.note(index, operation, Err(error)),
+            };
+            if next == Next::Stop {
                 return;
             }
-            waiting = still_waiting;
         }
     }
 
@@ -179,7 +157,8 @@ impl Job<'_> {
         }
     }
 
-    fn settle(
+    /// Keeps an operation's part of the answer.
+    fn note(
         &mut self,
         index: usize,
         operation: &Operation,
@@ -189,8 +168,6 @@ impl Job<'_> {
             self.log(index, error);
             self.errors_left = self.errors_left.map(|errors| errors.saturating_sub(1));
         }
-        let created = outcome.as_ref().ok().map(|done| done.id.to_string());
-        self.bulk_ids.settle(operation, created);
         let result = self.result(operation, outcome);
         if let Some(slot) = self.results.get_mut(index) {
             *slot = Some(Value::Object(result));

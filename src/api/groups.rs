@@ -5,14 +5,28 @@ use http::StatusCode;
 
 use super::Exchange;
 use super::message::Response;
+use super::query::Query;
 use crate::scim::list::Start;
-use crate::scim::{ScimError, list};
+use crate::scim::{ScimError, cursor, list};
 
 /// `GET /Groups`: an empty list, whatever the filter.
 pub(super) fn list_groups(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
-    let body = match exchange.query()?.page()?.start {
+    nothing_found(&exchange.query()?)
+}
+
+/// `POST /Groups/.search`: the same.
+pub(super) fn search_groups(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
+    nothing_found(&Query::from_search_request(
+        exchange.request.json_object()?,
+    )?)
+}
+
+fn nothing_found(query: &Query<'_>) -> Result<Response, ScimError> {
+    let body = match query.page()?.start {
         Start::Index(index) => list::index_page(0, index, Vec::new()),
-        Start::Cursor(_) => list::cursor_page(None, Vec::new()),
+        Start::Cursor(cursor) if cursor.is_empty() => list::cursor_page(None, Vec::new()),
+        // No page of groups has ever had a next one.
+        Start::Cursor(_) => return Err(cursor::invalid()),
     };
     Ok(Response::json(StatusCode::OK, &body))
 }

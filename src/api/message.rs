@@ -16,7 +16,7 @@ pub const MEDIA_TYPE: &str = "application/scim+json";
 pub(super) const JSON: &str = "application/json";
 /// Largest request body, in bytes, but for bulk requests.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
-/// The largest body of any request, in bytes: no more of it is read.
+/// The largest body of any request, in bytes: no more of it is kept.
 pub const MAX_READ_BYTES: usize = MAX_PAYLOAD_BYTES;
 
 /// A request, as it came.
@@ -43,7 +43,7 @@ pub struct Request {
 pub enum Body {
     /// All of it.
     Complete(Bytes),
-    /// More than [`MAX_READ_BYTES`]; the rest was not read.
+    /// More than [`MAX_READ_BYTES`].
     TooLarge,
     /// It ended early, or its transfer encoding is wrong.
     Broken,
@@ -179,10 +179,13 @@ impl Response {
             .with(ETAG, etag)
     }
 
-    /// The client has this version already (RFC 7644 §3.14).
+    /// The client has this version already (RFC 7644 §3.14). Of the headers, those that RFC 9110
+    /// §15.4.5 asks for: no `Location`, which some clients would follow.
     #[must_use]
-    pub fn not_modified(etag: &str) -> Self {
-        Self::empty(StatusCode::NOT_MODIFIED).with(ETAG, etag)
+    pub fn not_modified(location: &str, etag: &str) -> Self {
+        Self::empty(StatusCode::NOT_MODIFIED)
+            .with(CONTENT_LOCATION, location)
+            .with(ETAG, etag)
     }
 
     /// A ListResponse of everything there is, for discovery endpoints, which are not paged.

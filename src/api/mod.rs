@@ -288,6 +288,7 @@ async fn dispatch(
         Endpoint::RefuseCreateMe => me::refuse_create(),
         Endpoint::RefuseDeleteMe => me::refuse_delete(),
         Endpoint::ListGroups => groups::list_groups(exchange),
+        Endpoint::SearchGroups => groups::search_groups(exchange),
         Endpoint::GetGroup => groups::get_group(),
         Endpoint::RefuseGroups => groups::refuse_groups(),
         Endpoint::ServiceProviderConfig => discovery::service_provider_config(exchange),

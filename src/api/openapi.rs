@@ -168,6 +168,14 @@ fn description(endpoint: Endpoint) -> Description {
             parameters: &["filter", "startIndex", "count", "cursor"],
             ..plain("Groups are not supported: finds none", "EmptyList", &[400])
         },
+        Endpoint::SearchGroups => Description {
+            body: Some("SearchRequest"),
+            ..plain(
+                "Groups are not supported: finds none",
+                "EmptyList",
+                &[400, 413, 415],
+            )
+        },
         Endpoint::GetGroup => refused("Groups are not supported", &[404]),
         Endpoint::RefuseGroups => refused("Groups are not supported", &[501]),
         Endpoint::ServiceProviderConfig => plain(
@@ -260,10 +268,12 @@ fn responses(endpoint: Endpoint, description: &Description) -> Value {
         let meaning = StatusCode::from_u16(status).ok();
         let reason = meaning.and_then(|status| status.canonical_reason());
         let mut response = json!({"description": reason.unwrap_or("Refused")});
-        if let Some(members) = response.as_object_mut().filter(|_| status != 304) {
-            let content = json!({MEDIA_TYPE: {"schema": reference("schemas", "Error")}});
-            members.insert("content".to_owned(), content);
-            if let Some(headers) = error_headers(status) {
+        if let Some(members) = response.as_object_mut() {
+            if status != 304 {
+                let content = json!({MEDIA_TYPE: {"schema": reference("schemas", "Error")}});
+                members.insert("content".to_owned(), content);
+            }
+            if let Some(headers) = other_headers(status) {
                 members.insert("headers".to_owned(), headers);
             }
         }
@@ -272,8 +282,12 @@ fn responses(endpoint: Endpoint, description: &Description) -> Value {
     Value::Object(responses)
 }
 
-fn error_headers(status: u16) -> Option<Value> {
+fn other_headers(status: u16) -> Option<Value> {
     match status {
+        304 => Some(json!({
+            "ETag": {"description": "Version of the user", "required": true, "schema": {"type": "string"}},
+            "Content-Location": {"description": "URL of the user", "required": true, "schema": {"type": "string"}},
+        })),
         401 => Some(json!({"WWW-Authenticate": {"required": true, "schema": {"const": "Bearer"}}})),
         503 => Some(json!({"Retry-After": {
             "description": "Seconds after which to try again", "required": true, "schema": {"type": "integer"},

@@ -38,6 +38,8 @@ pub enum Endpoint {
     RefuseDeleteMe,
     /// `GET /Groups`
     ListGroups,
+    /// `POST /Groups/.search`
+    SearchGroups,
     /// `GET /Groups/{id}`
     GetGroup,
     /// Every other method on groups
@@ -74,7 +76,9 @@ impl Endpoint {
             | Self::PatchMe
             | Self::RefuseCreateMe
             | Self::RefuseDeleteMe => Handler::Me,
-            Self::ListGroups | Self::GetGroup | Self::RefuseGroups => Handler::Groups,
+            Self::ListGroups | Self::SearchGroups | Self::GetGroup | Self::RefuseGroups => {
+                Handler::Groups
+            }
             Self::ServiceProviderConfig => Handler::ServiceProviderConfig,
             Self::ListResourceTypes | Self::GetResourceType => Handler::ResourceTypes,
             Self::ListSchemas | Self::GetSchema => Handler::Schemas,
@@ -221,6 +225,7 @@ pub static ROUTES: &[Route] = &[
     route(Method::GET, "/Groups", Endpoint::ListGroups),
     route(Method::POST, "/Groups", Endpoint::RefuseGroups),
     route(Method::PATCH, "/Groups", Endpoint::RefuseGroups),
+    route(Method::POST, "/Groups/.search", Endpoint::SearchGroups),
     route(Method::GET, "/Groups/{id}", Endpoint::GetGroup),
     route(Method::PUT, "/Groups/{id}", Endpoint::RefuseGroups),
     route(Method::PATCH, "/Groups/{id}", Endpoint::RefuseGroups),

@@ -127,6 +127,44 @@ impl BulkRequest {
             operations,
         })
     }
+
+    /// The operations with their indexes, in the order they are processed in: that of the request,
+    /// but that one which creates a resource comes before the first that refers to it.
+    #[must_use]
+    pub fn in_order(&self) -> Vec<(usize, &Operation)> {
+        let mut ordering = Ordering {
+            operations: &self.operations,
+            begun: BTreeSet::new(),
+            ordered: Vec::with_capacity(self.operations.len()),
+        };
+        for (index, operation) in self.operations.iter().enumerate() {
+            ordering.put(index, operation);
+        }
+        ordering.ordered
+    }
+}
+
+/// Operations that are being put in order, depth first.
+struct Ordering<'r> {
+    operations: &'r [Operation],
+    begun: BTreeSet<usize>,
+    ordered: Vec<(usize, &'r Operation)>,
+}
+
+impl<'r> Ordering<'r> {
+    fn put(&mut self, index: usize, operation: &'r Operation) {
+        if !self.begun.insert(index) {
+            return;
+        }
+        for reference in operation.references() {
+            let mut operations = self.operations.iter().enumerate();
+            let creates = |other: &Operation| other.declared() == Some(reference);
+            if let Some((index, operation)) = operations.find(|(_, other)| creates(other)) {
+                self.put(index, operation);
+            }
+        }
+        self.ordered.push((index, operation));
+    }
 }
 
 impl Operation {
@@ -179,17 +217,13 @@ impl Operation {
             .as_deref()
             .filter(|_| self.method == Method::Post)
     }
-}
 
-/// Whether an operation can be processed yet.
-#[derive(Debug)]
-pub enum Readiness {
-    /// It can; its references are ids now.
-    Ready(Operation),
-    /// It refers to a resource that another operation has still to create.
-    Waiting,
-    /// It never can.
-    Never(ScimError),
+    /// The `bulkId`s it refers to, in its path and its data.
+    fn references(&self) -> Vec<&str> {
+        let mut references = self.path.split('/').filter_map(referred).collect();
+        collect_references(&self.data, "", &mut references);
+        references
+    }
 }
 
 /// What is known of the resource a `bulkId` stands for.
@@ -198,6 +232,8 @@ enum Created {
     NotYet,
     As(String),
     Failed,
+    /// Its operation refers to itself by way of others, or to one that does.
+    Never,
 }
 
 /// The `bulkId`s of a request.
@@ -218,64 +254,61 @@ impl BulkIds {
 
     /// Notes what an operation has created; `None` if it failed.
     pub fn settle(&mut self, operation: &Operation, id: Option<String>) {
+        self.note(operation, id.map_or(Created::Failed, Created::As));
+    }
+
+    fn note(&mut self, operation: &Operation, created: Created) {
         if let Some(bulk_id) = operation.declared() {
-            let created = id.map_or(Created::Failed, Created::As);
             self.0.insert(bulk_id.to_owned(), created);
         }
     }
 
-    /// The path without empty segments, and with the references in it replaced by ids, as far as
-    /// they are known: one resource has one path.
-    #[must_use]
-    pub fn path(&self, operation: &Operation) -> String {
-        let segments = operation
-            .path
-            .split('/')
-            .filter(|segment| !segment.is_empty());
-        let segments = segments.map(|segment| match self.created(segment) {
-            Some(Created::As(id)) => id.as_str(),
-            _ => segment,
-        });
-        segments.collect::<Vec<_>>().join("/")
-    }
-
-    /// Replaces the references in an operation by ids.
-    #[must_use]
-    pub fn resolve(&self, operation: &Operation) -> Readiness {
-        let mut references: Vec<&str> = operation.path.split('/').collect();
-        collect_references(&operation.data, "", &mut references);
-        let mut is_waiting = false;
-        for reference in references {
-            match (self.created(reference), reference.strip_prefix(REFERENCE)) {
-                (Some(Created::NotYet), _) => is_waiting = true,
-                (Some(Created::As(_)), _) | (None, None) => {}
-                (Some(Created::Failed), _) | (None, Some(_)) => {
-                    return Readiness::Never(ScimError::invalid_value(format!(
-                        "'{reference}' refers to no resource that this request has created; give the POST that creates it this 'bulkId'."
-                    )));
-                }
-            }
-        }
-        if is_waiting {
-            return Readiness::Waiting;
+    /// Replaces the references in an operation by ids. One that cannot be resolved has failed.
+    ///
+    /// # Errors
+    /// 409 for operations that refer to each other, `invalidValue` for a reference to what has not
+    /// been created.
+    pub fn resolve(&mut self, operation: &Operation) -> Result<Operation, ScimError> {
+        for reference in operation.references() {
+            let (created, error) = match self.0.get(reference) {
+                Some(Created::As(_)) => continue,
+                // What is referred to comes first, unless that itself waits for this one.
+                Some(Created::NotYet | Created::Never) => (Created::Never, circular()),
+                Some(Created::Failed) | None => (
+                    Created::Failed,
+                    ScimError::invalid_value(format!(
+                        "'{REFERENCE}{reference}' refers to no resource that this request has created; give the POST that creates it this 'bulkId'."
+                    )),
+                ),
+            };
+            self.note(operation, created);
+            return Err(error);
         }
         let mut resolved = operation.clone();
-        resolved.path = self.path(operation);
+        let segments = resolved.path.split('/').map(|segment| {
+            let id = referred(segment).and_then(|bulk_id| self.id(bulk_id));
+            id.unwrap_or(segment)
+        });
+        resolved.path = segments.collect::<Vec<_>>().join("/");
         self.replace_in(&mut resolved.data, "");
-        Readiness::Ready(resolved)
+        Ok(resolved)
     }
 
-    /// What is known of the resource that a text refers to; `None` if it refers to none.
-    fn created(&self, text: &str) -> Option<&Created> {
-        self.0.get(text.strip_prefix(REFERENCE)?)
+    /// The id of the resource created under a `bulkId`.
+    fn id(&self, bulk_id: &str) -> Option<&str> {
+        match self.0.get(bulk_id)? {
+            Created::As(id) => Some(id),
+            _ => None,
+        }
     }
 
     /// Replaces references in a value that stands under this name.
     fn replace_in(&self, value: &mut Value, name: &str) {
         match value {
             Value::String(text) if is_for_references(name) => {
-                if let Some(Created::As(id)) = self.created(text) {
-                    text.clone_from(id);
+                let (url, last) = last_segment(text);
+                if let Some(id) = referred(last).and_then(|bulk_id| self.id(bulk_id)) {
+                    *text = format!("{url}{id}");
                 }
             }
             Value::Array(values) => values
@@ -289,10 +322,22 @@ impl BulkIds {
     }
 }
 
-/// The texts in a value, which stands under this name, that may be references.
+/// The `bulkId` that a text refers to.
+fn referred(text: &str) -> Option<&str> {
+    text.strip_prefix(REFERENCE)
+}
+
+/// A text in two: a reference may be all of it, or the end of a URL (`$ref`).
+fn last_segment(text: &str) -> (&str, &str) {
+    text.split_at(text.rfind('/').map_or(0, |slash| slash + 1))
+}
+
+/// The `bulkId`s that a value, which stands under this name, refers to.
 fn collect_references<'v>(value: &'v Value, name: &str, references: &mut Vec<&'v str>) {
     match value {
-        Value::String(text) if is_for_references(name) => references.push(text),
+        Value::String(text) if is_for_references(name) => {
+            references.extend(referred(last_segment(text).1));
+        }
         Value::Array(values) => {
             for value in values {
                 collect_references(value, name, references);
@@ -307,18 +352,17 @@ fn collect_references<'v>(value: &'v Value, name: &str, references: &mut Vec<&'v
     }
 }
 
-/// Whether a reference may stand under a name: as a `value` or a manager. Elsewhere, such as in a
-/// title, a text just looks like one.
+/// Whether a reference may stand under a name: as a `value`, its `$ref` or a manager. Elsewhere,
+/// such as in a title, a text just looks like one.
 fn is_for_references(name: &str) -> bool {
     let last = name.rsplit([':', '.']).next().unwrap_or(name);
-    ["value", "manager"]
+    ["value", "$ref", "manager"]
         .iter()
         .any(|place| place.eq_ignore_ascii_case(last))
 }
 
 /// The refusal of operations that wait for each other.
-#[must_use]
-pub fn circular() -> ScimError {
+fn circular() -> ScimError {
     ScimError::conflict(
         "The operation waits for one that waits for it, or for others that do so; create the resources first, and their references in a second request.",
     )

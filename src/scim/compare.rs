@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use icu_casemap::CaseMapper;
+use icu_collator::CollatorBorrowed;
+use icu_collator::options::{CollatorOptions, Strength};
 use icu_normalizer::ComposingNormalizerBorrowed;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -48,6 +50,26 @@ pub fn order(attribute: &Attribute, left: &Value, right: &Value) -> Option<Order
         }
         (Value::Bool(left), Value::Bool(right)) => Some(left.cmp(right)),
         _ => None,
+    }
+}
+
+/// The order of two values of one attribute in a sorted list: for text whose case does not matter
+/// "case-insensitive Unicode alphabetic sort order with no specific locale implied" (§3.4.2.3).
+#[must_use]
+pub fn sort_order(attribute: &Attribute, left: &Value, right: &Value) -> Option<Ordering> {
+    const ALPHABETIC: CollatorBorrowed<'static> = {
+        let mut options = CollatorOptions::default();
+        // Letters and their accents count, case does not.
+        options.strength = Some(Strength::Secondary);
+        CollatorBorrowed::new_root(options)
+    };
+    match (left, right) {
+        (Value::String(left), Value::String(right))
+            if attribute.kind == Type::String && !attribute.case_exact =>
+        {
+            Some(ALPHABETIC.compare(left, right))
+        }
+        _ => order(attribute, left, right),
     }
 }
 

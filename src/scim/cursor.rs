@@ -91,7 +91,9 @@ pub fn expired() -> ScimError {
     )
 }
 
-fn invalid() -> ScimError {
+/// The refusal of what is no cursor of this server, or of another query.
+#[must_use]
+pub fn invalid() -> ScimError {
     ScimError::invalid_cursor(
         "The cursor is none of this query's: send the 'nextCursor' of the page before with the same query, or an empty 'cursor' to begin.",
     )

@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::ScimError;
-use super::compare::order;
+use super::compare::sort_order;
 use super::cursor::MARK_BYTES;
-use super::filter::values_at;
+use super::filter::elements_at;
 use super::path::{AttributePath, Name, resolve};
 use super::resource::is_primary;
 use super::schema::ResourceType;
@@ -155,7 +155,7 @@ impl Sort {
     pub fn order(&self, left: Option<&Value>, right: Option<&Value>) -> Ordering {
         let ascending = match (left, right) {
             (Some(left), Some(right)) => {
-                order(self.path.leaf(), left, right).unwrap_or(Ordering::Equal)
+                sort_order(self.path.leaf(), left, right).unwrap_or(Ordering::Equal)
             }
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
@@ -183,13 +183,7 @@ impl Sort {
     /// first.
     #[must_use]
     pub fn key<'r>(&self, resource: &'r Map<String, Value>) -> Option<&'r Value> {
-        let elements = values_at(
-            &AttributePath {
-                sub_attribute: None,
-                ..self.path
-            },
-            resource,
-        );
+        let elements = elements_at(&self.path, resource);
         let element = elements
             .iter()
             .find(|element| is_primary(element))

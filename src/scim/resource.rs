@@ -195,7 +195,7 @@ impl Document {
             .flatten()
     }
 
-    /// Checks that every required attribute has a value.
+    /// Checks that every required attribute has a value, or gets one from the server.
     ///
     /// # Errors
     /// `invalidValue` naming the attribute.
@@ -204,7 +204,7 @@ impl Document {
             .schema
             .attributes
             .iter()
-            .filter(|attribute| attribute.required)
+            .filter(|attribute| attribute.required && !attribute.has_default)
             .find(|attribute| !self.0.get(attribute.name).is_some_and(is_present));
         match missing {
             Some(attribute) => Err(ScimError::invalid_value(format!(
@@ -277,7 +277,7 @@ fn check_schemas(schemas: &Value, resource_type: &ResourceType) -> Result<(), Sc
 /// `invalidValue` naming the attribute and the type it takes.
 pub fn validate(attribute: &Attribute, value: Value) -> Result<Option<Value>, ScimError> {
     if value.is_null() {
-        return match attribute.never_cleared {
+        return match attribute.has_default {
             true => Err(cannot_be_cleared(attribute)),
             false => Ok(None),
         };

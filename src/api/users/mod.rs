@@ -42,7 +42,10 @@ pub(super) async fn get(exchange: &Exchange<'_>, caller: Caller) -> Result<Respo
         return Err(ScimError::precondition_failed());
     }
     if preconditions.is_excluded(&user) {
-        return Ok(Response::not_modified(&etag::of_version(user.version)));
+        return Ok(Response::not_modified(
+            &location(&exchange.base_url, &USER, &user.id.to_string()),
+            &etag::of_version(user.version),
+        ));
     }
     Ok(found(exchange, StatusCode::OK, &user, &projection))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::HOST;
+use http::header::{EXPECT, HOST};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
@@ -25,6 +25,9 @@ use crate::request_target::Repaired;
 /// how long a connection may wait for its next request.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How much of a body that is too large is read and thrown away, beyond what is read of any: a client
+/// that is cut off while it sends sees a broken pipe instead of the answer.
+const MAX_THROWN_AWAY_BYTES: usize = 4 * 1024 * 1024;
 /// Most headers of a request.
 const MAX_HEADERS: usize = 100;
 /// Most bytes of request line and headers together.
@@ -58,11 +61,15 @@ async fn answer(
     service: Arc<Service>,
     request: hyper::Request<Incoming>,
 ) -> hyper::Response<Full<Bytes>> {
-    let (parts, body) = request.into_parts();
+    let (parts, mut incoming) = request.into_parts();
     if head_bytes(&parts) > MAX_HEAD_BYTES {
         return sent(Response::empty(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
     }
-    let body = arrived(body).await;
+    let body = arrived(&mut incoming).await;
+    // A client that asks before it sends the body learns from the answer not to.
+    if matches!(body, Body::TooLarge) && !parts.headers.contains_key(EXPECT) {
+        tokio::spawn(throw_away(incoming));
+    }
     let request = received(parts, body);
     // A task of its own goes on to the end, though the client may go away.
     let answered = tokio::spawn(async move { service.handle(&request).await });
@@ -86,7 +93,7 @@ fn head_bytes(parts: &http::request::Parts) -> usize {
     line + headers.sum::<usize>() + "\r\n".len()
 }
 
-async fn arrived(body: Incoming) -> Body {
+async fn arrived(body: &mut Incoming) -> Body {
     if body.size_hint().lower() > MAX_READ_BYTES as u64 {
         return Body::TooLarge;
     }
@@ -96,6 +103,13 @@ async fn arrived(body: Incoming) -> Body {
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Body::TooLarge,
         Ok(Err(_)) | Err(_) => Body::Broken,
     }
+}
+
+/// Reads on while the answer is on its way, within limits.
+async fn throw_away(body: Incoming) {
+    let mut rest = Limited::new(body, MAX_THROWN_AWAY_BYTES);
+    let reading = async { while let Some(Ok(_)) = rest.frame().await {} };
+    let _ = tokio::time::timeout(PATIENCE, reading).await;
 }
 
 fn received(parts: http::request::Parts, body: Body) -> Request {
@@ -240,6 +254,49 @@ mod tests {
         assert_eq!(&answer, b"HTTP/1.1 401");
         assert!(about_patience(started.elapsed()));
         dripping.abort();
+    }
+
+    #[tokio::test]
+    async fn a_client_that_sends_too_much_gets_its_answer_and_may_go_on() {
+        let chunk = vec![b' '; 64 * 1024];
+        let chunks = 2 * MAX_READ_BYTES / chunk.len();
+        let announced = format!("content-length: {}", chunks * chunk.len());
+        for header in [announced.as_str(), "transfer-encoding: chunked"] {
+            let mut client = connected(chunk.len()).await;
+            let head = format!("POST /scim/v2/Users HTTP/1.1\r\nhost: x\r\n{header}\r\n\r\n");
+            client.write_all(head.as_bytes()).await.unwrap();
+            let is_chunked = header.ends_with("chunked");
+            for _ in 0..chunks {
+                if is_chunked {
+                    client.write_all(b"10000\r\n").await.unwrap();
+                }
+                client.write_all(&chunk).await.unwrap();
+                if is_chunked {
+                    client.write_all(b"\r\n").await.unwrap();
+                }
+            }
+            if is_chunked {
+                client.write_all(b"0\r\n\r\n").await.unwrap();
+            }
+            let mut answer = [0; 12];
+            client.read_exact(&mut answer).await.unwrap();
+            assert_eq!(&answer, b"HTTP/1.1 401", "{header}");
+            let last = b"GET /scim/v2/Schemas HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+            client.write_all(last).await.unwrap();
+            let (rest, _) = until_ended(&mut client).await;
+            assert!(rest.contains("HTTP/1.1 200"), "{header}: {rest}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_sends_without_end_is_cut_off() {
+        let mut client = connected(64 * 1024).await;
+        let head = b"POST /scim/v2/Users HTTP/1.1\r\nhost: x\r\ncontent-length: 999999999\r\n\r\n";
+        client.write_all(head).await.unwrap();
+        let much = vec![b' '; MAX_READ_BYTES + 2 * MAX_THROWN_AWAY_BYTES];
+        assert!(client.write_all(&much).await.is_err());
+        let (answer, _) = until_ended(&mut client).await;
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::path::AttributePath;
 use super::schema::{Attribute, ResourceType};
 
-pub use evaluator::values_at;
+pub use evaluator::elements_at;
 pub use parser::parse;
 
 /// Longest filter, in bytes.

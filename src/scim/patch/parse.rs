@@ -6,7 +6,7 @@ use super::{Change, Target};
 use crate::scim::ScimError;
 use crate::scim::dialect;
 use crate::scim::path::{PatchPath, PathError};
-use crate::scim::resource::{cannot_be_cleared, validate};
+use crate::scim::resource::validate;
 use crate::scim::schema::{Attribute, ResourceType, Schema};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -229,9 +229,6 @@ fn parse_remove(
             "'{}' is required and cannot be removed.",
             attribute.name
         )));
-    }
-    if attribute.never_cleared {
-        return Err(cannot_be_cleared(attribute));
     }
     let Some(listed) = dialect::removal_by_value(&path, value) else {
         return Ok(Change::Remove(Target::Attribute(path)));

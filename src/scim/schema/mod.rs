@@ -83,7 +83,7 @@ pub struct Attribute {
     pub multi_valued: bool,
     /// For people.
     pub description: &'static str,
-    /// Whether a resource without it is refused.
+    /// Whether every resource has it, so that it cannot be cleared.
     pub required: bool,
     /// Suggested values; others are accepted.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -99,9 +99,10 @@ pub struct Attribute {
     /// What a reference may point to.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub reference_types: &'static [&'static str],
-    /// Whether a client may leave it out but not clear it. RFC 7643 has no such characteristic.
+    /// Whether a client may leave it out nevertheless, because the server then gives it a value.
+    /// RFC 7643 has no such characteristic.
     #[serde(skip)]
-    pub never_cleared: bool,
+    pub has_default: bool,
 }
 
 impl Attribute {
@@ -119,7 +120,7 @@ impl Attribute {
             returned: Returned::Default,
             uniqueness: Uniqueness::None,
             reference_types: &[],
-            never_cleared: false,
+            has_default: false,
         }
     }
 
@@ -196,8 +197,8 @@ impl Attribute {
         self
     }
 
-    const fn never_cleared(mut self) -> Self {
-        self.never_cleared = true;
+    const fn with_default(mut self) -> Self {
+        self.has_default = true;
         self
     }
 

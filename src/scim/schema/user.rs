@@ -31,7 +31,8 @@ pub static USER_SCHEMA: Schema = Schema {
             "active",
             "Whether the user may sign in. False deactivates the account; true restores it.",
         )
-        .never_cleared(),
+        .required()
+        .with_default(),
         Attribute::complex("emails", EMAILS, "Email addresses; at most 20.").multi_valued(),
         Attribute::complex("phoneNumbers", PHONE_NUMBERS, "Phone numbers.").multi_valued(),
         Attribute::complex("ims", IMS, "Instant messaging addresses.").multi_valued(),

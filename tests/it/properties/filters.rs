@@ -151,8 +151,12 @@ fn holds(filter: &Filter, root: &Value) -> bool {
             operator,
             value,
         } => {
-            let values = values(path, root);
+            let mut values = values(path, root);
             let is_assigned = values.iter().any(|value| *value != json!(""));
+            if path.leaf().name == "primary" {
+                let unsaid = elements(path, root).len() - values.len();
+                values.extend(vec![json!(false); unsaid]);
+            }
             match (operator, value) {
                 (Operator::Eq, Value::Null) => !is_assigned,
                 (Operator::Ne, Value::Null) => is_assigned,
@@ -171,16 +175,19 @@ fn holds(filter: &Filter, root: &Value) -> bool {
     }
 }
 
-fn values(path: &AttributePath, root: &Value) -> Vec<Value> {
+fn elements(path: &AttributePath, root: &Value) -> Vec<Value> {
     let container = path
         .extension
         .map_or(Some(root), |schema| root.get(schema.id));
-    let found = container.and_then(|container| container.get(path.attribute.name));
-    let mut found = match found {
+    match container.and_then(|container| container.get(path.attribute.name)) {
         None => Vec::new(),
         Some(Value::Array(elements)) => elements.clone(),
         Some(value) => vec![value.clone()],
-    };
+    }
+}
+
+fn values(path: &AttributePath, root: &Value) -> Vec<Value> {
+    let mut found = elements(path, root);
     if let Some(sub_attribute) = path.sub_attribute {
         found = found
             .iter()

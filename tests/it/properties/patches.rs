@@ -67,6 +67,7 @@ fn operation() -> impl Strategy<Value = Value> {
             .prop_map(move |kind| format!("emails[type eq \"{kind}\"]{rest}"))
             .boxed()
     };
+    let primary = || any::<bool>().prop_map(|is| format!("emails[primary eq {is}]"));
     let words = || word().prop_map(Value::from).boxed();
     let remove = prop_oneof![
         select(vec![
@@ -80,6 +81,7 @@ fn operation() -> impl Strategy<Value = Value> {
         selected(""),
         selected(".value"),
         word().prop_map(|value| format!("emails[value eq \"{value}\"]")),
+        primary(),
     ];
     prop_oneof![
         set(at("title"), words()),
@@ -92,6 +94,10 @@ fn operation() -> impl Strategy<Value = Value> {
                 .boxed()
         ),
         set(selected(".value"), words()),
+        set(
+            primary().prop_map(|path| format!("{path}.value")).boxed(),
+            words()
+        ),
         set(
             selected(".primary"),
             any::<bool>().prop_map(Value::from).boxed()
@@ -305,7 +311,10 @@ fn apply_selected(
     value: Value,
 ) -> Result<(), Refused> {
     let mut all = emails(user);
-    let matches = |email: &Members| email.contains_key(by) && same(email.get(by), Some(wanted));
+    let matches = |email: &Members| match by {
+        "primary" => json!(is_primary(email)) == *wanted,
+        _ => email.contains_key(by) && same(email.get(by), Some(wanted)),
+    };
     let mut selected: Vec<usize> = (0..all.len())
         .filter(|index| matches(&all[*index]))
         .collect();

@@ -47,6 +47,7 @@ fn target() -> impl Strategy<Value = (&'static str, String)> {
         "/Users",
         "/Users/SOMEBODY",
         "/Users/.search",
+        "/Groups/.search",
         "/.search",
         "/Me",
         "/Bulk",
