@@ -89,6 +89,8 @@ fn send_everything(serve: &Serve) -> usize {
     number
 }
 
+/// RFC 7644 §7.5.2: filters, which hold personal data in the URL, are not logged, nor is anything
+/// else of a request.
 #[test]
 fn nothing_personal_is_logged_at_any_level() {
     let folder = tempfile::tempdir().unwrap();
