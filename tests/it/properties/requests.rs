@@ -14,7 +14,7 @@ use super::{REQUESTS, config, over_the_store};
 use crate::support::{Answer, Call, Client};
 
 /// Requests that follow each other in one company at most; half of them on average.
-const MAX_SEQUENCE: u32 = 40;
+const MAX_SEQUENCE: u32 = 200;
 /// Stands for the id of a user who was there a moment ago.
 const SOMEBODY: &str = "SOMEBODY";
 
