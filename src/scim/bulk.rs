@@ -14,7 +14,7 @@ pub const MAX_PAYLOAD_BYTES: usize = 1024 * 1024;
 /// Longest `bulkId`, in bytes.
 pub const MAX_BULK_ID_BYTES: usize = 256;
 /// URN of the BulkResponse message (RFC 7644 §3.7).
-const BULK_RESPONSE_URN: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
+pub const BULK_RESPONSE_URN: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
 /// How a `bulkId` is referred to in data and paths.
 const REFERENCE: &str = "bulkId:";
 

@@ -129,6 +129,7 @@ async fn a_rare_match_costs_short_pages_and_no_long_ones() {
     assert_eq!(walk(&client, &others).await, ["u1204"]);
 }
 
+/// RFC 9865 §2.1: `expiredCursor`.
 #[tokio::test]
 async fn a_cursor_is_good_on_every_instance_for_an_hour() {
     let world = World::new().await;
@@ -191,6 +192,7 @@ async fn a_sorted_walk_whose_place_is_gone_begins_again() {
     answer.assert_error(400, Some("expiredCursor"));
 }
 
+/// RFC 9865 §2.1 and §5.2: `invalidCursor`, also for one of another company.
 #[tokio::test]
 async fn a_cursor_cannot_be_made_changed_or_lent() {
     let world = World::new().await;

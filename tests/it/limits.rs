@@ -213,7 +213,8 @@ fn limits(user: &str) -> Vec<Limit> {
     ]
 }
 
-/// Shown by --nocapture: each limit with its three answers.
+/// RFC 7644 §3.7.4: 413 beyond `maxPayloadSize` and `maxOperations`; and the other limits. Shown by
+/// --nocapture: each with its three answers.
 #[tokio::test]
 async fn what_a_caller_sends_below_at_and_above_each_limit() {
     let world = World::new().await;
@@ -558,6 +559,7 @@ async fn a_restore_stays_within_the_document() {
     client.patch(&id, &deactivate).await.assert_status(200);
 }
 
+/// RFC 7644 §3.12: `tooMany`.
 #[tokio::test]
 async fn users_who_share_a_value() {
     let world = World::new().await;

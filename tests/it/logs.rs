@@ -154,6 +154,8 @@ fn assert_nothing_personal(log: &str, token: &str, about: &str) {
     }
 }
 
+/// RFC 7644 §7.5.2: filters, which hold personal data in the URL, are not logged, nor is anything
+/// else of a request.
 #[test]
 fn nothing_personal_is_logged_at_any_level() {
     let folder = tempfile::tempdir().unwrap();

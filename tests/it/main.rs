@@ -32,6 +32,7 @@ mod handlers;
 mod isolation;
 mod limits;
 mod logs;
+mod openapi;
 mod patches;
 mod policies;
 mod program;

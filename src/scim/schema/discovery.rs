@@ -1,4 +1,9 @@
 //! Schemas of what the discovery endpoints return (RFC 7643 §5-§7, listed in §8.7.2; RFC 9865 §4).
+//!
+//! They have what §8.7.2 lists, but for where it is at odds with the rest of the RFC:
+//! `schemaExtensions` and `referenceTypes` are multi-valued, references are compared with case
+//! (§2.3.7), and `etag`, an authentication scheme's `type` and `primary` (§5) and the type `binary`
+//! (§2.3.6) are there.
 
 use super::{Attribute, Schema};
 
@@ -134,7 +139,7 @@ pub static SCHEMA_SCHEMA: Schema = Schema {
     name: "Schema",
     description: "A schema and its attributes",
     attributes: &[
-        Attribute::reference("id", &["uri"], "URN of the schema.").always_there(),
+        Attribute::string("id", "URN of the schema.").always_there(),
         Attribute::string("name", "The schema's name.").always_there(),
         Attribute::string("description", "The schema in a sentence.").read_only(),
         Attribute::complex("attributes", ATTRIBUTES, "Its attributes.")
@@ -195,23 +200,25 @@ const TYPE: Attribute = Attribute::string("type", "Its data type.")
     .always_there();
 const MULTI_VALUED: Attribute =
     Attribute::boolean("multiValued", "Whether it has several values.").always_there();
-const DESCRIPTION: Attribute =
-    Attribute::string("description", "The attribute in a sentence.").read_only();
+const DESCRIPTION: Attribute = Attribute::string("description", "The attribute in a sentence.")
+    .case_exact()
+    .read_only();
 const REQUIRED: Attribute =
-    Attribute::boolean("required", "Whether it must have a value.").always_there();
+    Attribute::boolean("required", "Whether it must have a value.").read_only();
 const CANONICAL_VALUES: Attribute = Attribute::string("canonicalValues", "Suggested values.")
     .multi_valued()
+    .case_exact()
     .read_only();
 const CASE_EXACT: Attribute =
     Attribute::boolean("caseExact", "Whether upper and lower case differ.").read_only();
 const MUTABILITY: Attribute = Attribute::string("mutability", "Who may write it.")
     .canonical(&["readOnly", "readWrite", "immutable", "writeOnly"])
     .case_exact()
-    .always_there();
+    .read_only();
 const RETURNED: Attribute = Attribute::string("returned", "When it is returned.")
     .canonical(&["always", "never", "default", "request"])
     .case_exact()
-    .always_there();
+    .read_only();
 const UNIQUENESS: Attribute = Attribute::string("uniqueness", "Where a value may occur only once.")
     .canonical(&["none", "server", "global"])
     .case_exact()

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value};
 
-use super::config;
+use super::{CASES, config};
 
 /// Pieces of filters and paths in any order, and anything else.
 pub(super) fn nearly() -> impl Strategy<Value = String> {
@@ -104,7 +104,7 @@ fn depth(filter: &Filter) -> usize {
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(config(CASES))]
 
     #[test]
     fn no_input_is_too_much(text in nearly(), json in json_value()) {

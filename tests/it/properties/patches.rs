@@ -9,7 +9,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value, json};
 
-use super::config;
+use super::{CASES, config};
+
+const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 type Members = Map<String, Value>;
 
@@ -54,6 +56,65 @@ fn name() -> impl Strategy<Value = Value> {
     })
 }
 
+/// What selects emails: one condition, or several.
+fn filter() -> BoxedStrategy<String> {
+    let kind = || kind().prop_map(|kind| format!("type eq \"{kind}\""));
+    let value = || word().prop_map(|value| format!("value eq \"{value}\""));
+    let display = || word().prop_map(|display| format!("display eq \"{display}\""));
+    prop_oneof![
+        6 => kind(),
+        2 => (kind(), value()).prop_map(|(kind, value)| format!("{kind} and {value}")),
+        1 => (kind(), kind()).prop_map(|(kind, other)| format!("{kind} and {other}")),
+        1 => (kind(), value()).prop_map(|(kind, value)| format!("{kind} or {value}")),
+        1 => kind().prop_map(|kind| format!("not ({kind})")),
+        1 => (kind(), value()).prop_map(|(kind, value)| format!("{value} and not ({kind})")),
+        1 => (kind(), value(), display())
+            .prop_map(|(kind, value, display)| format!("{value} or {kind} and {display}")),
+    ]
+    .boxed()
+}
+
+/// Attributes of the extension together.
+fn extension() -> impl Strategy<Value = Value> {
+    (proptest::option::of(word()), proptest::option::of(word())).prop_map(
+        |(department, division)| {
+            let mut members = Members::new();
+            members.extend(department.map(|name| ("department".to_owned(), name.into())));
+            members.extend(division.map(|name| ("division".to_owned(), name.into())));
+            Value::Object(members)
+        },
+    )
+}
+
+/// The path to an attribute of the extension, with its URN or, as Entra sends it, without.
+fn extension_path() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just(format!("{ENTERPRISE}:department")),
+        Just(format!("{ENTERPRISE}:division")),
+        Just("department".to_owned()),
+    ]
+}
+
+/// Keys that are paths themselves, in an operation without one.
+fn keys() -> impl Strategy<Value = Value> {
+    let words = || word().prop_map(Value::from).boxed();
+    let key = prop_oneof![
+        (Just("name.givenName".to_owned()), words()),
+        (Just("title".to_owned()), words()),
+        (Just(ENTERPRISE.to_owned()), extension().boxed()),
+        (extension_path(), words()),
+        (
+            filter().prop_map(|filter| format!("emails[{filter}].value")),
+            words()
+        ),
+        (
+            filter().prop_map(|filter| format!("emails[{filter}]")),
+            email().boxed()
+        ),
+    ];
+    proptest::collection::vec(key, 1..4).prop_map(|keys| Value::Object(keys.into_iter().collect()))
+}
+
 fn operation() -> impl Strategy<Value = Value> {
     let write = select(vec!["add", "replace"]);
     let set = move |path: BoxedStrategy<String>, value: BoxedStrategy<Value>| {
@@ -63,8 +124,8 @@ fn operation() -> impl Strategy<Value = Value> {
     };
     let at = |path: &str| Just(path.to_owned()).boxed();
     let selected = |rest: &'static str| {
-        kind()
-            .prop_map(move |kind| format!("emails[type eq \"{kind}\"]{rest}"))
+        filter()
+            .prop_map(move |filter| format!("emails[{filter}]{rest}"))
             .boxed()
     };
     let primary = || any::<bool>().prop_map(|is| format!("emails[primary eq {is}]"));
@@ -78,6 +139,8 @@ fn operation() -> impl Strategy<Value = Value> {
             "emails.display"
         ])
         .prop_map(str::to_owned),
+        extension_path(),
+        Just(ENTERPRISE.to_owned()),
         selected(""),
         selected(".value"),
         word().prop_map(|value| format!("emails[value eq \"{value}\"]")),
@@ -114,6 +177,10 @@ fn operation() -> impl Strategy<Value = Value> {
         (name(), words()).prop_map(
             |(name, title)| json!({"op": "replace", "value": {"name": name, "title": title}})
         ),
+        (select(vec!["add", "replace"]), keys())
+            .prop_map(|(op, keys)| json!({"op": op, "value": keys})),
+        set(extension_path().boxed(), words()),
+        set(at(ENTERPRISE), extension().boxed()),
     ]
 }
 
@@ -191,9 +258,13 @@ fn apply(user: &mut Members, operation: &Value) -> Result<(), Refused> {
         .strip_prefix("emails[")
         .and_then(|rest| rest.split_once(']'))
     {
-        let (by, wanted) = filter.split_once(" eq ").unwrap();
-        let wanted: Value = serde_json::from_str(wanted).unwrap();
-        return apply_selected(user, op, (by, &wanted), rest.strip_prefix('.'), value);
+        return apply_selected(user, op, filter, rest.strip_prefix('.'), value);
+    }
+    if let Some(name) = path.strip_prefix(ENTERPRISE) {
+        return apply_extended(user, op, name.strip_prefix(':'), value);
+    }
+    if path == "department" {
+        return apply_extended(user, op, Some(path), value);
     }
     match (op, path) {
         ("remove", "emails") if !value.is_null() => {
@@ -302,21 +373,80 @@ fn apply(user: &mut Members, operation: &Value) -> Result<(), Refused> {
     }
 }
 
-/// An operation on `emails[by eq wanted]`, or on a sub-attribute of them.
+/// An operation on an attribute of the extension, or on the extension.
+fn apply_extended(
+    user: &mut Members,
+    op: &str,
+    name: Option<&str>,
+    value: Value,
+) -> Result<(), Refused> {
+    let extension = user.shift_remove(ENTERPRISE).unwrap_or_else(|| json!({}));
+    let mut members = extension.as_object().unwrap().clone();
+    match (op, name, value) {
+        ("remove", None, _) => members.clear(),
+        ("remove", Some(name), _) => {
+            members.shift_remove(name);
+        }
+        (_, None, value) => members.extend(value.as_object().unwrap().clone()),
+        (_, Some(name), value) => {
+            members.insert(name.to_owned(), value);
+        }
+    }
+    if !members.is_empty() {
+        user.insert(ENTERPRISE.to_owned(), members.into());
+    }
+    Ok(())
+}
+
+/// Name and value of `name eq "value"`.
+fn comparison(condition: &str) -> (&str, Value) {
+    let (name, wanted) = condition.split_once(" eq ").unwrap();
+    (name, serde_json::from_str(wanted).unwrap())
+}
+
+fn selects(filter: &str, email: &Members) -> bool {
+    let holds = |condition: &str| {
+        let negated = condition
+            .strip_prefix("not (")
+            .and_then(|rest| rest.strip_suffix(')'));
+        let (name, wanted) = comparison(negated.unwrap_or(condition));
+        let is_equal = match name {
+            "primary" => json!(is_primary(email)) == wanted,
+            _ => email.contains_key(name) && same(email.get(name), Some(&wanted)),
+        };
+        is_equal != negated.is_some()
+    };
+    filter
+        .split(" or ")
+        .any(|part| part.split(" and ").all(holds))
+}
+
+/// What a filter says by `eq` that the email is.
+fn told(filter: &str) -> Option<Members> {
+    if filter.contains(" or ") || filter.contains("not (") {
+        return None;
+    }
+    let mut email = Members::new();
+    for (name, value) in filter.split(" and ").map(comparison) {
+        if email.get(name).is_some_and(|other| *other != value) {
+            return None;
+        }
+        email.insert(name.to_owned(), value);
+    }
+    Some(email)
+}
+
+/// An operation on `emails[filter]`, or on a sub-attribute of them.
 fn apply_selected(
     user: &mut Members,
     op: &str,
-    (by, wanted): (&str, &Value),
+    filter: &str,
     sub_attribute: Option<&str>,
     value: Value,
 ) -> Result<(), Refused> {
     let mut all = emails(user);
-    let matches = |email: &Members| match by {
-        "primary" => json!(is_primary(email)) == *wanted,
-        _ => email.contains_key(by) && same(email.get(by), Some(wanted)),
-    };
     let mut selected: Vec<usize> = (0..all.len())
-        .filter(|index| matches(&all[*index]))
+        .filter(|index| selects(filter, &all[*index]))
         .collect();
     if op == "remove" {
         if selected.is_empty() {
@@ -336,11 +466,13 @@ fn apply_selected(
         }
         return put(user, all);
     }
+    let told = told(filter);
     let is_new = selected.is_empty();
     if is_new {
-        all.push(Members::from_iter([(by.to_owned(), wanted.clone())]));
+        all.push(told.clone().ok_or(Refused)?);
         selected.push(all.len() - 1);
     }
+    let told = told.unwrap_or_default();
     for index in &selected {
         match (sub_attribute, &value) {
             (Some(name), value) => {
@@ -348,14 +480,14 @@ fn apply_selected(
             }
             (None, Value::Object(content)) => {
                 if op == "replace" {
-                    all[*index].retain(|name, _| name == by);
+                    all[*index].retain(|name, _| told.contains_key(name));
                 }
                 all[*index].extend(content.clone());
             }
             (None, other) => panic!("{other}"),
         }
     }
-    if is_new && !all.last().is_some_and(matches) {
+    if is_new && !all.last().is_some_and(|email| selects(filter, email)) {
         return Err(Refused);
     }
     yield_primary(&mut all, &selected);
@@ -363,7 +495,7 @@ fn apply_selected(
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(config(CASES))]
 
     #[test]
     fn patches_do_what_they_say(operations in proptest::collection::vec(operation(), 1..6)) {

@@ -1,19 +1,20 @@
 //! Any request, through the whole of the service: never a panic, never a 500, always SCIM's form.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::strategy::ValueTree as _;
-use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use super::parsers::{json_value, nearly};
 use super::resources::user;
-use super::{CASES, config};
-use crate::support::{Answer, Call, Client, World};
+use super::{REQUESTS, config, over_the_store};
+use crate::support::{Answer, Call, Client};
 
-/// Requests to one directory before another is begun: what goes through all users stays quick.
-const REQUESTS_EACH: u32 = 1_000;
+/// Requests that follow each other in one company at most; half of them on average.
+const MAX_SEQUENCE: u32 = 200;
 /// Stands for the id of a user who was there a moment ago.
 const SOMEBODY: &str = "SOMEBODY";
 
@@ -211,32 +212,31 @@ fn fault(method: &str, answer: &Answer) -> Option<&'static str> {
     None
 }
 
-#[tokio::test]
-async fn no_request_is_too_much() {
-    let requests =
-        std::env::var("PROPTEST_CASES").map_or(CASES / 2, |cases| cases.parse().unwrap());
-    let mut runner = TestRunner::new(config());
-    let strategy = request();
-    let mut statuses = std::collections::BTreeMap::<u16, u32>::new();
-    let mut sent = 0;
-    while sent < requests {
-        let world = World::new().await;
-        let client = world.client().await;
+#[test]
+fn no_request_is_too_much() {
+    let mut config = config(REQUESTS);
+    let requests = config.cases;
+    config.cases = requests.div_ceil(MAX_SEQUENCE / 2);
+    let sequence = proptest::collection::vec(request(), 1..=MAX_SEQUENCE as usize);
+    let statuses = RefCell::new(BTreeMap::<u16, u32>::new());
+    over_the_store(config, &sequence, async |client, sequence| {
         let mut somebody = client.administrator.to_string();
-        for _ in 0..REQUESTS_EACH {
-            let generated = strategy.new_tree(&mut runner).unwrap().current();
-            let answer = send(&client, &generated, &somebody).await;
+        for generated in &sequence {
+            let answer = send(client, generated, &somebody).await;
             if let Some(fault) = fault(generated.method, &answer) {
                 let body = String::from_utf8_lossy(&generated.body);
-                panic!("{fault}: {generated:?}\n{body}\n{answer:?}");
+                let failure = format!("{fault}: {generated:?}\n{body}\n{answer:?}");
+                return Err(TestCaseError::fail(failure));
             }
-            *statuses.entry(answer.status).or_default() += 1;
+            *statuses.borrow_mut().entry(answer.status).or_default() += 1;
             if answer.status == 201 {
                 somebody = answer.id();
             }
-            sent += 1;
         }
-    }
+        Ok(())
+    });
+    let statuses = statuses.into_inner();
+    let sent: u32 = statuses.values().sum();
     println!("{sent} requests, by status: {statuses:?}");
     // Those that change something are among them.
     for status in [200, 201, 204, 304, 400, 401, 403, 404, 405, 409, 412, 501] {

@@ -1,5 +1,8 @@
 //! `GET /openapi.json`: an OpenAPI 3.1 description, made from the tables of routes and schemas.
 
+mod components;
+mod examples;
+
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
@@ -7,10 +10,6 @@ use super::Exchange;
 use super::message::{JSON, MEDIA_TYPE, Response};
 use super::route::{Endpoint, ROUTES, Route};
 use crate::scim::ScimError;
-use crate::scim::list::{DEFAULT_COUNT, MAX_COUNT};
-use crate::scim::patch::MAX_OPERATIONS;
-use crate::scim::schema::{Attribute, COMMON_ATTRIBUTES, Type, USER};
-use crate::scim::{bulk, error};
 
 /// `GET /openapi.json`
 pub(super) fn openapi(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
@@ -38,8 +37,9 @@ fn describe(base_url: &str) -> Value {
         "paths": paths,
         "components": {
             "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer", "description": "A Paradigm API key."}},
-            "parameters": parameters(),
-            "schemas": components(),
+            "parameters": components::parameters(),
+            "schemas": components::schemas(),
+            "examples": examples::examples(),
         },
     })
 }
@@ -211,8 +211,13 @@ fn operation(route: &Route) -> Value {
     });
     if let Some(members) = operation.as_object_mut() {
         if let Some(body) = description.body {
-            let schema = json!({"schema": reference("schemas", body)});
-            let content = json!({MEDIA_TYPE: schema, JSON: schema});
+            let examples =
+                examples::of(body).map(|name| (name.to_owned(), reference("examples", name)));
+            let media_type = json!({
+                "schema": reference("schemas", body),
+                "examples": examples.collect::<Map<_, _>>(),
+            });
+            let content = json!({MEDIA_TYPE: media_type, JSON: media_type});
             members.insert(
                 "requestBody".to_owned(),
                 json!({"required": true, "content": content}),
@@ -253,6 +258,9 @@ fn responses(endpoint: Endpoint, description: &Description) -> Value {
             members.insert("content".to_owned(), content);
             if component == "User" {
                 members.insert("headers".to_owned(), resource_headers());
+            }
+            if status == StatusCode::CREATED.as_u16() {
+                members.insert("links".to_owned(), links());
             }
         }
         responses.insert(status.to_string(), response);
@@ -296,6 +304,17 @@ fn other_headers(status: u16) -> Option<Value> {
     }
 }
 
+/// What can be done with a resource that was created: everything that its own path offers.
+fn links() -> Value {
+    let of_one = ROUTES.iter().filter(|route| route.path == "/Users/{id}");
+    let links = of_one.map(|route| {
+        let operation_id = operation_id(route);
+        let link = json!({"operationId": operation_id, "parameters": {"id": "$response.body#/id"}});
+        (operation_id, link)
+    });
+    Value::Object(links.collect())
+}
+
 fn resource_headers() -> Value {
     let text = json!({"type": "string"});
     json!({
@@ -307,174 +326,4 @@ fn resource_headers() -> Value {
 
 fn reference(kind: &str, name: &str) -> Value {
     json!({"$ref": format!("#/components/{kind}/{name}")})
-}
-
-fn parameters() -> Value {
-    let query = |name: &str, kind: &str, description: &str| json!({"name": name, "in": "query", "description": description, "schema": {"type": kind}});
-    let header = |name: &str, description: &str| json!({"name": name, "in": "header", "description": description, "schema": {"type": "string"}});
-    let page_size =
-        format!("At most so many resources, {DEFAULT_COUNT} by default and {MAX_COUNT} at most.");
-    json!({
-        "id": {"name": "id", "in": "path", "required": true, "description": "The resource's id.", "schema": {"type": "string", "minLength": 1}},
-        "filter": query("filter", "string", "Which resources (RFC 7644 section 3.4.2.2)."),
-        "startIndex": query("startIndex", "integer", "Index of the first resource, from 1; not together with 'cursor'."),
-        "count": query("count", "integer", &page_size),
-        "cursor": query("cursor", "string", "Empty for the first page, then 'nextCursor' of the page before (RFC 9865)."),
-        "sortBy": query("sortBy", "string", "Attribute to sort by."),
-        "sortOrder": {"name": "sortOrder", "in": "query", "schema": {"type": "string", "enum": ["ascending", "descending"]}},
-        "attributes": query("attributes", "string", "Attributes to return, separated by commas."),
-        "excludedAttributes": query("excludedAttributes", "string", "Attributes not to return, separated by commas."),
-        "ifMatch": header("If-Match", "Only if the resource has this version."),
-        "ifNoneMatch": header("If-None-Match", "Only if the resource has none of these versions."),
-    })
-}
-
-fn components() -> Value {
-    let text = json!({"type": "string"});
-    let object = json!({"type": "object"});
-    let schemas = json!({"type": "array", "items": text, "minItems": 1});
-    let list = |items: Value| {
-        json!({
-            "type": "object",
-            "required": ["schemas", "itemsPerPage", "Resources"],
-            "properties": {
-                "schemas": schemas,
-                "totalResults": {"type": "integer", "minimum": 0, "description": "Left out of pages by cursor."},
-                "startIndex": {"type": "integer", "minimum": 1},
-                "itemsPerPage": {"type": "integer", "minimum": 0, "maximum": MAX_COUNT},
-                "nextCursor": {"type": "string", "description": "Left out of the last page."},
-                "Resources": {"type": "array", "items": items},
-            },
-        })
-    };
-    json!({
-        "User": user(&["schemas", "id"]),
-        "UserInput": user(&["userName"]),
-        "UserList": list(reference("schemas", "User")),
-        "EmptyList": list(json!(false)),
-        "PatchOp": {
-            "type": "object",
-            "required": ["Operations"],
-            "properties": {
-                "schemas": schemas,
-                "Operations": {"type": "array", "minItems": 1, "maxItems": MAX_OPERATIONS, "items": {
-                    "type": "object",
-                    "required": ["op"],
-                    "properties": {"op": {"type": "string", "enum": ["add", "replace", "remove"]}, "path": text, "value": true},
-                }},
-            },
-        },
-        "SearchRequest": {
-            "type": "object",
-            "properties": {
-                "schemas": schemas,
-                "attributes": {"type": "array", "items": text},
-                "excludedAttributes": {"type": "array", "items": text},
-                "filter": text,
-                "sortBy": text,
-                "sortOrder": {"type": "string", "enum": ["ascending", "descending"]},
-                "startIndex": {"type": "integer"},
-                "count": {"type": "integer"},
-                "cursor": text,
-            },
-        },
-        "BulkRequest": {
-            "type": "object",
-            "required": ["Operations"],
-            "properties": {
-                "schemas": schemas,
-                "failOnErrors": {"type": "integer", "minimum": 1},
-                "Operations": {"type": "array", "minItems": 1, "maxItems": bulk::MAX_OPERATIONS, "items": {
-                    "type": "object",
-                    "required": ["method", "path"],
-                    "properties": {
-                        "method": {"type": "string", "enum": ["POST", "PUT", "PATCH", "DELETE"]},
-                        "path": text, "bulkId": {"type": "string", "maxLength": bulk::MAX_BULK_ID_BYTES}, "version": text, "data": object,
-                    },
-                }},
-            },
-        },
-        "BulkResponse": {
-            "type": "object",
-            "required": ["schemas", "Operations"],
-            "properties": {
-                "schemas": schemas,
-                "Operations": {"type": "array", "items": {
-                    "type": "object",
-                    "required": ["method", "status"],
-                    "properties": {
-                        "method": text, "bulkId": text, "version": text, "location": text, "status": text,
-                        "response": reference("schemas", "Error"),
-                    },
-                }},
-            },
-        },
-        "Error": {
-            "type": "object",
-            "required": ["schemas", "status", "detail"],
-            "properties": {
-                "schemas": {"const": [error::ERROR_URN]},
-                "status": {"type": "string", "pattern": "^[45][0-9][0-9]$"},
-                "scimType": text,
-                "detail": {"type": "string", "minLength": 1},
-            },
-        },
-        "ServiceProviderConfig": object,
-        "ResourceType": object,
-        "ResourceTypeList": list(reference("schemas", "ResourceType")),
-        "Schema": object,
-        "SchemaList": list(reference("schemas", "Schema")),
-        "OpenApi": {"type": "object", "required": ["openapi", "paths"]},
-    })
-}
-
-fn user(required: &[&str]) -> Value {
-    let core = COMMON_ATTRIBUTES.iter().chain(USER.schema.attributes);
-    let mut properties = properties(core);
-    for extension in USER.extensions {
-        let schema = object_schema(extension.attributes.iter(), extension.description);
-        properties.insert(extension.id.to_owned(), schema);
-    }
-    json!({"type": "object", "required": required, "properties": properties})
-}
-
-fn properties(attributes: impl Iterator<Item = &'static Attribute>) -> Map<String, Value> {
-    let property = |attribute: &Attribute| (attribute.name.to_owned(), schema_of(attribute));
-    attributes.map(property).collect()
-}
-
-fn object_schema(attributes: impl Iterator<Item = &'static Attribute>, description: &str) -> Value {
-    json!({"type": "object", "description": description, "properties": properties(attributes)})
-}
-
-/// The JSON schema of an attribute. Canonical values are suggestions (RFC 7643 §7), so examples.
-fn schema_of(attribute: &Attribute) -> Value {
-    let mut schema = match attribute.kind {
-        Type::Complex => object_schema(attribute.sub_attributes.iter(), attribute.description),
-        Type::Boolean => json!({"type": "boolean", "description": attribute.description}),
-        Type::Integer => json!({"type": "integer", "description": attribute.description}),
-        Type::DateTime => {
-            json!({"type": "string", "format": "date-time", "description": attribute.description})
-        }
-        Type::Binary => {
-            json!({"type": "string", "contentEncoding": "base64", "description": attribute.description})
-        }
-        Type::String | Type::Reference => {
-            json!({"type": "string", "description": attribute.description})
-        }
-    };
-    if !attribute.canonical_values.is_empty()
-        && let Some(members) = schema.as_object_mut()
-    {
-        members.insert("examples".to_owned(), json!(attribute.canonical_values));
-    }
-    if attribute.multi_valued {
-        schema = json!({"type": "array", "items": schema});
-    }
-    if attribute.is_read_only()
-        && let Some(members) = schema.as_object_mut()
-    {
-        members.insert("readOnly".to_owned(), true.into());
-    }
-    schema
 }
