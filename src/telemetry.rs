@@ -164,12 +164,9 @@ impl RequestRecord {
     /// lets it through.
     pub fn write(&self) {
         if let Some(stack) = STACK.get() {
+            let line = format!("{}\n", self.to_embedded_metrics(stack));
             // Nobody is left to tell if standard output is closed.
-            let _ = writeln!(
-                std::io::stdout().lock(),
-                "{}",
-                self.to_embedded_metrics(stack)
-            );
+            let _ = std::io::stdout().write_all(line.as_bytes());
             return;
         }
         let Self {

@@ -8,6 +8,7 @@ mod companies;
 #[cfg(feature = "local")]
 pub mod embedded;
 mod error;
+mod https;
 pub mod item;
 mod keys;
 pub mod sdk_config;

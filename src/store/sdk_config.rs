@@ -7,13 +7,17 @@ use aws_config::environment::{
 };
 use aws_config::meta::region::ProvideRegion;
 use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 
+use super::https;
+
 /// For a Lambda handler, from its environment: there are region and credentials, and there may be the
 /// SDK's variables for FIPS, dual stack and, unless one is given, another endpoint. What is empty is as
-/// good as not there.
+/// good as not there. Of the servers only Amazon's are trusted, unless `SSL_CERT_FILE` or `SSL_CERT_DIR`
+/// names other certificates.
 ///
 /// The SDK's default chain would find these too, but with all the other places where it looks it is a
 /// quarter of a handler's size; `docs/performance.md` has the figures. What only the chain honours is
@@ -29,7 +33,10 @@ pub async fn of_handler(endpoint_url: Option<String>) -> SdkConfig {
         .region(EnvironmentVariableRegionProvider::new().region().await)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(retries())
-        .timeout_config(timeouts());
+        // A stalled answer is given up by the timeout of its attempt.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .timeout_config(timeouts())
+        .http_client(https::client());
     config
         .set_endpoint_url(
             endpoint_url

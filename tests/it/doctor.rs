@@ -505,13 +505,13 @@ fn requests_that_are_throttled_under_load_are_counted() {
 }
 
 /// An authority of the tests, and the file that its certificate is in.
-struct Authority {
+pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     file: tempfile::NamedTempFile,
 }
 
 impl Authority {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let mut params = CertificateParams::new([]).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -522,12 +522,12 @@ impl Authority {
         Self { issuer, file }
     }
 
-    fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.file.path().to_str().unwrap()
     }
 
     /// A TLS server with a certificate for a name or address, which ends to be valid on a day.
-    fn server(
+    pub(crate) fn server(
         &self,
         name: &str,
         (year, month, day): (i32, u8, u8),

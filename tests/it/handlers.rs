@@ -9,11 +9,14 @@ use std::time::Instant;
 
 use paradigm_scim::api::route::{Handler, Match, ROUTES, find};
 use paradigm_scim::conversation::differences;
+use rustls::version::TLS13;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use yaml_rust2::YamlLoader;
 
+use crate::doctor::Authority;
+use crate::front::{self, Answer};
 use crate::runtime_api::{Lambda, Outcome, read_request};
 use crate::support::{assert_none, data};
 
@@ -300,6 +303,36 @@ async fn a_handler_serves_its_own_routes_only() {
     match outcome {
         Outcome::Answered(answer) => assert_ne!(answer["statusCode"], json!(200)),
         Outcome::Failed(reason) => panic!("{reason}"),
+    }
+}
+
+#[tokio::test]
+async fn a_handler_talks_to_a_store_whose_certificate_it_trusts() {
+    let ours = Authority::new("ours");
+    let tls = ours.server("127.0.0.1", (2100, 1, 1), &TLS13);
+    // A table in which nothing is found.
+    let store = front::start(Some(tls), |_| {
+        Answer::new(200, "application/x-amz-json-1.0", "{}")
+    });
+    let url = format!("https://{store}");
+    let events = cases();
+    let case = events.iter().find(|case| case.name == "get_user/found");
+    // Nothing named: Amazon's roots.
+    for (trusted, status) in [(ours.path(), 401), ("", 503)] {
+        let environment = [
+            ("SCIM_INSTANCE_ACTIVATION", "True"),
+            ("AWS_REGION", "eu-west-3"),
+            ("AWS_ACCESS_KEY_ID", "demo"),
+            ("AWS_SECRET_ACCESS_KEY", "demo"),
+            ("SCIM_DYNAMODB_ENDPOINT_URL", &url),
+            ("SSL_CERT_FILE", trusted),
+        ];
+        let lambda = Lambda::start(binary("get_user"), &environment).await;
+        let (outcome, log) = lambda.invoke(&case.unwrap().event).await;
+        match outcome {
+            Outcome::Answered(answer) => assert_eq!(answer["statusCode"], status, "{log}"),
+            Outcome::Failed(reason) => panic!("{reason}\n{log}"),
+        }
     }
 }
 
