@@ -156,12 +156,22 @@ impl Response {
     /// An answer with a JSON body.
     #[must_use]
     pub fn json(status: StatusCode, body: &Value) -> Self {
-        let mut response = Self::empty(status);
-        response
-            .headers
-            .insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        response.body = Some(Bytes::from(body.to_string()));
-        response
+        Self::rendered(status, MEDIA_TYPE, body.to_string())
+    }
+
+    /// JSON that is no SCIM message.
+    #[must_use]
+    pub fn plain_json(body: String) -> Self {
+        Self::rendered(StatusCode::OK, JSON, body)
+    }
+
+    fn rendered(status: StatusCode, media_type: &'static str, body: String) -> Self {
+        let media_type = HeaderValue::from_static(media_type);
+        Self {
+            status,
+            headers: HeaderMap::from_iter([(CONTENT_TYPE, media_type)]),
+            body: Some(body.into()),
+        }
     }
 
     /// A resource with its `Location` and `ETag`. `Content-Location` is what `meta.location` is
@@ -195,12 +205,6 @@ impl Response {
             StatusCode::OK,
             &list::index_page(resources.len(), 1, resources),
         )
-    }
-
-    /// The same answer as JSON that is no SCIM message.
-    #[must_use]
-    pub fn as_plain_json(self) -> Self {
-        self.with(CONTENT_TYPE, JSON)
     }
 
     /// A SCIM error (RFC 7644 §3.12).

@@ -35,7 +35,7 @@ impl StoreError {
     /// free of the request, which holds personal data.
     pub(super) fn from_sdk<E>(error: SdkError<E>) -> Self
     where
-        E: ProvideErrorMetadata,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         match &error {
             SdkError::ServiceError(context) => {
@@ -64,7 +64,7 @@ impl StoreError {
             SdkError::DispatchFailure(failure)
                 if failure.is_io() || failure.as_other() == Some(ErrorKind::TransientError) =>
             {
-                Self::Busy("the connection failed".to_owned())
+                Self::Busy(format!("the connection failed: {}", innermost(&error)))
             }
             _ => Self::Refused(
                 "the request could not be sent; check endpoint, region and credentials".to_owned(),
@@ -76,6 +76,15 @@ impl StoreError {
     pub(super) fn incomplete(error: BuildError) -> Self {
         Self::Refused(format!("request not complete: {error}"))
     }
+}
+
+/// The last cause of an error, such as a certificate that is not trusted.
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
+    }
+    innermost.to_string()
 }
 
 /// Error codes of DynamoDB after which the same request may succeed.

@@ -317,8 +317,11 @@ async fn a_handler_talks_to_a_store_whose_certificate_it_trusts() {
     let url = format!("https://{store}");
     let events = cases();
     let case = events.iter().find(|case| case.name == "get_user/found");
-    // Nothing named: Amazon's roots.
-    for (trusted, status) in [(ours.path(), 401), ("", 503)] {
+    // Where none are named, Amazon's are trusted.
+    for (trusted, status, told) in [
+        (ours.path(), 401, ""),
+        ("", 503, "invalid peer certificate: UnknownIssuer"),
+    ] {
         let environment = [
             ("SCIM_INSTANCE_ACTIVATION", "True"),
             ("AWS_REGION", "eu-west-3"),
@@ -333,6 +336,7 @@ async fn a_handler_talks_to_a_store_whose_certificate_it_trusts() {
             Outcome::Answered(answer) => assert_eq!(answer["statusCode"], status, "{log}"),
             Outcome::Failed(reason) => panic!("{reason}\n{log}"),
         }
+        assert!(log.contains(told), "{log}");
     }
 }
 

@@ -3,6 +3,8 @@
 mod components;
 mod examples;
 
+use std::sync::LazyLock;
+
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
@@ -13,11 +15,12 @@ use crate::scim::ScimError;
 
 /// `GET /openapi.json`
 pub(super) fn openapi(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
-    let description = describe(&exchange.base_url);
-    Ok(Response::json(StatusCode::OK, &description).as_plain_json())
+    Ok(Response::plain_json(describe(&exchange.base_url)))
 }
 
-fn describe(base_url: &str) -> Value {
+/// All but the server's URL. Rendered once: nobody needs a key to ask for it, and it is the longest of all
+/// answers.
+static DESCRIPTION: LazyLock<String> = LazyLock::new(|| {
     let mut paths = Map::new();
     for route in ROUTES {
         let methods = paths.entry(route.path).or_insert_with(|| json!({}));
@@ -25,14 +28,13 @@ fn describe(base_url: &str) -> Value {
             methods.insert(route.method.as_str().to_lowercase(), operation(route));
         }
     }
-    json!({
+    let description = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Paradigm SCIM 2.0",
             "version": env!("CARGO_PKG_VERSION"),
             "description": "Users of a company, provisioned as RFC 7643, RFC 7644 and RFC 9865 say.",
         },
-        "servers": [{"url": base_url}],
         "security": [{"apiKey": []}],
         "paths": paths,
         "components": {
@@ -41,7 +43,14 @@ fn describe(base_url: &str) -> Value {
             "schemas": components::schemas(),
             "examples": examples::examples(),
         },
-    })
+    });
+    description.to_string()
+});
+
+fn describe(base_url: &str) -> String {
+    let servers = json!([{"url": base_url}]);
+    let others = DESCRIPTION.trim_start_matches('{');
+    format!("{{\"servers\":{servers},{others}")
 }
 
 /// What an endpoint takes and answers besides what is the same for all.
