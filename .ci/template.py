@@ -25,6 +25,7 @@ VALUES = {
         ["arn:aws:kms:eu-west-3:111122223333:alias/scim", "alias/scim", "arn:aws:kms:eu-west-3:111122223333:key/"],
     ),
     "DynamoDbEndpointUrl": (["", "http://127.0.0.1:8000"], ["127.0.0.1:8000", "https://"]),
+    "TrustedCertificates": (["", "/etc/pki/tls/certs/ca-bundle.crt"], ["ca-bundle.crt"]),
 }
 ALARMED_METRICS = {"Errors", "Throttles"}
 

@@ -21,8 +21,8 @@ use serde_json::{Value, json};
 use crate::config::{self, Config};
 use crate::scim::event::{Before, Change, Content, Event};
 use crate::scim::schema::USER;
-use crate::store::sdk_config;
 use crate::store::stream::{UserBefore, UserTransition, user_of};
+use crate::store::{cause_of, sdk_config};
 use crate::telemetry;
 
 /// `source` of the events on the bus.
@@ -106,15 +106,9 @@ impl Publisher {
     /// The bus does not exist, or may not be used.
     pub async fn find_bus(&self) -> Result<(), Error> {
         let bus = self.event_bridge.describe_event_bus().name(&self.bus);
-        bus.send().await.map_err(|error| {
-            let code = error
-                .as_service_error()
-                .and_then(|error| error.meta().code());
-            format!(
-                "the event bus cannot be used: {}",
-                code.unwrap_or("no answer")
-            )
-        })?;
+        bus.send()
+            .await
+            .map_err(|error| format!("the event bus cannot be used: {}", cause_of(&error)))?;
         Ok(())
     }
 
@@ -175,10 +169,8 @@ impl Publisher {
         let message = self.sqs.send_message().queue_url(&self.dead_letter_queue);
         let result = message.message_body(letter.to_string()).send().await;
         if let Err(error) = &result {
-            let code = error
-                .as_service_error()
-                .and_then(|error| error.meta().code());
-            tracing::warn!(code, "the dead-letter queue did not answer as it should");
+            let cause = cause_of(error);
+            tracing::warn!(cause, "the dead-letter queue did not answer as it should");
         }
         result.is_ok()
     }
@@ -253,10 +245,8 @@ impl Publisher {
         let results = match request.send().await {
             Ok(output) => output.entries.unwrap_or_default(),
             Err(error) => {
-                let code = error
-                    .as_service_error()
-                    .and_then(|error| error.meta().code());
-                tracing::warn!(code, "the event bus did not answer as it should");
+                let cause = cause_of(&error);
+                tracing::warn!(cause, "the event bus did not answer as it should");
                 return numbers.into_iter().map(|number| (number, None)).collect();
             }
         };

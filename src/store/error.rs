@@ -78,6 +78,17 @@ impl StoreError {
     }
 }
 
+/// Why a call of the SDK failed, free of what was asked: the code of the service, or what stood in the way.
+pub fn cause_of<E>(error: &SdkError<E>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    match error {
+        SdkError::DispatchFailure(_) => innermost(error),
+        _ => error.code().unwrap_or("no answer").to_owned(),
+    }
+}
+
 /// The last cause of an error, such as a certificate that is not trusted.
 fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut innermost = error;

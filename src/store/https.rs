@@ -5,6 +5,7 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector, ConnectorBuilder};
+use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
@@ -13,7 +14,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 /// Where a file or folder of trusted certificates may be named, as for OpenSSL.
 const CERTIFICATE_VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-/// Roots of all certificates that AWS shows. To read the hundred and more that a system trusts takes longer
+/// The roots that Amazon Trust Services names for AWS's public endpoints. To read the hundred and more that a system trusts takes longer
 /// than all the rest of a connection's making.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
 
@@ -60,5 +61,9 @@ impl HttpClient for OnFirstCall {
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
         self.0.http_connector(settings, components)
+    }
+
+    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
+        self.0.connector_metadata()
     }
 }

@@ -37,7 +37,7 @@ use keys::Key;
 use usage::Metering;
 
 pub use audit::AuditEntry;
-pub use error::{MAX_LOOK_UP_MATCHES, StoreError};
+pub use error::{MAX_LOOK_UP_MATCHES, StoreError, cause_of};
 pub use keys::LookUp;
 pub use users::{MAX_SCANNED_USERS, Next, UserChange};
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
+use aws_config::{Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
@@ -13,11 +14,14 @@ use paradigm_scim::conversation::differences;
 use paradigm_scim::directory::{Permission, UserId};
 use paradigm_scim::events::{Publisher, StreamEvent};
 use paradigm_scim::scim::event::Content;
-use paradigm_scim::store::Next;
 use paradigm_scim::store::embedded::Embedded;
+use paradigm_scim::store::{Next, sdk_config};
+use rustls::version::TLS13;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::doctor::Authority;
+use crate::front::{self, Answer};
 use crate::policies::template;
 use crate::support::{World, assert_none, data, data_files};
 
@@ -91,6 +95,17 @@ fn action(target: &str) -> String {
     }
 }
 
+fn publisher(config: &SdkConfig, content: Content) -> Publisher {
+    Publisher {
+        event_bridge: aws_sdk_eventbridge::Client::new(config),
+        bus: "paradigm".to_owned(),
+        sqs: aws_sdk_sqs::Client::new(config),
+        dead_letter_queue: "https://queue.example.com/undelivered".to_owned(),
+        content,
+        base_url: BASE_URL.to_owned(),
+    }
+}
+
 impl Bus {
     fn publisher(&self, content: Content) -> Publisher {
         let connector = SharedHttpConnector::new(self.clone());
@@ -100,14 +115,7 @@ impl Bus {
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .http_client(http_client_fn(move |_, _| connector.clone()))
             .build();
-        Publisher {
-            event_bridge: aws_sdk_eventbridge::Client::new(&config),
-            bus: "paradigm".to_owned(),
-            sqs: aws_sdk_sqs::Client::new(&config),
-            dead_letter_queue: "https://queue.example.com/undelivered".to_owned(),
-            content,
-            base_url: BASE_URL.to_owned(),
-        }
+        publisher(&config, content)
     }
 
     /// Publishes an event of the stream; what the bus took, and the records to be handed over again.
@@ -375,10 +383,33 @@ async fn what_the_bus_does_not_take_is_handed_over_again() {
     };
     let (_, failures) = down.after(Content::Full, &event).await;
     assert_eq!(failures.len(), 12);
-    let found = down.publisher(Content::Full).find_bus().await;
-    assert!(found.is_err());
+    assert_eq!(why_not(&down.publisher(Content::Full)).await, "no answer");
     // Nor is anything lost that should have gone to the queue.
     let damaged = data("stream/damaged_item.json");
     let (_, failures) = down.after(Content::Notice, &damaged["event"]).await;
     assert_eq!(failures.len(), 3);
+}
+
+/// What keeps a publisher from its bus.
+async fn why_not(publisher: &Publisher) -> String {
+    let error = publisher.find_bus().await.unwrap_err().to_string();
+    let cause = error.strip_prefix("the event bus cannot be used: ");
+    cause.unwrap_or_else(|| panic!("{error}")).to_owned()
+}
+
+#[tokio::test]
+async fn why_a_bus_cannot_be_reached_is_told() {
+    let tls = Authority::new("unknown").server("127.0.0.1", (2100, 1, 1), &TLS13);
+    let bus = front::start(Some(tls), |_| Answer::new(200, "application/json", "{}"));
+    let credentials = Credentials::new("test", "test", None, None, "test");
+    let config = sdk_config::of_handler(Some(format!("https://{bus}")))
+        .await
+        .into_builder()
+        .region(Region::from_static("eu-west-3"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build();
+    assert_eq!(
+        why_not(&publisher(&config, Content::Notice)).await,
+        "invalid peer certificate: UnknownIssuer"
+    );
 }
