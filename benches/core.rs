@@ -1,6 +1,6 @@
 //! What the core costs a request: time, and memory allocations, of one user of the usual size.
 //!
-//! `cargo bench` measures both; `docs/performance.md` holds figures.
+//! `cargo bench` measures both.
 
 #![expect(
     clippy::unwrap_used,
