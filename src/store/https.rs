@@ -14,8 +14,8 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 /// Where a file or folder of trusted certificates may be named, as for OpenSSL.
 const CERTIFICATE_VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-/// The roots that Amazon Trust Services names for AWS's public endpoints. To read the hundred and more that a system trusts takes longer
-/// than all the rest of a connection's making.
+/// The roots that Amazon Trust Services names for AWS's public endpoints. To read the hundred and more that
+/// a system trusts takes longer than all the rest of a connection's making.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
 
 /// A client for HTTPS, and HTTP where an endpoint says so.

@@ -95,11 +95,16 @@ fn action(target: &str) -> String {
     }
 }
 
-fn publisher(config: &SdkConfig, content: Content) -> Publisher {
+fn publisher(config: SdkConfig, content: Content) -> Publisher {
+    let credentials = Credentials::new("test", "test", None, None, "test");
+    let config = config
+        .into_builder()
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build();
     Publisher {
-        event_bridge: aws_sdk_eventbridge::Client::new(config),
+        event_bridge: aws_sdk_eventbridge::Client::new(&config),
         bus: "paradigm".to_owned(),
-        sqs: aws_sdk_sqs::Client::new(config),
+        sqs: aws_sdk_sqs::Client::new(&config),
         dead_letter_queue: "https://queue.example.com/undelivered".to_owned(),
         content,
         base_url: BASE_URL.to_owned(),
@@ -110,12 +115,10 @@ impl Bus {
     fn publisher(&self, content: Content) -> Publisher {
         let connector = SharedHttpConnector::new(self.clone());
         let config = Embedded::in_memory().unwrap().config().into_builder();
-        let credentials = Credentials::new("test", "test", None, None, "test");
         let config = config
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
             .http_client(http_client_fn(move |_, _| connector.clone()))
             .build();
-        publisher(&config, content)
+        publisher(config, content)
     }
 
     /// Publishes an event of the stream; what the bus took, and the records to be handed over again.
@@ -401,15 +404,13 @@ async fn why_not(publisher: &Publisher) -> String {
 async fn why_a_bus_cannot_be_reached_is_told() {
     let tls = Authority::new("unknown").server("127.0.0.1", (2100, 1, 1), &TLS13);
     let bus = front::start(Some(tls), |_| Answer::new(200, "application/json", "{}"));
-    let credentials = Credentials::new("test", "test", None, None, "test");
     let config = sdk_config::of_handler(Some(format!("https://{bus}")))
         .await
         .into_builder()
         .region(Region::from_static("eu-west-3"))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
         .build();
     assert_eq!(
-        why_not(&publisher(&config, Content::Notice)).await,
+        why_not(&publisher(config, Content::Notice)).await,
         "invalid peer certificate: UnknownIssuer"
     );
 }
