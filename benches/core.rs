@@ -24,6 +24,7 @@ use paradigm_scim::scim::patch::PatchOp;
 use paradigm_scim::scim::projection::Projection;
 use paradigm_scim::scim::resource::{Document, render};
 use paradigm_scim::scim::schema::USER;
+use paradigm_scim::scim::work::Work;
 use paradigm_scim::store::item;
 
 #[global_allocator]
@@ -147,7 +148,7 @@ fn core<M: Measurement + 'static>(criterion: &mut Criterion<M>) {
     let user = User::new(id, document.clone(), Timestamp::UNIX_EPOCH).unwrap();
     let stored = item::from_user(company, &user, "write").unwrap();
     let written_id = id.to_string();
-    let rendered = || render(&USER, &written_id, &document, &user.meta(), BASE_URL);
+    let rendered = || render(&USER, &written_id, document.clone(), &user.meta(), BASE_URL);
     let resource = rendered();
 
     for (name, text) in FILTERS {
@@ -155,7 +156,11 @@ fn core<M: Measurement + 'static>(criterion: &mut Criterion<M>) {
         let filter = parse();
         criterion.bench_function(&format!("filter/parse/{name}"), |b| b.iter(parse));
         criterion.bench_function(&format!("filter/evaluate/{name}"), |b| {
-            b.iter(|| filter.matches(black_box(&resource)));
+            b.iter(|| {
+                filter
+                    .matches(black_box(&resource), &mut Work::of_query())
+                    .unwrap()
+            });
         });
     }
 
@@ -185,7 +190,12 @@ fn core<M: Measurement + 'static>(criterion: &mut Criterion<M>) {
     criterion.bench_function("patch/apply", |b| {
         b.iter(|| {
             patch
-                .apply(&written_id, black_box(&document), &USER)
+                .apply(
+                    &written_id,
+                    black_box(&document),
+                    &USER,
+                    &mut Work::of_patch(),
+                )
                 .unwrap()
         });
     });

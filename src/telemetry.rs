@@ -93,6 +93,8 @@ pub struct RequestRecord {
     pub read_units: f64,
     /// Write capacity units consumed.
     pub write_units: f64,
+    /// Computing that is counted, in the unit of [`Work`](crate::scim::work::Work).
+    pub work: u64,
     /// Whether it was the first request of the process.
     pub is_cold: bool,
 }
@@ -129,6 +131,7 @@ impl RequestRecord {
         tell("cause", self.cause.clone().into());
         tell("coldStart", self.is_cold.into());
         tell("dynamoDbCalls", self.calls.into());
+        tell("work", self.work.into());
         tell("Requests", 1.into());
         tell("Errors", u8::from(self.is_error()).into());
         tell("Refusals", u8::from(self.is_refusal()).into());
@@ -177,6 +180,7 @@ impl RequestRecord {
             calls,
             read_units,
             write_units,
+            work,
             is_cold,
             ..
         } = self;
@@ -190,6 +194,7 @@ impl RequestRecord {
                     calls,
                     read_units,
                     write_units,
+                    work,
                     scim_type,
                     cause,
                     company,

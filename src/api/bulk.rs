@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::{Method as HttpMethod, StatusCode};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
@@ -16,7 +17,7 @@ use super::{Exchange, cause, groups, users};
 use crate::config::BASE_PATH;
 use crate::directory::{User, UserId};
 use crate::scim::bulk::{
-    BulkIds, BulkRequest, MAX_PAYLOAD_BYTES, Method, Operation, bulk_response,
+    BulkIds, BulkRequest, MAX_DATA_BYTES, MAX_PAYLOAD_BYTES, Method, Operation, bulk_response,
 };
 use crate::scim::resource::location;
 use crate::scim::schema::USER;
@@ -30,7 +31,7 @@ const END_WITHIN: Duration = Duration::from_secs(22);
 
 /// `POST /Bulk`
 pub(super) async fn bulk(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {
-    let request = BulkRequest::parse(exchange.request.json_object_up_to(MAX_PAYLOAD_BYTES)?)?;
+    let request = BulkRequest::parse(exchange.request.json_up_to(MAX_PAYLOAD_BYTES)?)?;
     let mut job = Job {
         exchange,
         caller,
@@ -242,10 +243,11 @@ fn target(operation: &Operation) -> Result<(Endpoint, String), ScimError> {
 }
 
 fn data(operation: &Operation) -> Result<Map<String, Value>, ScimError> {
-    match &operation.data {
-        Value::Object(members) => Ok(members.clone()),
-        _ => Err(ScimError::invalid_syntax("'data' must be an object.")),
+    let data = operation.data.as_deref().map_or("", RawValue::get);
+    if data.len() > MAX_DATA_BYTES {
+        return Err(ScimError::payload_too_large(MAX_DATA_BYTES));
     }
+    serde_json::from_str(data).map_err(|_| ScimError::invalid_syntax("'data' must be an object."))
 }
 
 fn no_such_operation() -> ScimError {

@@ -18,7 +18,7 @@ pub(super) fn store_error(error: StoreError) -> ScimError {
             "More than {MAX_LOOK_UP_MATCHES} users bear this value; filter by 'id' or 'userName' as well."
         )),
         StoreError::TooManyUsers => ScimError::too_many(format!(
-            "This needs a look at more than {MAX_SCANNED_USERS} users; filter by 'id', 'userName', 'externalId' or 'emails.value' with 'eq'."
+            "This needs a look at more than {MAX_SCANNED_USERS} users, or at more than 32 MiB of their attributes; filter by 'id', 'userName', 'externalId' or 'emails.value' with 'eq'."
         )),
         error @ StoreError::Busy(_) => ScimError::unavailable(RETRY_AFTER_SECONDS).caused_by(error),
         error @ (StoreError::Corrupt(_) | StoreError::Refused(_)) => ScimError::internal(error),

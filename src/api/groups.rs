@@ -6,8 +6,8 @@ use http::StatusCode;
 use super::Exchange;
 use super::message::Response;
 use super::query::Query;
-use crate::scim::list::Start;
-use crate::scim::{ScimError, cursor, list};
+use crate::scim::list::{ListResponse, Start};
+use crate::scim::{ScimError, cursor};
 
 /// `GET /Groups`: an empty list, whatever the filter.
 pub(super) fn list_groups(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
@@ -23,8 +23,8 @@ pub(super) fn search_groups(exchange: &Exchange<'_>) -> Result<Response, ScimErr
 
 fn nothing_found(query: &Query<'_>) -> Result<Response, ScimError> {
     let body = match query.page()?.start {
-        Start::Index(index) => list::index_page(0, index, Vec::new()),
-        Start::Cursor(cursor) if cursor.is_empty() => list::cursor_page(None, Vec::new()),
+        Start::Index(index) => ListResponse::by_index(0, index, Vec::<()>::new()),
+        Start::Cursor(cursor) if cursor.is_empty() => ListResponse::by_cursor(None, Vec::new()),
         // No page of groups has ever had a next one.
         Start::Cursor(_) => return Err(cursor::invalid()),
     };

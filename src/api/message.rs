@@ -5,10 +5,14 @@ use http::header::{
     ACCEPT, ALLOW, CONTENT_LOCATION, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 use serde_json::{Map, Value};
 
+use crate::scim::ScimError;
 use crate::scim::bulk::MAX_PAYLOAD_BYTES;
-use crate::scim::{ScimError, list};
+use crate::scim::list::ListResponse;
 
 /// The media type of all answers (RFC 7644 §3.1).
 pub const MEDIA_TYPE: &str = "application/scim+json";
@@ -88,14 +92,14 @@ impl Request {
     /// # Errors
     /// 413, 415 or 400 `invalidSyntax`.
     pub fn json_object(&self) -> Result<Map<String, Value>, ScimError> {
-        self.json_object_up_to(MAX_BODY_BYTES)
+        self.json_up_to(MAX_BODY_BYTES)
     }
 
-    /// The same, of at most so many bytes.
+    /// The same, of at most so many bytes, read as another kind of map.
     ///
     /// # Errors
     /// 413, 415 or 400 `invalidSyntax`.
-    pub fn json_object_up_to(&self, limit: usize) -> Result<Map<String, Value>, ScimError> {
+    pub fn json_up_to<T: DeserializeOwned>(&self, limit: usize) -> Result<T, ScimError> {
         let body = match &self.body {
             Body::Complete(body) if body.len() <= limit => body,
             Body::Complete(_) | Body::TooLarge => {
@@ -117,17 +121,16 @@ impl Request {
                 return Err(ScimError::unsupported_media_type());
             }
         }
-        match serde_json::from_slice(body) {
-            Ok(Value::Object(members)) => Ok(members),
-            Ok(_) => Err(ScimError::invalid_syntax(
-                "The request body must be a JSON object.",
-            )),
-            Err(error) => Err(ScimError::invalid_syntax(format!(
-                "The request body is not valid JSON (line {}, column {}).",
-                error.line(),
-                error.column()
-            ))),
-        }
+        serde_json::from_slice(body).map_err(|error| {
+            ScimError::invalid_syntax(match error.classify() {
+                Category::Data => "The request body must be a JSON object.".to_owned(),
+                _ => format!(
+                    "The request body is not valid JSON (line {}, column {}).",
+                    error.line(),
+                    error.column()
+                ),
+            })
+        })
     }
 }
 
@@ -155,8 +158,10 @@ impl Response {
 
     /// An answer with a JSON body.
     #[must_use]
-    pub fn json(status: StatusCode, body: &Value) -> Self {
-        Self::rendered(status, MEDIA_TYPE, body.to_string())
+    pub fn json(status: StatusCode, body: &impl Serialize) -> Self {
+        // It cannot fail: all maps in it have text as keys.
+        let body = serde_json::to_string(body).unwrap_or_default();
+        Self::rendered(status, MEDIA_TYPE, body)
     }
 
     /// JSON that is no SCIM message.
@@ -203,7 +208,7 @@ impl Response {
     pub fn whole_list(resources: Vec<Map<String, Value>>) -> Self {
         Self::json(
             StatusCode::OK,
-            &list::index_page(resources.len(), 1, resources),
+            &ListResponse::by_index(resources.len(), 1, resources),
         )
     }
 

@@ -3,6 +3,7 @@
 
 pub mod authentication;
 mod bulk;
+mod computing;
 mod discovery;
 mod error;
 mod groups;
@@ -28,6 +29,7 @@ use crate::store::usage::measured;
 use crate::store::{Store, UserChange};
 use crate::telemetry::RequestRecord;
 use authentication::{AuthenticationCache, Caller, authenticate, token_of};
+use computing::Computing;
 use error::RETRY_AFTER_SECONDS;
 use message::{Request, Response};
 use query::Query;
@@ -44,6 +46,7 @@ pub struct Service {
     clock: Arc<dyn Clock>,
     authentication: AuthenticationCache,
     places: Places,
+    computing: Computing,
     handler: Handler,
     /// Until the first request has been answered.
     is_cold: AtomicBool,
@@ -71,6 +74,7 @@ pub struct Exchange<'r> {
     now: Timestamp,
     store: &'r Store,
     places: &'r Places,
+    computing: &'r Computing,
 }
 
 impl<'r> Exchange<'r> {
@@ -99,6 +103,7 @@ impl Service {
             clock,
             authentication: AuthenticationCache::default(),
             places: Places::default(),
+            computing: Computing::default(),
             handler: Handler::Default,
             is_cold: AtomicBool::new(true),
         }
@@ -108,6 +113,17 @@ impl Service {
     #[must_use]
     pub fn only(self, handler: Handler) -> Self {
         Self { handler, ..self }
+    }
+
+    /// The same service where long computing runs on up to so many threads of its own; for a
+    /// runtime of several threads.
+    #[cfg(feature = "local")]
+    #[must_use]
+    pub fn computing_aside(self, threads: usize) -> Self {
+        Self {
+            computing: Computing::aside(threads),
+            ..self
+        }
     }
 
     /// Answers a request. Every failure is an answer too, and every answer one line of the log.
@@ -143,6 +159,7 @@ impl Service {
             calls: usage.calls,
             read_units: usage.read_units,
             write_units: usage.write_units,
+            work: usage.work,
             is_cold: self.is_cold.swap(false, Ordering::Relaxed),
         };
         let mut response = match result {
@@ -180,6 +197,7 @@ impl Service {
             calls: 0,
             read_units: 0.0,
             write_units: 0.0,
+            work: 0,
             is_cold: self.is_cold.swap(false, Ordering::Relaxed),
         };
         record.write();
@@ -240,6 +258,7 @@ impl Service {
             now,
             store: &self.store,
             places: &self.places,
+            computing: &self.computing,
         };
         // RFC 7644 §3.11: every answer tells where the user really is.
         let location = caller

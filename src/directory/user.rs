@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::lifecycle::{Renames, State, deleted_name};
 use super::{ApiKey, DirectoryError, KeyChange, KeyId, Permission, UserId};
 use crate::scim::resource::{Document, Meta};
+use crate::scim::size::json_bytes;
 
 /// Longest `userName`, in characters; the 32 digits of up to two soft deletes before it do not count.
 pub const MAX_USER_NAME_CHARS: usize = 256;
@@ -272,8 +273,7 @@ fn check(document: &Document) -> Result<(), DirectoryError> {
     if document.elements("emails").len() > MAX_EMAILS {
         return Err(DirectoryError::TooManyEmails);
     }
-    let size = serde_json::to_vec(document.members()).map_or(usize::MAX, |json| json.len());
-    if size > MAX_DOCUMENT_BYTES {
+    if json_bytes(document.members()) > MAX_DOCUMENT_BYTES {
         return Err(DirectoryError::DocumentTooLarge);
     }
     Ok(())

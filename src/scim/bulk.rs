@@ -2,21 +2,33 @@
 //! that other operations of the request create.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-use serde_json::{Map, Value, json};
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
 
+use super::error::shortened;
 use super::{ScimError, dialect};
 
 /// Most operations in one request.
 pub const MAX_OPERATIONS: usize = 100;
 /// Largest request body, in bytes.
 pub const MAX_PAYLOAD_BYTES: usize = 1024 * 1024;
+/// Largest `data` of an operation, in bytes: that of a request of its own.
+pub const MAX_DATA_BYTES: usize = 256 * 1024;
+/// Longest `path` of an operation, in bytes.
+pub const MAX_PATH_BYTES: usize = 1024;
 /// Longest `bulkId`, in bytes.
 pub const MAX_BULK_ID_BYTES: usize = 256;
 /// URN of the BulkResponse message (RFC 7644 §3.7).
 pub const BULK_RESPONSE_URN: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
 /// How a `bulkId` is referred to in data and paths.
 const REFERENCE: &str = "bulkId:";
+
+/// Members of an object whose values are not read yet, so that a large message stays compact.
+pub type RawMembers = BTreeMap<String, Box<RawValue>>;
 
 /// A parsed BulkRequest message.
 #[derive(Debug)]
@@ -38,8 +50,10 @@ pub struct Operation {
     pub bulk_id: Option<String>,
     /// Like `If-Match`.
     pub version: Option<String>,
-    /// The body.
-    pub data: Value,
+    /// The body, not read yet.
+    pub data: Option<Box<RawValue>>,
+    /// The `bulkId`s it refers to, in its path and its data.
+    references: BTreeSet<String>,
 }
 
 /// What an operation does; another method is kept to be named in its refusal.
@@ -64,7 +78,7 @@ impl Method {
             "PUT" => Self::Put,
             "PATCH" => Self::Patch,
             "DELETE" => Self::Delete,
-            _ => Self::Other(text),
+            _ => Self::Other(shortened(&text)),
         }
     }
 
@@ -86,9 +100,11 @@ impl BulkRequest {
     ///
     /// # Errors
     /// `invalidSyntax`, or 413 for too many operations.
-    pub fn parse(mut message: Map<String, Value>) -> Result<Self, ScimError> {
+    pub fn parse(mut message: RawMembers) -> Result<Self, ScimError> {
         dialect::bulk_message(&mut message);
-        let Some(Value::Array(operations)) = message.shift_remove("Operations") else {
+        let operations = message.remove("Operations");
+        let operations: Option<Operations> = operations.and_then(|text| read(&text));
+        let Some(Operations(operations)) = operations else {
             return Err(ScimError::invalid_syntax(
                 "A bulk request needs an 'Operations' array (RFC 7644 section 3.7).",
             ));
@@ -101,14 +117,19 @@ impl BulkRequest {
         if operations.len() > MAX_OPERATIONS {
             return Err(ScimError::too_many_operations(MAX_OPERATIONS));
         }
-        let fail_on_errors = match message.shift_remove("failOnErrors") {
-            None | Some(Value::Null) => None,
-            Some(count) => Some(count.as_u64().filter(|count| *count > 0).ok_or_else(|| {
-                ScimError::invalid_syntax("'failOnErrors' must be a positive integer.")
-            })?),
+        let fail_on_errors = match message.remove("failOnErrors").map(|text| read(&text)) {
+            None | Some(Some(Value::Null)) => None,
+            Some(count) => Some(
+                count
+                    .and_then(|count| count.as_u64())
+                    .filter(|count| *count > 0)
+                    .ok_or_else(|| {
+                        ScimError::invalid_syntax("'failOnErrors' must be a positive integer.")
+                    })?,
+            ),
         };
         let operations = operations
-            .into_iter()
+            .iter()
             .enumerate()
             .map(|(index, operation)| {
                 Operation::parse(operation)
@@ -144,6 +165,41 @@ impl BulkRequest {
     }
 }
 
+/// The operations of a message, no more than one beyond the limit.
+struct Operations(Vec<Box<RawValue>>);
+
+impl<'de> Deserialize<'de> for Operations {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Listed;
+
+        impl<'de> Visitor<'de> for Listed {
+            type Value = Operations;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array of operations")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut listed: A) -> Result<Operations, A::Error> {
+                let mut operations = Vec::new();
+                while operations.len() <= MAX_OPERATIONS
+                    && let Some(operation) = listed.next_element()?
+                {
+                    operations.push(operation);
+                }
+                while listed.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Operations(operations))
+            }
+        }
+
+        deserializer.deserialize_seq(Listed)
+    }
+}
+
+/// Reads a value; `None` if it is not of that type.
+fn read<'t, T: Deserialize<'t>>(text: &'t RawValue) -> Option<T> {
+    serde_json::from_str(text.get()).ok()
+}
+
 /// Operations that are being put in order, depth first.
 struct Ordering<'r> {
     operations: &'r [Operation],
@@ -156,9 +212,9 @@ impl<'r> Ordering<'r> {
         if !self.begun.insert(index) {
             return;
         }
-        for reference in operation.references() {
+        for reference in &operation.references {
             let mut operations = self.operations.iter().enumerate();
-            let creates = |other: &Operation| other.declared() == Some(reference);
+            let creates = |other: &Operation| other.declared() == Some(reference.as_str());
             if let Some((index, operation)) = operations.find(|(_, other)| creates(other)) {
                 self.put(index, operation);
             }
@@ -168,16 +224,15 @@ impl<'r> Ordering<'r> {
 }
 
 impl Operation {
-    fn parse(operation: Value) -> Result<Self, ScimError> {
-        let Value::Object(mut members) = operation else {
+    fn parse(operation: &RawValue) -> Result<Self, ScimError> {
+        let Some(mut members) = read::<RawMembers>(operation) else {
             return Err(ScimError::invalid_syntax("An operation must be an object."));
         };
-        let mut text = |name: &str| match members.shift_remove(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(ScimError::invalid_syntax(format!(
-                "'{name}' must be a string."
-            ))),
+        dialect::bulk_operation(&mut members);
+        let mut text = |name: &str| {
+            let text = members.remove(name);
+            text.map_or(Some(None), |text| read::<Option<String>>(&text))
+                .ok_or_else(|| ScimError::invalid_syntax(format!("'{name}' must be a string.")))
         };
         let method = text("method")?;
         let path = text("path")?;
@@ -188,6 +243,11 @@ impl Operation {
                 "An operation needs 'method' and 'path'.",
             ));
         };
+        if path.len() > MAX_PATH_BYTES {
+            return Err(ScimError::invalid_syntax(format!(
+                "The 'path' of an operation may have at most {MAX_PATH_BYTES} bytes."
+            )));
+        }
         if path.contains('?') {
             return Err(ScimError::invalid_syntax(
                 "The 'path' of an operation takes no query.",
@@ -201,12 +261,14 @@ impl Operation {
                 "A 'bulkId' may have at most {MAX_BULK_ID_BYTES} bytes and no '/'."
             )));
         }
+        let data = members.remove("data");
         Ok(Self {
             method: Method::parse(method),
+            references: references(&path, data.as_deref()),
             path,
             bulk_id,
             version,
-            data: members.shift_remove("data").unwrap_or_default(),
+            data,
         })
     }
 
@@ -217,13 +279,20 @@ impl Operation {
             .as_deref()
             .filter(|_| self.method == Method::Post)
     }
+}
 
-    /// The `bulkId`s it refers to, in its path and its data.
-    fn references(&self) -> Vec<&str> {
-        let mut references = self.path.split('/').filter_map(referred).collect();
-        collect_references(&self.data, "", &mut references);
-        references
+/// The `bulkId`s that an operation refers to. Data that is too large is refused when its turn comes.
+fn references(path: &str, data: Option<&RawValue>) -> BTreeSet<String> {
+    let mut references: BTreeSet<String> = path
+        .split('/')
+        .filter_map(referred)
+        .map(str::to_owned)
+        .collect();
+    let data = data.filter(|data| data.get().len() <= MAX_DATA_BYTES);
+    if let Some(data) = data.and_then(read::<Value>) {
+        collect_references(&data, "", &mut references);
     }
+    references
 }
 
 /// What is known of the resource a `bulkId` stands for.
@@ -269,7 +338,7 @@ impl BulkIds {
     /// 409 for operations that refer to each other, `invalidValue` for a reference to what has not
     /// been created.
     pub fn resolve(&mut self, operation: &Operation) -> Result<Operation, ScimError> {
-        for reference in operation.references() {
+        for reference in &operation.references {
             let (created, error) = match self.0.get(reference) {
                 Some(Created::As(_)) => continue,
                 // What is referred to comes first, unless that itself waits for this one.
@@ -277,7 +346,8 @@ impl BulkIds {
                 Some(Created::Failed) | None => (
                     Created::Failed,
                     ScimError::invalid_value(format!(
-                        "'{REFERENCE}{reference}' refers to no resource that this request has created; give the POST that creates it this 'bulkId'."
+                        "'{REFERENCE}{}' refers to no resource that this request has created; give the POST that creates it this 'bulkId'.",
+                        shortened(reference)
                     )),
                 ),
             };
@@ -285,12 +355,18 @@ impl BulkIds {
             return Err(error);
         }
         let mut resolved = operation.clone();
+        if operation.references.is_empty() {
+            return Ok(resolved);
+        }
         let segments = resolved.path.split('/').map(|segment| {
             let id = referred(segment).and_then(|bulk_id| self.id(bulk_id));
             id.unwrap_or(segment)
         });
         resolved.path = segments.collect::<Vec<_>>().join("/");
-        self.replace_in(&mut resolved.data, "");
+        if let Some(mut data) = resolved.data.as_deref().and_then(read::<Value>) {
+            self.replace_in(&mut data, "");
+            resolved.data = Some(to_raw_value(&data).map_err(ScimError::internal)?);
+        }
         Ok(resolved)
     }
 
@@ -333,10 +409,10 @@ fn last_segment(text: &str) -> (&str, &str) {
 }
 
 /// The `bulkId`s that a value, which stands under this name, refers to.
-fn collect_references<'v>(value: &'v Value, name: &str, references: &mut Vec<&'v str>) {
+fn collect_references(value: &Value, name: &str, references: &mut BTreeSet<String>) {
     match value {
         Value::String(text) if is_for_references(name) => {
-            references.extend(referred(last_segment(text).1));
+            references.extend(referred(last_segment(text).1).map(str::to_owned));
         }
         Value::Array(values) => {
             for value in values {

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::schema::{Attribute, Type};
+use super::work::{Exhausted, Work};
 
 /// Text as it is compared where case does not matter: Unicode NFKC and full case folding.
 ///
@@ -38,39 +39,174 @@ pub fn comparable<'t>(attribute: &Attribute, text: &'t str) -> Cow<'t, str> {
     }
 }
 
-/// The order of two values of one attribute, or `None` if they cannot be compared.
-#[must_use]
-pub fn order(attribute: &Attribute, left: &Value, right: &Value) -> Option<Ordering> {
+/// Returns a string as comparisons on this attribute see it, and counts the work.
+///
+/// # Errors
+/// [`Exhausted`] if the work budget is used up.
+pub fn comparable_within<'t>(
+    work: &mut Work,
+    attribute: &Attribute,
+    text: &'t str,
+) -> Result<Cow<'t, str>, Exhausted> {
+    if attribute.case_exact {
+        work.spend_text(text)?;
+        return Ok(Cow::Borrowed(text));
+    }
+    work.fold_once(text, |text| Cow::Owned(fold(text)))
+}
+
+/// Returns whether two values of one attribute are equal as comparisons see them.
+///
+/// # Errors
+/// [`Exhausted`] if the work budget is used up.
+pub fn is_equal(
+    work: &mut Work,
+    attribute: &Attribute,
+    left: &Value,
+    right: &Value,
+) -> Result<bool, Exhausted> {
     match (left, right) {
-        (Value::String(left), Value::String(right)) => {
-            if attribute.kind == Type::DateTime {
-                return Some(instant(left)?.cmp(&instant(right)?));
-            }
-            Some(comparable(attribute, left).cmp(&comparable(attribute, right)))
+        (Value::String(left), Value::String(right)) if attribute.kind == Type::DateTime => {
+            work.spend_text(left)?;
+            work.spend_text(right)?;
+            Ok(instant(left).is_some_and(|left| instant(right) == Some(left)))
         }
-        (Value::Bool(left), Value::Bool(right)) => Some(left.cmp(right)),
-        _ => None,
+        (Value::String(left), Value::String(right)) => {
+            Ok(comparable_within(work, attribute, left)?
+                == comparable_within(work, attribute, right)?)
+        }
+        (Value::Bool(left), Value::Bool(right)) => Ok(left == right),
+        _ => Ok(false),
     }
 }
 
-/// The order of two values of one attribute in a sorted list: for text whose case does not matter
-/// "case-insensitive Unicode alphabetic sort order with no specific locale implied" (§3.4.2.3).
-#[must_use]
-pub fn sort_order(attribute: &Attribute, left: &Value, right: &Value) -> Option<Ordering> {
+/// The constant of a comparison in a filter: as it was written, and in the form that values are
+/// compared with, which is made once.
+#[derive(Debug, Clone)]
+pub struct Constant {
+    value: Value,
+    compared: Compared,
+}
+
+/// The form of a constant that values are compared with.
+#[derive(Debug, Clone)]
+enum Compared {
+    Text(String),
+    Instant(Timestamp),
+    Boolean(bool),
+    /// Null, or a value that compares with nothing.
+    Nothing,
+}
+
+impl Constant {
+    /// A constant that is compared with values of this attribute.
+    #[must_use]
+    pub fn new(attribute: &Attribute, value: Value) -> Self {
+        let compared = match &value {
+            Value::String(text) if attribute.kind == Type::DateTime => {
+                instant(text).map_or(Compared::Nothing, Compared::Instant)
+            }
+            Value::String(text) => Compared::Text(comparable(attribute, text).into_owned()),
+            Value::Bool(boolean) => Compared::Boolean(*boolean),
+            _ => Compared::Nothing,
+        };
+        Self { value, compared }
+    }
+
+    /// The constant as it was written.
+    #[must_use]
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// The text that values are searched for, if the constant is text.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match &self.compared {
+            Compared::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Returns how a value of the attribute compares with the constant; `None` if it does not.
+    ///
+    /// # Errors
+    /// [`Exhausted`] if the work budget is used up.
+    pub fn order(
+        &self,
+        work: &mut Work,
+        attribute: &Attribute,
+        value: &Value,
+    ) -> Result<Option<Ordering>, Exhausted> {
+        match (value, &self.compared) {
+            (Value::String(text), Compared::Text(wanted)) => {
+                let text = comparable_within(work, attribute, text)?;
+                Ok(Some(text.as_ref().cmp(wanted)))
+            }
+            (Value::String(text), Compared::Instant(wanted)) => {
+                work.spend_text(text)?;
+                Ok(instant(text).map(|instant| instant.cmp(wanted)))
+            }
+            (Value::Bool(boolean), Compared::Boolean(wanted)) => Ok(Some(boolean.cmp(wanted))),
+            _ => Ok(None),
+        }
+    }
+}
+
+impl PartialEq for Constant {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+/// How much of a text decides where it stands in a sorted list, in characters.
+pub const MAX_SORTED_CHARS: usize = 256;
+
+/// What decides where a value stands in a sorted list. Keys of one attribute compare with each other.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SortKey {
+    /// `false` comes before `true`.
+    Boolean(bool),
+    /// An instant.
+    Instant(Timestamp),
+    /// Text, as bytes that are in its order.
+    Text(Box<[u8]>),
+}
+
+impl SortKey {
+    /// The key of a value, of text by its first [`MAX_SORTED_CHARS`]; `None` for a value that has no
+    /// order. Text in which case does not matter is in "case-insensitive Unicode alphabetic sort order
+    /// with no specific locale implied" (RFC 7644 §3.4.2.3).
+    #[must_use]
+    pub fn new(attribute: &Attribute, value: &Value) -> Option<Self> {
+        match value {
+            Value::Bool(boolean) => Some(Self::Boolean(*boolean)),
+            Value::String(text) if attribute.kind == Type::DateTime => {
+                instant(text).map(Self::Instant)
+            }
+            Value::String(text) => {
+                let end = text.char_indices().nth(MAX_SORTED_CHARS);
+                let sorted = end.and_then(|(end, _)| text.get(..end)).unwrap_or(text);
+                Some(Self::Text(sort_bytes(attribute, sorted).into()))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn sort_bytes(attribute: &Attribute, text: &str) -> Vec<u8> {
     const ALPHABETIC: CollatorBorrowed<'static> = {
         let mut options = CollatorOptions::default();
         // Letters and their accents count, case does not.
         options.strength = Some(Strength::Secondary);
         CollatorBorrowed::new_root(options)
     };
-    match (left, right) {
-        (Value::String(left), Value::String(right))
-            if attribute.kind == Type::String && !attribute.case_exact =>
-        {
-            Some(ALPHABETIC.compare(left, right))
-        }
-        _ => order(attribute, left, right),
+    if attribute.kind != Type::String || attribute.case_exact {
+        return comparable(attribute, text).into_owned().into_bytes();
     }
+    let mut bytes = Vec::with_capacity(2 * text.len());
+    let Ok(()) = ALPHABETIC.write_sort_key_to(text, &mut bytes);
+    bytes
 }
 
 /// The instant an `xsd:dateTime` with a zone names (RFC 7643 §2.3.5).

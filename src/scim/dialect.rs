@@ -9,6 +9,7 @@
 
 use serde_json::{Map, Value};
 
+use super::bulk::RawMembers;
 use super::filter::{Filter, Operator};
 use super::path::{AttributePath, Name, PatchPath, PathError, resolve, resolve_in};
 use super::schema::{Attribute, Declared, ResourceType, Type};
@@ -48,15 +49,14 @@ pub fn patch_message(message: &mut Map<String, Value>) {
     }
 }
 
-/// Rewrites a bulk request, but for the data of its operations.
-pub fn bulk_message(message: &mut Map<String, Value>) {
-    member_names_in_any_case(message, &["Operations", "failOnErrors"]);
-    let operations = message.get_mut("Operations").and_then(Value::as_array_mut);
-    for operation in operations.into_iter().flatten() {
-        if let Some(operation) = operation.as_object_mut() {
-            member_names_in_any_case(operation, &["method", "path", "bulkId", "version", "data"]);
-        }
-    }
+/// Rewrites a bulk request, except its operations.
+pub fn bulk_message(message: &mut RawMembers) {
+    raw_member_names_in_any_case(message, &["Operations", "failOnErrors"]);
+}
+
+/// Rewrites an operation of a bulk request, except its data.
+pub fn bulk_operation(operation: &mut RawMembers) {
+    raw_member_names_in_any_case(operation, &["method", "path", "bulkId", "version", "data"]);
 }
 
 /// Rewrites the value of a PATCH operation for its attribute.
@@ -111,17 +111,33 @@ fn complex_to_schema(attribute: &Attribute, members: Map<String, Value>) -> Valu
 /// servers not to match structure by case (Entra, tutorial).
 fn member_names_in_any_case(members: &mut Map<String, Value>, names: &[&str]) {
     for name in names {
-        if members.contains_key(*name) {
-            continue;
-        }
-        let variant = members
-            .keys()
-            .find(|key| key.eq_ignore_ascii_case(name))
-            .cloned();
+        let variant = variant_of(name, members.keys());
         if let Some(value) = variant.and_then(|variant| members.shift_remove(&variant)) {
             members.insert((*name).to_owned(), value);
         }
     }
+}
+
+/// The same for a message whose values are not read yet.
+fn raw_member_names_in_any_case(members: &mut RawMembers, names: &[&str]) {
+    for name in names {
+        let variant = variant_of(name, members.keys());
+        if let Some(value) = variant.and_then(|variant| members.remove(&variant)) {
+            members.insert((*name).to_owned(), value);
+        }
+    }
+}
+
+/// The key that is a name in another case, if none is the name itself.
+fn variant_of<'k>(name: &str, keys: impl Iterator<Item = &'k String>) -> Option<String> {
+    let mut variant = None;
+    for key in keys.filter(|key| key.eq_ignore_ascii_case(name)) {
+        if key == name {
+            return None;
+        }
+        variant.get_or_insert(key);
+    }
+    variant.cloned()
 }
 
 /// `schemas` of a PATCH message with another URN than PatchOp's, or none: the body is a PatchOp by
@@ -399,9 +415,9 @@ pub fn element_from_filter(filter: &Filter) -> Option<Map<String, Value>> {
             path,
             operator: Operator::Eq,
             value,
-        } if !value.is_null() => {
+        } if !value.value().is_null() => {
             let name = path.sub_attribute?.name;
-            Some(Map::from_iter([(name.to_owned(), value.clone())]))
+            Some(Map::from_iter([(name.to_owned(), value.value().clone())]))
         }
         Filter::And(parts) => {
             let mut element = Map::new();

@@ -280,6 +280,16 @@ impl ScimError {
     }
 }
 
+/// A text of the client's that an error quotes: as much of it as helps to find it.
+#[must_use]
+pub fn shortened(text: &str) -> String {
+    const MOST: usize = 100;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
 impl fmt::Display for ScimError {
     /// Status and keyword only: the detail may quote what the client sent.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

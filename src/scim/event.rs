@@ -161,7 +161,13 @@ impl Change<'_> {
         match content {
             Content::Notice => json!({"version": version, "attributes": self.changed_attributes()}),
             Content::Full => {
-                let resource = render(self.resource_type, self.id, document, meta, base_url);
+                let resource = render(
+                    self.resource_type,
+                    self.id,
+                    document.clone(),
+                    meta,
+                    base_url,
+                );
                 json!({"version": version, "data": resource})
             }
         }

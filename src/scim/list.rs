@@ -4,11 +4,12 @@
 use std::cmp::Ordering;
 use std::num::IntErrorKind;
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::ScimError;
-use super::compare::sort_order;
+use super::compare::SortKey;
 use super::cursor::MARK_BYTES;
 use super::filter::elements_at;
 use super::path::{AttributePath, Name, resolve};
@@ -152,11 +153,9 @@ impl Sort {
     /// Which of two keys comes first. Resources without the attribute come last when ascending, first
     /// when descending.
     #[must_use]
-    pub fn order(&self, left: Option<&Value>, right: Option<&Value>) -> Ordering {
+    pub fn order(&self, left: Option<&SortKey>, right: Option<&SortKey>) -> Ordering {
         let ascending = match (left, right) {
-            (Some(left), Some(right)) => {
-                sort_order(self.path.leaf(), left, right).unwrap_or(Ordering::Equal)
-            }
+            (Some(left), Some(right)) => left.cmp(right),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (None, None) => Ordering::Equal,
@@ -170,8 +169,9 @@ impl Sort {
 
     /// Stands for what a resource is sorted by: if it has changed, the resource has moved.
     #[must_use]
-    pub fn mark(key: Option<&Value>) -> [u8; MARK_BYTES] {
-        let digest = Sha256::digest(key.map(Value::to_string).unwrap_or_default());
+    pub fn mark(&self, resource: &Map<String, Value>) -> [u8; MARK_BYTES] {
+        let value = self.value(resource).map(Value::to_string);
+        let digest = Sha256::digest(value.unwrap_or_default());
         let mut mark = [0; MARK_BYTES];
         for (byte, of_digest) in mark.iter_mut().zip(digest) {
             *byte = of_digest;
@@ -179,10 +179,15 @@ impl Sort {
         mark
     }
 
+    /// The key of a complete resource; `None` if it has no value to be sorted by.
+    #[must_use]
+    pub fn key(&self, resource: &Map<String, Value>) -> Option<SortKey> {
+        SortKey::new(self.path.leaf(), self.value(resource)?)
+    }
+
     /// What a complete resource is sorted by: of a multi-valued attribute the primary value, else the
     /// first.
-    #[must_use]
-    pub fn key<'r>(&self, resource: &'r Map<String, Value>) -> Option<&'r Value> {
+    fn value<'r>(&self, resource: &'r Map<String, Value>) -> Option<&'r Value> {
         let elements = elements_at(&self.path, resource);
         let element = elements
             .iter()
@@ -195,44 +200,60 @@ impl Sort {
     }
 }
 
-/// The ListResponse message of a page by index; `itemsPerPage` is the number of resources in it.
-#[must_use]
-pub fn index_page(
-    total_results: usize,
-    start_index: usize,
-    resources: Vec<Map<String, Value>>,
-) -> Value {
-    json!({
-        "schemas": [LIST_RESPONSE_URN],
-        "totalResults": total_results,
-        "startIndex": start_index,
-        "itemsPerPage": resources.len(),
-        "Resources": resources,
-    })
+/// The ListResponse message (RFC 7644 §3.4.2), of resources that can be written as JSON.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListResponse<R> {
+    schemas: [&'static str; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_results: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_index: Option<usize>,
+    items_per_page: usize,
+    #[serde(rename = "Resources")]
+    resources: Vec<R>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
 }
 
-/// The ListResponse message of a page by cursor. To count all results would cost more than the
-/// page, so `totalResults` is left out (RFC 9865 §2).
-#[must_use]
-pub fn cursor_page(next_cursor: Option<String>, resources: Vec<Map<String, Value>>) -> Value {
-    let mut page = json!({
-        "schemas": [LIST_RESPONSE_URN],
-        "itemsPerPage": resources.len(),
-        "Resources": resources,
-    });
-    if let (Some(next_cursor), Some(members)) = (next_cursor, page.as_object_mut()) {
-        members.insert("nextCursor".to_owned(), next_cursor.into());
+impl<R> ListResponse<R> {
+    fn new(resources: Vec<R>) -> Self {
+        Self {
+            schemas: [LIST_RESPONSE_URN],
+            total_results: None,
+            start_index: None,
+            items_per_page: resources.len(),
+            resources,
+            next_cursor: None,
+        }
     }
-    page
-}
 
-/// The ListResponse message that tells nothing but the total, for `count=0` by cursor.
-#[must_use]
-pub fn total_only(total_results: usize) -> Value {
-    json!({
-        "schemas": [LIST_RESPONSE_URN],
-        "totalResults": total_results,
-        "itemsPerPage": 0,
-        "Resources": [],
-    })
+    /// A page by index; `itemsPerPage` is the number of resources in it.
+    #[must_use]
+    pub fn by_index(total_results: usize, start_index: usize, resources: Vec<R>) -> Self {
+        Self {
+            total_results: Some(total_results),
+            start_index: Some(start_index),
+            ..Self::new(resources)
+        }
+    }
+
+    /// A page by cursor. To count all results would cost more than the page, so `totalResults` is left
+    /// out (RFC 9865 §2).
+    #[must_use]
+    pub fn by_cursor(next_cursor: Option<String>, resources: Vec<R>) -> Self {
+        Self {
+            next_cursor,
+            ..Self::new(resources)
+        }
+    }
+
+    /// Nothing but the total, for `count=0` by cursor.
+    #[must_use]
+    pub fn total_only(total_results: usize) -> Self {
+        Self {
+            total_results: Some(total_results),
+            ..Self::new(Vec::new())
+        }
+    }
 }

@@ -15,5 +15,7 @@ pub mod path;
 pub mod projection;
 pub mod resource;
 pub mod schema;
+pub mod size;
+pub mod work;
 
 pub use error::ScimError;

@@ -85,6 +85,16 @@ pub enum Name {
     Schema(&'static Schema),
 }
 
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Attribute(path), Self::Attribute(other)) => path == other,
+            (Self::Schema(schema), Self::Schema(other)) => schema.id == other.id,
+            _ => false,
+        }
+    }
+}
+
 /// Resolves attribute notation: `[URN ":"] attribute ["." sub-attribute]`, or a bare URN, names in
 /// any case (RFC 7643 §2.1).
 ///

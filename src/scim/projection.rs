@@ -22,7 +22,8 @@ pub enum Projection {
 }
 
 impl Projection {
-    /// Reads the two lists of attribute names. Names no schema declares are ignored.
+    /// Reads the two lists of attribute names. Names no schema declares are ignored, and so are repeated
+    /// ones.
     ///
     /// # Errors
     /// `invalidValue` if both are given, or more than [`MAX_NAMES`].
@@ -31,11 +32,6 @@ impl Projection {
         excluded_attributes: &[String],
         resource_type: &ResourceType,
     ) -> Result<Self, ScimError> {
-        let names = |list: &[String]| -> Vec<Name> {
-            list.iter()
-                .filter_map(|name| resolve(name.trim(), resource_type).ok())
-                .collect()
-        };
         if attributes.len().max(excluded_attributes.len()) > MAX_NAMES {
             return Err(ScimError::invalid_value(format!(
                 "Name at most {MAX_NAMES} attributes."
@@ -43,8 +39,8 @@ impl Projection {
         }
         match (attributes.is_empty(), excluded_attributes.is_empty()) {
             (true, true) => Ok(Self::Default),
-            (false, true) => Ok(Self::Only(names(attributes))),
-            (true, false) => Ok(Self::Except(names(excluded_attributes))),
+            (false, true) => Ok(Self::Only(names(attributes, resource_type))),
+            (true, false) => Ok(Self::Except(names(excluded_attributes, resource_type))),
             (false, false) => Err(ScimError::invalid_value(
                 "Use either 'attributes' or 'excludedAttributes', not both.",
             )),
@@ -76,6 +72,18 @@ impl Projection {
             }
         }
     }
+}
+
+fn names(list: &[String], resource_type: &ResourceType) -> Vec<Name> {
+    let mut names: Vec<Name> = Vec::with_capacity(list.len());
+    for name in list {
+        if let Ok(name) = resolve(name.trim(), resource_type)
+            && !names.contains(&name)
+        {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// `schemas` without the extensions of which nothing is left (RFC 7643 §3).

@@ -1,5 +1,7 @@
 //! A resource's attributes, validated against their schema, and the resource as clients see it.
 
+use std::collections::HashSet;
+
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::DecodePaddingMode;
@@ -58,6 +60,12 @@ impl Document {
     #[must_use]
     pub fn from_validated(members: Map<String, Value>) -> Self {
         Self(members)
+    }
+
+    /// The members, to keep them without the document.
+    #[must_use]
+    pub fn into_members(self) -> Map<String, Value> {
+        self.0
     }
 
     /// The members: core attributes and `externalId` by name, extensions by URN.
@@ -134,6 +142,20 @@ impl Document {
         match path.sub_attribute {
             None => Some(value),
             Some(sub_attribute) => value.get(sub_attribute.name),
+        }
+    }
+
+    /// Takes the elements of a multi-valued attribute out, to change them and set them again, in the same
+    /// place. Until then the attribute is null.
+    pub fn take_elements(&mut self, path: &AttributePath) -> Vec<Value> {
+        let container = match path.extension {
+            None => Some(&mut self.0),
+            Some(extension) => self.0.get_mut(extension.id).and_then(Value::as_object_mut),
+        };
+        let value = container.and_then(|container| container.get_mut(path.attribute.name));
+        match value.map(Value::take) {
+            Some(Value::Array(elements)) => elements,
+            _ => Vec::new(),
         }
     }
 
@@ -288,6 +310,7 @@ pub fn validate(attribute: &Attribute, value: Value) -> Result<Option<Value>, Sc
     let Value::Array(elements) = value else {
         return Err(wrong_type(attribute, "an array"));
     };
+    check_number(attribute, &elements)?;
     let mut elements = elements
         .into_iter()
         .filter_map(|element| validate_element(attribute, element).transpose())
@@ -310,13 +333,27 @@ pub fn given_twice(attribute: &Attribute, sub_attribute: &Attribute) -> ScimErro
 
 /// Drops values that are there already (RFC 7643 §2.4), so that repeated requests do not pile up.
 pub fn drop_repeated(elements: &mut Vec<Value>) {
-    let mut kept: Vec<Value> = Vec::with_capacity(elements.len());
-    for element in elements.drain(..) {
-        if !kept.contains(&element) {
-            kept.push(element);
-        }
+    let mut seen = HashSet::with_capacity(elements.len());
+    let is_new: Vec<bool> = elements
+        .iter()
+        .map(|element| seen.insert(element))
+        .collect();
+    let mut is_new = is_new.into_iter();
+    elements.retain(|_| is_new.next() == Some(true));
+}
+
+/// Checks how many values a multi-valued attribute is given, before anything is done with them.
+///
+/// # Errors
+/// `invalidValue` naming the attribute for more than [`MAX_VALUES`].
+pub fn check_number(attribute: &Attribute, elements: &[Value]) -> Result<(), ScimError> {
+    if elements.len() > MAX_VALUES {
+        return Err(ScimError::invalid_value(format!(
+            "'{}' may have at most {MAX_VALUES} values.",
+            attribute.name
+        )));
     }
-    *elements = kept;
+    Ok(())
 }
 
 /// Checks what concerns all values of a multi-valued attribute together: their number, and that
@@ -325,12 +362,7 @@ pub fn drop_repeated(elements: &mut Vec<Value>) {
 /// # Errors
 /// `invalidValue` naming the attribute.
 pub fn check_elements(attribute: &Attribute, elements: &[Value]) -> Result<(), ScimError> {
-    if elements.len() > MAX_VALUES {
-        return Err(ScimError::invalid_value(format!(
-            "'{}' may have at most {MAX_VALUES} values.",
-            attribute.name
-        )));
-    }
+    check_number(attribute, elements)?;
     let primaries = elements
         .iter()
         .filter(|element| is_primary(element))
@@ -441,7 +473,7 @@ pub fn location(base_url: &str, resource_type: &ResourceType, id: &str) -> Strin
 pub fn render(
     resource_type: &ResourceType,
     id: &str,
-    document: &Document,
+    document: Document,
     meta: &Meta,
     base_url: &str,
 ) -> Map<String, Value> {
@@ -457,9 +489,7 @@ pub fn render(
     let mut resource = Map::with_capacity(document.members().len() + 3);
     resource.insert("schemas".into(), schemas.into());
     resource.insert("id".into(), id.into());
-    for (name, value) in document.members() {
-        resource.insert(name.clone(), value.clone());
-    }
+    resource.extend(document.into_members());
     resource.insert(
         "meta".into(),
         json!({

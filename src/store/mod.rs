@@ -39,7 +39,7 @@ use usage::Metering;
 pub use audit::AuditEntry;
 pub use error::{MAX_LOOK_UP_MATCHES, StoreError, cause_of};
 pub use keys::LookUp;
-pub use users::{MAX_SCANNED_USERS, Next, UserChange};
+pub use users::{MAX_SCANNED_USERS, Next, StoredUser, UserChange};
 
 /// Items that one BatchGetItem may ask for.
 const BATCH_SIZE: usize = 100;

@@ -29,19 +29,34 @@ pub struct Usage {
     pub read_units: f64,
     /// Write capacity units.
     pub write_units: f64,
+    /// Computing that is counted, in the unit of [`Work`](crate::scim::work::Work).
+    pub work: u64,
 }
 
 tokio::task_local! {
     static USAGE: Cell<Usage>;
 }
 
-/// Runs some work and tells what it used; what it starts in other tasks does not count.
+/// Runs a future and returns what it used; what it starts in other tasks does not count. It counts for
+/// whatever is measured around it, too.
 pub async fn measured<T>(work: impl Future<Output = T>) -> (T, Usage) {
     let measured = async {
         let result = work.await;
         (result, USAGE.with(Cell::get))
     };
-    USAGE.scope(Cell::new(Usage::default()), measured).await
+    let (result, used) = USAGE.scope(Cell::new(Usage::default()), measured).await;
+    note(|usage| {
+        usage.calls += used.calls;
+        usage.read_units += used.read_units;
+        usage.write_units += used.write_units;
+        usage.work += used.work;
+    });
+    (result, used)
+}
+
+/// Counts the work of a request.
+pub fn count_work(work: u64) {
+    note(|usage| usage.work += work);
 }
 
 fn note(change: impl FnOnce(&mut Usage)) {

@@ -1,9 +1,12 @@
 //! Users in the table: finding, counting, listing, changing.
 
 use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{self, Stream, StreamExt as _};
 use jiff::Timestamp;
 
 use super::backoff::Backoff;
@@ -17,7 +20,12 @@ use crate::scim::schema::USER;
 /// Most users that one request may look at, for filters and sorting that no look-up serves.
 pub const MAX_SCANNED_USERS: usize = 10_000;
 /// Batches that are read at the same time.
-const CONCURRENT_BATCHES: usize = 8;
+const CONCURRENT_BATCHES: usize = 3;
+/// What a batch should hold at most, in bytes of documents, by what those before it held. With the
+/// largest users possible, the first batches hold 6.5 MB each.
+const BATCH_BYTES: usize = 2 * 1024 * 1024;
+/// Fewest users in a batch.
+const MIN_BATCH_SIZE: usize = 10;
 /// How long a change is made again on what someone else wrote meanwhile.
 const PATIENCE: Duration = Duration::from_secs(8);
 
@@ -47,6 +55,43 @@ pub enum Next<'k> {
     Anonymise,
 }
 
+/// The item of a user as it was read. Documents are compact as text; read one at a time.
+#[derive(Debug)]
+pub struct StoredUser {
+    /// The user's id.
+    pub id: UserId,
+    /// `None` for a deleted user.
+    item: Option<Item>,
+}
+
+impl StoredUser {
+    /// The length of the user's document, in bytes of JSON.
+    #[must_use]
+    pub fn document_bytes(&self) -> usize {
+        let document = self.item.as_ref().and_then(|item| item.get(item::DOCUMENT));
+        let document = document.and_then(|document| document.as_s().ok());
+        document.map_or(0, String::len)
+    }
+
+    /// The user; `None` if they are deleted.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`].
+    pub fn read(&self) -> Result<Option<User>, StoreError> {
+        match &self.item {
+            Some(found) => item::to_user(self.id, found),
+            None => Ok(None),
+        }
+    }
+}
+
+/// How many users the next batch holds, if they are like those of this one.
+fn next_batch_size(batch: &[StoredUser]) -> usize {
+    let bytes: usize = batch.iter().map(StoredUser::document_bytes).sum();
+    let fitting = BATCH_BYTES.saturating_mul(batch.len()) / bytes.max(1);
+    fitting.clamp(MIN_BATCH_SIZE, BATCH_SIZE)
+}
+
 impl Store {
     /// The user of that id; `None` if there is none in this company, or they are anonymised.
     ///
@@ -74,16 +119,16 @@ impl Store {
         }
     }
 
-    /// The users who bear an `externalId` or email.
+    /// The ids of the users who have an `externalId` or email, in order.
     ///
     /// # Errors
-    /// [`StoreError::TooManyMatches`] beyond [`MAX_LOOK_UP_MATCHES`].
-    pub async fn users_by_look_up(
+    /// [`StoreError::TooManyMatches`] beyond [`MAX_LOOK_UP_MATCHES`], or an error of the store.
+    pub async fn user_ids_by_look_up(
         &self,
         company: CompanyId,
         look_up: LookUp,
         value: &str,
-    ) -> Result<Vec<User>, StoreError> {
+    ) -> Result<Vec<UserId>, StoreError> {
         let mut ids = Vec::new();
         let mut from = None;
         loop {
@@ -102,36 +147,57 @@ impl Store {
             }
             match output.last_evaluated_key {
                 Some(next) => from = Some(next),
-                None => return self.users(company, &ids).await,
+                None => break,
             }
         }
+        ids.sort_unstable();
+        Ok(ids)
     }
 
-    /// The users of these ids, in this order; those that are gone are left out.
+    /// The users of these ids, in this order; deleted ones are left out.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn users(&self, company: CompanyId, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
-        let batches: Vec<Vec<User>> = self.user_batches(company, ids).try_collect().await?;
-        Ok(batches.into_iter().flatten().collect())
+        let mut batches = pin!(self.stored_users(company, ids.to_vec()));
+        let mut users = Vec::with_capacity(ids.len());
+        while let Some(batch) = batches.next().await.transpose()? {
+            for stored in batch {
+                users.extend(stored.read()?);
+            }
+        }
+        Ok(users)
     }
 
-    fn user_batches<'s>(
-        &'s self,
-        company: CompanyId,
-        ids: &[UserId],
-    ) -> impl Stream<Item = Result<Vec<User>, StoreError>> + use<'s> {
-        let batches: Vec<Vec<UserId>> = ids.chunks(BATCH_SIZE).map(<[UserId]>::to_vec).collect();
-        stream::iter(batches)
-            .map(move |batch| self.user_batch(company, batch))
-            .buffered(CONCURRENT_BATCHES)
-    }
-
-    async fn user_batch(
+    /// The items of the users of these ids, one for each id and in this order, in batches: together
+    /// they may be more than fits into memory.
+    pub fn stored_users(
         &self,
         company: CompanyId,
         ids: Vec<UserId>,
-    ) -> Result<Vec<User>, StoreError> {
+    ) -> impl Stream<Item = Result<Vec<StoredUser>, StoreError>> {
+        let size = Arc::new(AtomicUsize::new(BATCH_SIZE));
+        let batches = stream::unfold((ids, Arc::clone(&size)), async |(mut ids, size)| {
+            let length = size.load(Ordering::Relaxed).min(ids.len());
+            let rest = ids.split_off(length);
+            (!ids.is_empty()).then_some((ids, (rest, size)))
+        });
+        let read = move |ids| {
+            let size = Arc::clone(&size);
+            async move {
+                let batch = self.stored_batch(company, ids).await?;
+                size.store(next_batch_size(&batch), Ordering::Relaxed);
+                Ok(batch)
+            }
+        };
+        batches.map(read).buffered(CONCURRENT_BATCHES)
+    }
+
+    async fn stored_batch(
+        &self,
+        company: CompanyId,
+        ids: Vec<UserId>,
+    ) -> Result<Vec<StoredUser>, StoreError> {
         let items = self
             .batch_get(ids.iter().map(|id| keys::user(company, *id)))
             .await?;
@@ -139,12 +205,11 @@ impl Store {
         for found in items {
             by_pk.insert(Reader(&found).string(keys::PK)?.to_owned(), found);
         }
-        ids.iter()
-            .filter_map(|id| {
-                let found = by_pk.get(&keys::user(company, *id).pk)?;
-                item::to_user(*id, found).transpose()
-            })
-            .collect()
+        let stored = ids.into_iter().map(|id| StoredUser {
+            id,
+            item: by_pk.remove(&keys::user(company, id).pk),
+        });
+        Ok(stored.collect())
     }
 
     /// Number of the company's users.
@@ -197,20 +262,16 @@ impl Store {
             .collect()
     }
 
-    /// All of the company's users, oldest first, in batches: together they may be more than fits into
-    /// memory.
+    /// The ids of all of the company's users, oldest first.
     ///
     /// # Errors
-    /// [`StoreError::TooManyUsers`] beyond [`MAX_SCANNED_USERS`].
-    pub async fn all_users(
-        &self,
-        company: CompanyId,
-    ) -> Result<impl Stream<Item = Result<Vec<User>, StoreError>>, StoreError> {
+    /// [`StoreError::TooManyUsers`] beyond [`MAX_SCANNED_USERS`], or an error of the store.
+    pub async fn scanned_user_ids(&self, company: CompanyId) -> Result<Vec<UserId>, StoreError> {
         let ids = self.user_ids(company, 0, MAX_SCANNED_USERS + 1).await?;
         if ids.len() > MAX_SCANNED_USERS {
             return Err(StoreError::TooManyUsers);
         }
-        Ok(self.user_batches(company, &ids))
+        Ok(ids)
     }
 
     /// Writes a new user.
@@ -246,14 +307,32 @@ impl Store {
         id: UserId,
         mut decide: impl FnMut(&User) -> Result<Next<'k>, E>,
     ) -> Result<Option<User>, E> {
+        self.change_user_after(change, id, |user| std::future::ready(decide(&user)))
+            .await
+    }
+
+    /// The same, where deciding takes a while.
+    ///
+    /// # Errors
+    /// What `decide` returns, or a [`StoreError`].
+    pub async fn change_user_after<'k, E: From<StoreError>, F>(
+        &self,
+        change: &UserChange,
+        id: UserId,
+        mut decide: impl FnMut(Arc<User>) -> F,
+    ) -> Result<Option<User>, E>
+    where
+        F: Future<Output = Result<Next<'k>, E>>,
+    {
         let mut backoff = Backoff::new(PATIENCE);
         loop {
             let Some(before) = self.user(change.company, id).await? else {
                 return Ok(None);
             };
-            let (after, keys) = match decide(&before)? {
-                Next::Update(after) | Next::UpdateWithKeys(after, _) if after == before => {
-                    return Ok(Some(before));
+            let before = Arc::new(before);
+            let (after, keys) = match decide(Arc::clone(&before)).await? {
+                Next::Update(after) | Next::UpdateWithKeys(after, _) if after == *before => {
+                    return Ok(Some(after));
                 }
                 Next::Update(after) => (Some(after), Vec::new()),
                 Next::UpdateWithKeys(after, keys) => (Some(after), keys),
@@ -275,7 +354,7 @@ impl Store {
                 keys,
             };
             match self.write_user(write).await {
-                Ok(()) => return Ok(Some(after.unwrap_or(before))),
+                Ok(()) => return Ok(Some(after.unwrap_or_else(|| Arc::unwrap_or_clone(before)))),
                 Err(WriteError::VersionChanged) => {}
                 Err(WriteError::Store(error)) => return Err(error.into()),
             }

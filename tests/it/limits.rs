@@ -493,7 +493,7 @@ async fn batches_that_a_filter_reads_at_a_time() {
     fill(&embedded, client.company, 2_000).await;
     let answer = client.filter("active eq true").await;
     assert_eq!(answer.total(), 2_001);
-    assert_eq!(most.load(Ordering::SeqCst), 8);
+    assert_eq!(most.load(Ordering::SeqCst), 3);
 }
 
 #[tokio::test]

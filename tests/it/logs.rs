@@ -530,6 +530,7 @@ fn alarms_watch_metrics_that_requests_tell() {
         calls: 0,
         read_units: 0.0,
         write_units: 0.0,
+        work: 0,
         is_cold: false,
     };
     let told = record.to_embedded_metrics("stack");

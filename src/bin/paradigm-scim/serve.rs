@@ -54,7 +54,8 @@ impl Serve {
             config.public_url = Some(origin_of(url));
         }
         self.greet(&store, &config, address).await?;
-        let service = Arc::new(Service::new(store, config, Arc::new(SystemClock)));
+        let service = Service::new(store, config, Arc::new(SystemClock));
+        let service = Arc::new(service.computing_aside(computing_threads()));
         let accept = async move || accept(&listener).await;
         serve(accept, service, end_signal()?).await
     }
@@ -99,6 +100,11 @@ impl Serve {
         }
         Ok(())
     }
+}
+
+/// How many threads may compute for long at a time: half of the processors, at least one.
+fn computing_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).max(1))
 }
 
 /// Takes an address and port, or says why not.

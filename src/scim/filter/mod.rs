@@ -4,9 +4,9 @@ mod evaluator;
 mod lexer;
 mod parser;
 
-use serde_json::Value;
 use thiserror::Error;
 
+use super::compare::Constant;
 use super::path::AttributePath;
 use super::schema::{Attribute, ResourceType};
 
@@ -17,6 +17,8 @@ pub use parser::parse;
 pub const MAX_FILTER_LENGTH: usize = 4096;
 /// Deepest nesting of parentheses, `not` and brackets.
 pub const MAX_FILTER_DEPTH: usize = 16;
+/// Most comparisons in a filter, `pr` included.
+pub const MAX_FILTER_COMPARISONS: usize = 100;
 
 /// A filter whose names are resolved and whose values fit their attributes.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +36,7 @@ pub enum Filter {
         /// How.
         operator: Operator,
         /// With what; never an array or object.
-        value: Value,
+        value: Constant,
     },
     /// `attribute pr`
     Present(AttributePath),
@@ -134,9 +136,25 @@ pub enum FilterError {
     /// It is longer than [`MAX_FILTER_LENGTH`].
     #[error("a filter may have at most {MAX_FILTER_LENGTH} bytes")]
     TooLong,
+    /// It has more comparisons than [`MAX_FILTER_COMPARISONS`].
+    #[error("a filter may have at most {MAX_FILTER_COMPARISONS} comparisons")]
+    TooManyComparisons,
     /// It is nested deeper than [`MAX_FILTER_DEPTH`].
     #[error("a filter may be nested at most {MAX_FILTER_DEPTH} deep")]
     TooDeep,
+}
+
+impl Filter {
+    /// The number of comparisons, `pr` included.
+    #[must_use]
+    pub fn comparisons(&self) -> usize {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::comparisons).sum(),
+            Self::Not(part) => part.comparisons(),
+            Self::Compare { .. } | Self::Present(_) => 1,
+            Self::Values { filter, .. } => filter.comparisons(),
+        }
+    }
 }
 
 impl FilterError {

@@ -4,8 +4,11 @@
 use serde_json::Value;
 
 use super::lexer::{Token, tokens};
-use super::{Filter, FilterError, MAX_FILTER_DEPTH, MAX_FILTER_LENGTH, Operator, Scope, position};
-use crate::scim::compare;
+use super::{
+    Filter, FilterError, MAX_FILTER_COMPARISONS, MAX_FILTER_DEPTH, MAX_FILTER_LENGTH, Operator,
+    Scope, position,
+};
+use crate::scim::compare::{self, Constant};
 use crate::scim::dialect;
 use crate::scim::path::{self, AttributePath, Name, PathError};
 use crate::scim::schema::{Attribute, Type};
@@ -23,6 +26,7 @@ pub fn parse(text: &str, scope: Scope) -> Result<Filter, FilterError> {
         tokens: tokens(text)?,
         next: 0,
         depth: 0,
+        comparisons: 0,
         unknown: None,
     };
     let filter = parser.disjunction(scope)?;
@@ -43,6 +47,7 @@ struct Parser<'t> {
     tokens: Vec<(Token<'t>, usize)>,
     next: usize,
     depth: usize,
+    comparisons: usize,
     /// Where the first attribute stands that no schema declares.
     unknown: Option<usize>,
 }
@@ -145,6 +150,15 @@ impl<'t> Parser<'t> {
         if self.peek() == Some(&Token::OpenBracket) {
             return self.values(scope, path);
         }
+        self.condition(path)
+    }
+
+    /// What follows an attribute: `pr`, or an operator and a value.
+    fn condition(&mut self, path: AttributePath) -> Result<Filter, FilterError> {
+        if self.comparisons == MAX_FILTER_COMPARISONS {
+            return Err(FilterError::TooManyComparisons);
+        }
+        self.comparisons += 1;
         if self.take_keyword("pr") {
             return Ok(Filter::Present(path));
         }
@@ -238,12 +252,7 @@ impl<'t> Parser<'t> {
                 None => self.unknown_attribute(),
             };
             self.next += 1;
-            let condition = if self.take_keyword("pr") {
-                Filter::Present(sub_path)
-            } else {
-                let operator = self.operator()?;
-                self.comparison(sub_path, operator)?
-            };
+            let condition = self.condition(sub_path)?;
             filter = dialect::condition_behind_brackets(filter, condition);
         }
         Ok(Filter::Values {
@@ -272,7 +281,7 @@ impl<'t> Parser<'t> {
         Ok(Filter::Compare {
             path,
             operator,
-            value,
+            value: Constant::new(attribute, value),
         })
     }
 }

@@ -1,28 +1,35 @@
 //! What a change does to a document.
 
-use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::{Change, Target};
+use super::{Change, MAX_VALUE_BYTES, Target};
 use crate::scim::ScimError;
-use crate::scim::compare::order;
+use crate::scim::compare;
 use crate::scim::dialect;
 use crate::scim::path::{AttributePath, ValuePath};
 use crate::scim::resource::{
-    Document, cannot_be_cleared, check_elements, drop_repeated, given_twice, is_primary, validate,
-    validate_element,
+    Document, cannot_be_cleared, check_elements, check_number, drop_repeated, given_twice,
+    is_primary, validate, validate_element,
 };
 use crate::scim::schema::{Attribute, Type};
+use crate::scim::size::json_bytes;
+use crate::scim::work::{Exhausted, Work};
 
 /// Applies one change. A `$ref` that was not sent with a new `value` would still point to the old
 /// one, so it goes.
-pub(super) fn step(change: &Change, id: &str, document: &mut Document) -> Result<(), ScimError> {
+pub(super) fn step(
+    change: &Change,
+    id: &str,
+    document: &mut Document,
+    work: &mut Work,
+) -> Result<(), ScimError> {
     let Some(reference) = Reference::touched_by(change) else {
-        return apply_change(change, id, document);
+        return apply_change(change, id, document, work);
     };
     let before = document.get(&reference.value).cloned();
-    apply_change(change, id, document)?;
+    apply_change(change, id, document, work)?;
     if document.get(&reference.value) != before.as_ref() {
         document.set(&reference.path, None);
     }
@@ -63,35 +70,33 @@ impl Reference {
     }
 }
 
-fn apply_change(change: &Change, id: &str, document: &mut Document) -> Result<(), ScimError> {
+fn apply_change(
+    change: &Change,
+    id: &str,
+    document: &mut Document,
+    work: &mut Work,
+) -> Result<(), ScimError> {
+    if let Change::Add(_, value) | Change::Replace(_, value) = change {
+        work.spend_value(value)?;
+    }
     match change {
         Change::AssertId(value) if value.as_str() == Some(id) => Ok(()),
         Change::AssertId(_) => Err(ScimError::mutability(
             "'id' is read-only, and the one sent is not this resource's.",
         )),
-        Change::Add(Target::Attribute(path), value) => add(document, path, value.clone()),
-        Change::Replace(Target::Attribute(path), value) => replace(document, path, value.clone()),
-        Change::Remove(Target::Attribute(path)) => {
-            remove(document, path);
-            Ok(())
+        Change::Add(Target::Attribute(path), value) => add(document, path, value.clone(), work),
+        Change::Replace(Target::Attribute(path), value) => {
+            replace(document, path, value.clone(), work)
         }
+        Change::Remove(Target::Attribute(path)) => Ok(remove(document, path, work)?),
         Change::Add(Target::Values(values), value) => {
-            write_values(document, values, value, Write::Merge)
+            write_values(document, values, value, Write::Merge, work)
         }
         Change::Replace(Target::Values(values), value) => {
-            write_values(document, values, value, Write::Substitute)
+            write_values(document, values, value, Write::Substitute, work)
         }
-        Change::Remove(Target::Values(values)) => remove_values(document, values),
-        Change::RemoveListed(path, listed) => {
-            let mut elements = take_elements(document, path);
-            let attribute = path.attribute;
-            elements.retain(|element| {
-                !listed
-                    .iter()
-                    .any(|wanted| is_listed(attribute, element, wanted))
-            });
-            put_elements(document, path, elements)
-        }
+        Change::Remove(Target::Values(values)) => remove_values(document, values, work),
+        Change::RemoveListed(path, listed) => remove_listed(document, path, listed, work),
         Change::RemoveExtension(extension) => {
             document.remove_extension(extension);
             Ok(())
@@ -101,9 +106,14 @@ fn apply_change(change: &Change, id: &str, document: &mut Document) -> Result<()
 
 /// `add` (§3.5.2.1): a singular value is set, a complex one merged, a multi-valued one extended by
 /// the values it does not have yet. Null clears.
-fn add(document: &mut Document, path: &AttributePath, value: Value) -> Result<(), ScimError> {
+fn add(
+    document: &mut Document,
+    path: &AttributePath,
+    value: Value,
+    work: &mut Work,
+) -> Result<(), ScimError> {
     if path.is_in_every_value() {
-        return set_in_every_value(document, path, value);
+        return set_in_every_value(document, path, value, work);
     }
     match value {
         Value::Null => clear(document, path),
@@ -111,13 +121,14 @@ fn add(document: &mut Document, path: &AttributePath, value: Value) -> Result<()
             merge_complex(document, path, members)
         }
         Value::Array(added) if path.leaf().multi_valued => {
-            let mut elements = take_elements(document, path);
-            let touched: Vec<usize> = validate_elements(path.attribute, added)?
+            let added = validate_elements(path.attribute, added)?;
+            let mut elements = document.take_elements(path);
+            let touched = added
                 .into_iter()
-                .map(|element| add_element(path.attribute, &mut elements, element))
-                .collect();
+                .map(|element| add_element(path.attribute, &mut elements, element, work))
+                .collect::<Result<BTreeSet<usize>, Exhausted>>()?;
             keep_one_primary(&mut elements, &touched);
-            put_elements(document, path, elements)
+            put_elements(document, path, elements, work)
         }
         value => {
             if let Some(value) = validate(path.leaf(), value)? {
@@ -130,7 +141,12 @@ fn add(document: &mut Document, path: &AttributePath, value: Value) -> Result<()
 
 /// `replace` (§3.5.2.3): like `add`, but a multi-valued attribute loses its other values. The
 /// sub-attributes a complex value does not mention stay.
-fn replace(document: &mut Document, path: &AttributePath, value: Value) -> Result<(), ScimError> {
+fn replace(
+    document: &mut Document,
+    path: &AttributePath,
+    value: Value,
+    work: &mut Work,
+) -> Result<(), ScimError> {
     match value {
         Value::Array(elements) if path.leaf().multi_valued => {
             let is_nothing_known = !elements.is_empty()
@@ -148,7 +164,7 @@ fn replace(document: &mut Document, path: &AttributePath, value: Value) -> Resul
             document.set(path, Some(Value::Array(elements)));
             Ok(())
         }
-        value => add(document, path, value),
+        value => add(document, path, value, work),
     }
 }
 
@@ -163,6 +179,7 @@ fn has_nothing_known(attribute: &Attribute, element: &Value) -> bool {
 /// Validates the elements of a multi-valued attribute, without those that mean nothing because
 /// their `value` is given as null.
 fn validate_elements(attribute: &Attribute, elements: Vec<Value>) -> Result<Vec<Value>, ScimError> {
+    check_number(attribute, &elements)?;
     let mut validated = Vec::with_capacity(elements.len());
     for element in elements {
         let cleared = cleared_members(attribute, &element);
@@ -177,15 +194,41 @@ fn validate_elements(attribute: &Attribute, elements: Vec<Value>) -> Result<Vec<
     Ok(validated)
 }
 
-fn remove(document: &mut Document, path: &AttributePath) {
+fn remove(document: &mut Document, path: &AttributePath, work: &mut Work) -> Result<(), Exhausted> {
     match path.sub_attribute {
         Some(sub_attribute) if path.attribute.multi_valued => {
-            let mut elements = take_elements(document, path);
+            let mut elements = document.take_elements(path);
+            work.spend_values(&elements)?;
             elements.retain_mut(|element| keeps_sense_without(element, &[sub_attribute]));
             set_elements(document, path, elements);
         }
         _ => document.set(path, None),
     }
+    Ok(())
+}
+
+/// Removes the elements that a `remove` lists.
+fn remove_listed(
+    document: &mut Document,
+    path: &AttributePath,
+    listed: &[Value],
+    work: &mut Work,
+) -> Result<(), ScimError> {
+    let attribute = path.attribute;
+    let mut kept = Vec::new();
+    for element in document.take_elements(path) {
+        let mut is_kept = true;
+        for wanted in listed {
+            if is_listed(attribute, &element, wanted, work)? {
+                is_kept = false;
+                break;
+            }
+        }
+        if is_kept {
+            kept.push(element);
+        }
+    }
+    put_elements(document, path, kept, work)
 }
 
 /// Takes sub-attributes away, and says whether what is left means anything: a type and a mark
@@ -244,19 +287,31 @@ fn set_in_every_value(
     document: &mut Document,
     path: &AttributePath,
     value: Value,
+    work: &mut Work,
 ) -> Result<(), ScimError> {
     let Some(value) = validate(path.leaf(), value)? else {
-        remove(document, path);
-        return Ok(());
+        return Ok(remove(document, path, work)?);
     };
-    let mut elements = take_elements(document, path);
+    let mut elements = document.take_elements(path);
     if elements.is_empty() {
         elements.push(Value::Object(Map::new()));
     }
+    check_copies(path.leaf(), &value, elements.len())?;
     for element in elements.iter_mut().filter_map(Value::as_object_mut) {
         element.insert(path.leaf().name.to_owned(), value.clone());
     }
-    put_elements(document, path, elements)
+    put_elements(document, path, elements, work)
+}
+
+/// Checks a value before it is written into several elements.
+fn check_copies(attribute: &Attribute, value: &Value, copies: usize) -> Result<(), ScimError> {
+    if json_bytes(value).saturating_mul(copies) > MAX_VALUE_BYTES {
+        return Err(ScimError::invalid_value(format!(
+            "The value of '{}' in {copies} elements would have more than {MAX_VALUE_BYTES} bytes together; send a shorter one.",
+            attribute.name
+        )));
+    }
+    Ok(())
 }
 
 /// What writing a whole element does to the sub-attributes it does not mention.
@@ -267,13 +322,18 @@ enum Write {
 }
 
 /// Indexes of the elements that the filter selects.
-fn selected(values: &ValuePath, elements: &[Value]) -> Vec<usize> {
-    elements
-        .iter()
-        .enumerate()
-        .filter(|(_, element)| values.filter.matches_element(element))
-        .map(|(index, _)| index)
-        .collect()
+fn selected(
+    values: &ValuePath,
+    elements: &[Value],
+    work: &mut Work,
+) -> Result<BTreeSet<usize>, Exhausted> {
+    let mut selected = BTreeSet::new();
+    for (index, element) in elements.iter().enumerate() {
+        if values.filter.matches_element(element, work)? {
+            selected.insert(index);
+        }
+    }
+    Ok(selected)
 }
 
 /// Writes the selected elements, or the sub-attribute in them. Where there is none, it is made, if
@@ -283,66 +343,86 @@ fn write_values(
     values: &ValuePath,
     value: &Value,
     write: Write,
+    work: &mut Work,
 ) -> Result<(), ScimError> {
     let attribute = values.path.attribute;
-    let mut elements = take_elements(document, &values.path);
-    let mut selected = selected(values, &elements);
-    if value.is_null() {
-        clear_values(values, &mut elements, &selected);
-        return put_elements(document, &values.path, elements);
-    }
-    let validated = match values.sub_attribute {
+    // Of a sub-attribute's value, which is no object, none are.
+    let cleared = cleared_members(attribute, value);
+    let content = match values.sub_attribute {
+        _ if value.is_null() => None,
         Some(sub_attribute) => validate(sub_attribute, value.clone())?,
         None => validate_element(attribute, value.clone())?,
     };
-    // Of a sub-attribute's value, which is no object, none are.
-    let cleared = cleared_members(attribute, value);
+    let mut elements = document.take_elements(&values.path);
+    let mut selected = selected(values, &elements, work)?;
     let is_new = selected.is_empty();
-    let value = match validated {
-        Some(value) => value,
-        None if is_new || cleared.is_empty() => return Ok(()),
-        None => Value::Object(Map::new()),
-    };
-    let told_by_filter = dialect::element_from_filter(&values.filter);
-    if is_new {
-        let element = told_by_filter.clone().ok_or_else(|| no_match(attribute))?;
-        selected.push(elements.len());
-        elements.push(Value::Object(element));
+    if value.is_null() {
+        clear_values(values, &mut elements, &selected);
+    } else if content.is_some() || !(is_new || cleared.is_empty()) {
+        if is_new {
+            let element = dialect::element_from_filter(&values.filter);
+            selected.insert(elements.len());
+            elements.push(Value::Object(element.ok_or_else(|| no_match(attribute))?));
+        }
+        let content = content.unwrap_or_else(|| Value::Object(Map::new()));
+        let leaf = values.sub_attribute.unwrap_or(attribute);
+        check_copies(leaf, &content, selected.len())?;
+        write_selected(values, &mut elements, &selected, &content, write, &cleared);
+        if is_new && !is_found_again(values, elements.last(), work)? {
+            return Err(no_match(attribute));
+        }
+        keep_one_primary(&mut elements, &selected);
     }
-    for index in &selected {
+    put_elements(document, &values.path, elements, work)
+}
+
+/// Writes into the selected elements. One that means nothing any more is left as an empty object.
+fn write_selected(
+    values: &ValuePath,
+    elements: &mut [Value],
+    selected: &BTreeSet<usize>,
+    content: &Value,
+    write: Write,
+    cleared: &[&Attribute],
+) {
+    let told_by_filter = dialect::element_from_filter(&values.filter).unwrap_or_default();
+    for index in selected {
         let Some(element) = elements.get_mut(*index) else {
             continue;
         };
         let Some(members) = element.as_object_mut() else {
             continue;
         };
-        match (values.sub_attribute, &value) {
-            (Some(sub_attribute), value) => {
-                members.insert(sub_attribute.name.to_owned(), value.clone());
+        match (values.sub_attribute, content) {
+            (Some(sub_attribute), content) => {
+                members.insert(sub_attribute.name.to_owned(), content.clone());
             }
             (None, Value::Object(content)) => {
                 if write == Write::Substitute {
-                    // What the filter tells stays, so that a repeated request finds it again.
-                    members.retain(|name, _| {
-                        told_by_filter
-                            .as_ref()
-                            .is_some_and(|told| told.contains_key(name))
-                    });
+                    // What the filter says stays, so that a repeated request finds the element again.
+                    members.retain(|name, _| told_by_filter.contains_key(name));
                 }
                 members.extend(content.clone());
             }
             (None, _) => {}
         }
-        if !keeps_sense_without(element, &cleared) {
+        if !keeps_sense_without(element, cleared) {
             *element = Value::Object(Map::new());
         }
     }
-    let is_kept = |element: &Value| is_empty(element) || values.filter.matches_element(element);
-    if is_new && !elements.last().is_some_and(is_kept) {
-        return Err(no_match(attribute));
+}
+
+/// Whether a repeated request would find the element that was made, unless nothing is left of it.
+fn is_found_again(
+    values: &ValuePath,
+    element: Option<&Value>,
+    work: &mut Work,
+) -> Result<bool, Exhausted> {
+    match element {
+        Some(element) if is_empty(element) => Ok(true),
+        Some(element) => values.filter.matches_element(element, work),
+        None => Ok(false),
     }
-    keep_one_primary(&mut elements, &selected);
-    put_elements(document, &values.path, elements)
 }
 
 /// The sub-attributes that are given as null.
@@ -355,18 +435,22 @@ fn cleared_members(attribute: &Attribute, value: &Value) -> Vec<&'static Attribu
 }
 
 /// RFC 7644 table 9: a filter that selects nothing is `noTarget`.
-fn remove_values(document: &mut Document, values: &ValuePath) -> Result<(), ScimError> {
-    let mut elements = take_elements(document, &values.path);
-    let selected = selected(values, &elements);
+fn remove_values(
+    document: &mut Document,
+    values: &ValuePath,
+    work: &mut Work,
+) -> Result<(), ScimError> {
+    let mut elements = document.take_elements(&values.path);
+    let selected = selected(values, &elements, work)?;
     if selected.is_empty() {
         return Err(no_match(values.path.attribute));
     }
     clear_values(values, &mut elements, &selected);
-    put_elements(document, &values.path, elements)
+    put_elements(document, &values.path, elements, work)
 }
 
 /// Takes the selected elements, or the sub-attribute in them, away.
-fn clear_values(values: &ValuePath, elements: &mut Vec<Value>, selected: &[usize]) {
+fn clear_values(values: &ValuePath, elements: &mut Vec<Value>, selected: &BTreeSet<usize>) {
     let mut index = 0;
     elements.retain_mut(|element| {
         let is_selected = selected.contains(&index);
@@ -390,61 +474,84 @@ fn no_match(attribute: &Attribute) -> ScimError {
 
 /// Adds an element and returns its index. One with the same `value` and `type` is merged, so that
 /// a repeated request does not repeat the value (RFC 7643 §2.4).
-fn add_element(attribute: &Attribute, elements: &mut Vec<Value>, added: Value) -> usize {
-    let same = elements
-        .iter()
-        .position(|element| *element == added || is_same_value(attribute, element, &added));
-    match (same, added) {
-        (Some(index), Value::Object(members)) => {
-            if let Some(Value::Object(present)) = elements.get_mut(index) {
-                present.extend(members);
-            }
-            index
-        }
-        (Some(index), _) => index,
-        (None, added) => {
-            elements.push(added);
-            elements.len() - 1
+fn add_element(
+    attribute: &Attribute,
+    elements: &mut Vec<Value>,
+    added: Value,
+    work: &mut Work,
+) -> Result<usize, Exhausted> {
+    let mut same = None;
+    for (index, element) in elements.iter().enumerate() {
+        if *element == added || is_same_value(attribute, element, &added, work)? {
+            same = Some(index);
+            break;
         }
     }
+    let Some(index) = same else {
+        elements.push(added);
+        return Ok(elements.len() - 1);
+    };
+    if let (Some(Value::Object(present)), Value::Object(members)) = (elements.get_mut(index), added)
+    {
+        present.extend(members);
+    }
+    Ok(index)
 }
 
-fn is_same_value(attribute: &Attribute, left: &Value, right: &Value) -> bool {
-    left.get("value").is_some()
-        && is_equal(attribute, "value", left, right)
-        && is_equal(attribute, "type", left, right)
+fn is_same_value(
+    attribute: &Attribute,
+    left: &Value,
+    right: &Value,
+    work: &mut Work,
+) -> Result<bool, Exhausted> {
+    Ok(left.get("value").is_some()
+        && is_equal(attribute, "value", left, right, work)?
+        && is_equal(attribute, "type", left, right, work)?)
 }
 
 /// Whether two elements have the same sub-attribute, as comparisons see it.
-fn is_equal(attribute: &Attribute, name: &str, left: &Value, right: &Value) -> bool {
+fn is_equal(
+    attribute: &Attribute,
+    name: &str,
+    left: &Value,
+    right: &Value,
+    work: &mut Work,
+) -> Result<bool, Exhausted> {
     match (
         attribute.sub_attribute(name),
         left.get(name),
         right.get(name),
     ) {
         (Some(sub_attribute), Some(left), Some(right)) => {
-            order(sub_attribute, left, right) == Some(Ordering::Equal)
+            compare::is_equal(work, sub_attribute, left, right)
         }
-        (_, left, right) => left == right,
+        (_, left, right) => Ok(left == right),
     }
 }
 
 /// Whether an element is the one a `remove` lists: by `value`, and by `type` where it is given;
 /// a listed object without `value` must agree in all it says.
-fn is_listed(attribute: &Attribute, element: &Value, wanted: &Value) -> bool {
+fn is_listed(
+    attribute: &Attribute,
+    element: &Value,
+    wanted: &Value,
+    work: &mut Work,
+) -> Result<bool, Exhausted> {
     let Some(members) = wanted.as_object() else {
-        return element == wanted;
+        return Ok(element == wanted);
     };
     let is_decisive =
         |name: &str| !members.contains_key("value") || name == "value" || name == "type";
-    members
-        .keys()
-        .filter(|name| is_decisive(name))
-        .all(|name| is_equal(attribute, name, element, wanted))
+    for name in members.keys().filter(|name| is_decisive(name)) {
+        if !is_equal(attribute, name, element, wanted, work)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// When an operation makes a value primary, the one that was so before no longer is (§3.5.2).
-fn keep_one_primary(elements: &mut [Value], touched: &[usize]) {
+fn keep_one_primary(elements: &mut [Value], touched: &BTreeSet<usize>) {
     let newly_primary = touched
         .iter()
         .any(|index| elements.get(*index).is_some_and(is_primary));
@@ -458,13 +565,6 @@ fn keep_one_primary(elements: &mut [Value], touched: &[usize]) {
         {
             members.insert("primary".to_owned(), Value::Bool(false));
         }
-    }
-}
-
-fn take_elements(document: &Document, path: &AttributePath) -> Vec<Value> {
-    match document.get(&path.whole()) {
-        Some(Value::Array(elements)) => elements.clone(),
-        _ => Vec::new(),
     }
 }
 
@@ -482,7 +582,9 @@ fn put_elements(
     document: &mut Document,
     path: &AttributePath,
     mut elements: Vec<Value>,
+    work: &mut Work,
 ) -> Result<(), ScimError> {
+    work.spend_values(&elements)?;
     elements.retain(|element| !is_empty(element));
     drop_repeated(&mut elements);
     check_elements(path.attribute, &elements)?;

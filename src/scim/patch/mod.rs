@@ -10,10 +10,17 @@ use super::ScimError;
 use super::dialect;
 use super::path::{AttributePath, ValuePath};
 use super::resource::Document;
-use super::schema::{ResourceType, Schema};
+use super::schema::{Attribute, ResourceType, Schema};
+use super::size::json_bytes;
+use super::work::Work;
 
 /// Most operations in one message.
 pub const MAX_OPERATIONS: usize = 200;
+/// Most comparisons in the filters of all paths of one message, `pr` included.
+pub const MAX_COMPARISONS: usize = 500;
+/// Largest value that one operation gives an attribute, in bytes of JSON; where it is written into
+/// several elements, all copies together.
+pub const MAX_VALUE_BYTES: usize = 64 * 1024;
 
 /// A parsed PatchOp message.
 #[derive(Debug)]
@@ -73,8 +80,13 @@ impl PatchOp {
             )));
         }
         let mut steps = Vec::with_capacity(operations.len());
+        let mut comparisons = 0;
         for (index, operation) in operations.into_iter().enumerate() {
             let changes = parse::operation(operation, resource_type)
+                .and_then(|changes| {
+                    check_changes(&changes, &mut comparisons)?;
+                    Ok(changes)
+                })
                 .map_err(|error| error.within(&format!("Operations[{index}]")))?;
             steps.extend(changes.into_iter().map(|change| Step {
                 operation: index,
@@ -84,22 +96,69 @@ impl PatchOp {
         Ok(Self { steps })
     }
 
-    /// Applies the message to the resource with this id.
+    /// The number of changes that the operations make; one without a path may make several.
+    #[must_use]
+    pub fn changes(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Applies the message to the resource with this id, within a work budget.
     ///
     /// # Errors
-    /// `invalidValue`, `noTarget` or `mutability`, naming the operation. The document is untouched.
+    /// `invalidValue`, `noTarget` or `mutability`, naming the operation. A budget that is used up is
+    /// `invalidValue`. The document is untouched.
     pub fn apply(
         &self,
         id: &str,
         document: &Document,
         resource_type: &ResourceType,
+        work: &mut Work,
     ) -> Result<Document, ScimError> {
         let mut patched = document.clone();
         for step in &self.steps {
-            apply::step(&step.change, id, &mut patched)
+            apply::step(&step.change, id, &mut patched, work)
                 .map_err(|error| error.within(&format!("Operations[{}]", step.operation)))?;
         }
         patched.check_required(resource_type)?;
         Ok(patched)
+    }
+}
+
+/// Checks the static limits of an operation's changes; `comparisons` counts those of the message.
+///
+/// # Errors
+/// `invalidPath` for more than [`MAX_COMPARISONS`], `invalidValue` beyond [`MAX_VALUE_BYTES`].
+fn check_changes(changes: &[Change], comparisons: &mut usize) -> Result<(), ScimError> {
+    for change in changes {
+        let (target, value) = match change {
+            Change::Add(target, value) | Change::Replace(target, value) => (target, Some(value)),
+            Change::Remove(target) => (target, None),
+            _ => continue,
+        };
+        if let Target::Values(values) = target {
+            *comparisons += values.filter.comparisons();
+        }
+        if *comparisons > MAX_COMPARISONS {
+            return Err(ScimError::invalid_path(format!(
+                "The paths of a request may have at most {MAX_COMPARISONS} comparisons together; send several requests."
+            )));
+        }
+        if value.is_some_and(|value| json_bytes(value) > MAX_VALUE_BYTES) {
+            return Err(ScimError::invalid_value(format!(
+                "The value of '{}' may have at most {MAX_VALUE_BYTES} bytes as JSON.",
+                target.attribute().name
+            )));
+        }
+    }
+    Ok(())
+}
+
+impl Target {
+    /// The attribute that it leads to.
+    fn attribute(&self) -> &'static Attribute {
+        match self {
+            Self::Attribute(path) => path.leaf(),
+            Self::Values(values) => values.sub_attribute.unwrap_or(values.path.attribute),
+        }
     }
 }

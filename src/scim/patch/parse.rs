@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Change, Target};
 use crate::scim::ScimError;
 use crate::scim::dialect;
+use crate::scim::error::shortened;
 use crate::scim::path::{PatchPath, PathError};
 use crate::scim::resource::validate;
 use crate::scim::schema::{Attribute, ResourceType, Schema};
@@ -122,7 +123,10 @@ fn parse_without_path(
     let mut changes = Vec::with_capacity(members.len());
     for (key, value) in members {
         let path = dialect::keys_as_paths(&key, resource_type).map_err(|error| {
-            ScimError::invalid_path(format!("The key '{key}' cannot be used: {error}."))
+            ScimError::invalid_path(format!(
+                "The key '{}' cannot be used: {error}.",
+                shortened(&key)
+            ))
         })?;
         let Some(path) = path else {
             continue;

@@ -98,7 +98,13 @@ fn returned(document: &Document) -> Map<String, Value> {
         last_modified: "2026-01-01T00:00:00Z".parse().unwrap(),
         version: 1,
     };
-    let rendered = render(&USER, "id", document, &meta, "https://scim.example.com");
+    let rendered = render(
+        &USER,
+        "id",
+        document.clone(),
+        &meta,
+        "https://scim.example.com",
+    );
     let text = serde_json::to_string(&rendered).unwrap();
     serde_json::from_str(&text).unwrap()
 }

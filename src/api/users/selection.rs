@@ -1,0 +1,504 @@
+//! Which users a query selects: an equality on an indexed attribute is a lookup, whatever the number of
+//! users; without filter and sorting a page is read by itself; the rest looks at users one after
+//! another, up to a limit.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::pin::pin;
+
+use futures_util::StreamExt as _;
+use serde_json::{Map, Value};
+
+use super::page::PageBuilder;
+use super::places::Place;
+use super::rendered;
+use crate::api::Exchange;
+use crate::api::authentication::Caller;
+use crate::directory::{CompanyId, User, UserId};
+use crate::scim::compare::SortKey;
+use crate::scim::cursor::{MARK_BYTES, Position};
+use crate::scim::filter::{Filter, Operator};
+use crate::scim::list::Sort;
+use crate::scim::path::AttributePath;
+use crate::scim::work::{Exhausted, Work};
+use crate::scim::{ScimError, cursor};
+use crate::store::{LookUp, Store, StoreError, StoredUser};
+
+/// Most users that a page by cursor looks at for a filter that no lookup serves; if fewer match
+/// than were requested, the page is short and the next one goes on.
+const MAX_SCANNED_PER_PAGE: usize = 1_000;
+/// Users that are read together meanwhile.
+const SCANNED_AT_ONCE: usize = 200;
+/// Most bytes of documents that one request looks at.
+const MAX_SCANNED_BYTES: usize = 32 * 1024 * 1024;
+/// Most bytes of documents that are kept for the page while others are looked at.
+const MAX_KEPT_BYTES: usize = 1024 * 1024;
+/// Most users that are looked at without giving others a turn: some milliseconds of computing.
+const USERS_AT_A_TIME: usize = 25;
+/// Most bytes of their documents, unless one is larger.
+const BYTES_AT_A_TIME: usize = 256 * 1024;
+
+/// Which of a company's users are requested, and in what order.
+pub(super) struct Selection<'s> {
+    pub(super) exchange: &'s Exchange<'s>,
+    pub(super) caller: Caller,
+    pub(super) filter: Option<Filter>,
+    pub(super) sort: Option<Sort>,
+}
+
+/// A user who matches, among all who do.
+struct Match {
+    id: UserId,
+    sort_key: Option<SortKey>,
+    /// Whether the page before ended with this user, still at the same place.
+    is_start: bool,
+}
+
+/// Everyone who matches, in order.
+#[derive(Default)]
+struct Matches {
+    found: Vec<Match>,
+    /// The complete resources, if they are few. Others are read again for the page they are on.
+    kept: Option<HashMap<UserId, Map<String, Value>>>,
+}
+
+impl Selection<'_> {
+    /// Puts the users at `offset..` on the page, and returns the number of all.
+    ///
+    /// # Errors
+    /// `tooMany` beyond the limits of a scan, or an error of the store.
+    pub(super) async fn by_index(
+        &self,
+        offset: usize,
+        page: &mut PageBuilder,
+        work: &mut Work,
+    ) -> Result<usize, ScimError> {
+        if self.filter.is_some() || self.sort.is_some() {
+            let mut all = self.all(None, work).await?;
+            let total = all.found.len();
+            all.found.drain(..offset.min(total));
+            self.fill(page, all, work).await?;
+            return Ok(total);
+        }
+        let (total, ids) = self.ids_by_index(offset, page.count()).await?;
+        self.read_onto(page, ids, work).await?;
+        Ok(total)
+    }
+
+    /// The number of all users, and the ids of those at `offset..offset + count`: the counters have the
+    /// total, the index the ids.
+    async fn ids_by_index(
+        &self,
+        offset: usize,
+        count: usize,
+    ) -> Result<(usize, Vec<UserId>), ScimError> {
+        let (store, company) = (self.exchange.store, self.caller.company);
+        let mut total = store.count_users(company).await?;
+        let place = Place::behind(offset, self.caller);
+        let last = self.exchange.places.last_before(place, self.exchange.now);
+        let ids = match last {
+            _ if count == 0 => Vec::new(),
+            Some(last) => {
+                // Users that this walk has passed may be deleted now. One more user than the page has
+                // shows whether to go on, which the smaller total does not.
+                let mut ids = store.user_ids_after(company, Some(last), count + 1).await?;
+                total = total.max(offset + ids.len());
+                ids.truncate(count);
+                ids
+            }
+            None if offset >= total => Vec::new(),
+            None => store.user_ids(company, offset, count).await?,
+        };
+        Ok((total, ids))
+    }
+
+    /// Remembers where a page by index ended, for the one that goes on from there.
+    pub(super) fn remember_end(&self, offset: usize, page: &PageBuilder) {
+        if let (Some(last), None, None) = (page.last(), &self.filter, self.sort) {
+            let place = Place::behind(offset + page.len(), self.caller);
+            let (last, now) = (UserId::new(last.after), self.exchange.now);
+            self.exchange.places.remember(place, last, now);
+        }
+    }
+
+    /// Puts the users after a position on the page, and returns the last one looked at, if there may be
+    /// more.
+    ///
+    /// # Errors
+    /// `tooMany` beyond the limits of a scan, `expiredCursor` if a sorted list has lost the position, or
+    /// an error of the store.
+    pub(super) async fn by_cursor(
+        &self,
+        from: Option<Position>,
+        page: &mut PageBuilder,
+        work: &mut Work,
+    ) -> Result<Option<Position>, ScimError> {
+        let filter = self.filter.as_ref();
+        let is_looked_up = filter.is_some_and(|filter| Access::of(filter).is_some());
+        if self.sort.is_none() && !is_looked_up {
+            return self.walk(from, page, work).await;
+        }
+        let mut all = self.all(from, work).await?;
+        if let Some(from) = from {
+            let passed = match self.sort {
+                // Looked up in any order, but walked in this one.
+                None => all
+                    .found
+                    .iter()
+                    .take_while(|found| found.id.uuid() <= from.after)
+                    .count(),
+                // A user who has gone or moved does not mark the place any more.
+                Some(_) => {
+                    let place = all.found.iter().position(|found| found.is_start);
+                    place.ok_or_else(cursor::expired)? + 1
+                }
+            };
+            all.found.drain(..passed);
+        }
+        let are_more = all.found.len() > page.count();
+        let is_cut = self.fill(page, all, work).await?;
+        Ok(page.last().filter(|_| are_more || is_cut))
+    }
+
+    /// Goes on from one user to the next, as far as one page may.
+    async fn walk(
+        &self,
+        from: Option<Position>,
+        page: &mut PageBuilder,
+        work: &mut Work,
+    ) -> Result<Option<Position>, ScimError> {
+        let wanted = match self.filter {
+            None => page.count(),
+            Some(_) => SCANNED_AT_ONCE,
+        };
+        let (mut last, mut scanned) = (from, 0);
+        loop {
+            let after = last.map(|position| UserId::new(position.after));
+            // One more shows whether there is another page.
+            let mut ids = self
+                .exchange
+                .store
+                .user_ids_after(self.caller.company, after, wanted + 1)
+                .await?;
+            let is_end = ids.len() <= wanted;
+            ids.truncate(wanted);
+            scanned += ids.len();
+            let mut is_cut = false;
+            let look = |stored: StoredUser| {
+                if !self.put_on(page, &stored, work)? {
+                    is_cut = true;
+                    return Ok(ControlFlow::Break(()));
+                }
+                last = Some(unsorted(stored.id));
+                Ok(ControlFlow::Continue(()))
+            };
+            self.each(ids, look).await?;
+            if is_cut {
+                return Ok(last);
+            }
+            if is_end {
+                return Ok(None);
+            }
+            if page.is_full() || scanned >= MAX_SCANNED_PER_PAGE {
+                return Ok(last);
+            }
+        }
+    }
+
+    /// Puts a user who matches on the page; `false` if the page must end before them.
+    fn put_on(
+        &self,
+        page: &mut PageBuilder,
+        stored: &StoredUser,
+        work: &mut Work,
+    ) -> Result<bool, ScimError> {
+        if !page.may_read(stored.document_bytes()) {
+            return Ok(false);
+        }
+        match self.matching(stored, work)? {
+            Some(resource) => page.add(stored.id, resource),
+            None => Ok(true),
+        }
+    }
+
+    /// Puts the users of these ids on the page, and returns whether the page ends before the last.
+    async fn read_onto(
+        &self,
+        page: &mut PageBuilder,
+        ids: Vec<UserId>,
+        work: &mut Work,
+    ) -> Result<bool, ScimError> {
+        let mut is_cut = false;
+        let look = |stored: StoredUser| {
+            is_cut = !self.put_on(page, &stored, work)?;
+            Ok(match is_cut {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            })
+        };
+        self.each(ids, look).await?;
+        Ok(is_cut)
+    }
+
+    /// Puts the first of these users on the page, and returns whether it ends before it is full. Users
+    /// who have gone meanwhile, or match no more, are left out.
+    async fn fill(
+        &self,
+        page: &mut PageBuilder,
+        all: Matches,
+        work: &mut Work,
+    ) -> Result<bool, ScimError> {
+        let ids = all.found.iter().map(|found| found.id).take(page.count());
+        let Some(mut kept) = all.kept else {
+            return self.read_onto(page, ids.collect(), work).await;
+        };
+        for id in ids {
+            if let Some(resource) = kept.remove(&id)
+                && !page.add(id, resource)?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Everyone who matches, in order, as far as one request may look.
+    async fn all(&self, from: Option<Position>, work: &mut Work) -> Result<Matches, ScimError> {
+        let (store, company) = (self.exchange.store, self.caller.company);
+        let access = self.filter.as_ref().and_then(Access::of);
+        let candidates = match &access {
+            Some(access) => access.candidates(store, company).await?,
+            None => Candidates::All(store.scanned_user_ids(company).await?),
+        };
+        let mut matches = match candidates {
+            Candidates::One(user) => self.only(user, from, work)?,
+            Candidates::Some(ids) => self.look_at(ids, Some(HashMap::new()), from, work).await?,
+            Candidates::All(ids) => self.look_at(ids, None, from, work).await?,
+        };
+        if let Some(sort) = self.sort {
+            let order = |left: &Match, right: &Match| {
+                sort.order(left.sort_key.as_ref(), right.sort_key.as_ref())
+            };
+            self.exchange
+                .computing
+                .run(|| matches.found.sort_by(order))
+                .await;
+        }
+        Ok(matches)
+    }
+
+    /// The only user who may match.
+    fn only(
+        &self,
+        user: Option<User>,
+        from: Option<Position>,
+        work: &mut Work,
+    ) -> Result<Matches, ScimError> {
+        let mut matches = Matches::default();
+        if let Some(user) = user {
+            let id = user.id;
+            if let Some(resource) = self.matching_user(user, work)? {
+                matches.found.push(self.found(id, &resource, from));
+                matches.kept = Some(HashMap::from([(id, resource)]));
+            }
+        }
+        Ok(matches)
+    }
+
+    /// Those of these ids who match. `kept` keeps their resources, as long as these are few.
+    async fn look_at(
+        &self,
+        ids: Vec<UserId>,
+        mut kept: Option<HashMap<UserId, Map<String, Value>>>,
+        from: Option<Position>,
+        work: &mut Work,
+    ) -> Result<Matches, ScimError> {
+        let (mut found, mut bytes) = (Vec::new(), 0);
+        let look = |stored: StoredUser| {
+            bytes += stored.document_bytes();
+            if bytes > MAX_SCANNED_BYTES {
+                return Err(StoreError::TooManyUsers.into());
+            }
+            if bytes > MAX_KEPT_BYTES {
+                kept = None;
+            }
+            if let Some(resource) = self.matching(&stored, work)? {
+                found.push(self.found(stored.id, &resource, from));
+                if let Some(kept) = &mut kept {
+                    kept.insert(stored.id, resource);
+                }
+            }
+            Ok(ControlFlow::Continue(()))
+        };
+        self.each(ids, look).await?;
+        Ok(Matches { found, kept })
+    }
+
+    fn found(&self, id: UserId, resource: &Map<String, Value>, from: Option<Position>) -> Match {
+        let is_start = |sort: Sort| {
+            from.is_some_and(|from| from.after == id.uuid() && from.mark == sort.mark(resource))
+        };
+        Match {
+            id,
+            sort_key: self.sort.and_then(|sort| sort.key(resource)),
+            is_start: self.sort.is_some_and(is_start),
+        }
+    }
+
+    /// Reads the users of these ids one after another, in stretches between which others get their turn.
+    async fn each(
+        &self,
+        ids: Vec<UserId>,
+        mut look: impl FnMut(StoredUser) -> Result<ControlFlow<()>, ScimError>,
+    ) -> Result<(), ScimError> {
+        let store = self.exchange.store;
+        let mut batches = pin!(store.stored_users(self.caller.company, ids));
+        while let Some(mut batch) = batches.next().await.transpose()? {
+            while !batch.is_empty() {
+                let rest = batch.split_off(stretch(&batch));
+                let stretch = std::mem::replace(&mut batch, rest);
+                let flow = self.exchange.computing.run(|| {
+                    for stored in stretch {
+                        if look(stored)?.is_break() {
+                            return Ok(ControlFlow::Break(()));
+                        }
+                    }
+                    Ok::<_, ScimError>(ControlFlow::Continue(()))
+                });
+                if flow.await?.is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The complete resource of a user, if it matches.
+    fn matching(
+        &self,
+        stored: &StoredUser,
+        work: &mut Work,
+    ) -> Result<Option<Map<String, Value>>, ScimError> {
+        match stored.read()? {
+            Some(user) => self.matching_user(user, work),
+            None => Ok(None),
+        }
+    }
+
+    fn matching_user(
+        &self,
+        user: User,
+        work: &mut Work,
+    ) -> Result<Option<Map<String, Value>>, ScimError> {
+        let resource = rendered(self.exchange, user);
+        let Some(filter) = &self.filter else {
+            return Ok(Some(resource));
+        };
+        work.forget_text();
+        let is_match = filter.matches(&resource, work).map_err(too_much)?;
+        Ok(is_match.then_some(resource))
+    }
+}
+
+/// How many of these users are looked at together.
+fn stretch(batch: &[StoredUser]) -> usize {
+    let mut bytes = 0;
+    let fitting = batch.iter().take_while(|stored| {
+        bytes += stored.document_bytes();
+        bytes <= BYTES_AT_A_TIME
+    });
+    fitting.count().clamp(1, USERS_AT_A_TIME)
+}
+
+/// The refusal of a query whose work budget is used up.
+fn too_much(_: Exhausted) -> ScimError {
+    ScimError::too_many(
+        "The filter needs more computing over these users than one request may take; use fewer comparisons, or filter by 'id', 'userName', 'externalId' or 'emails.value' with 'eq' as well.",
+    )
+}
+
+/// A position in the order of ids.
+fn unsorted(after: UserId) -> Position {
+    Position {
+        after: after.uuid(),
+        mark: [0; MARK_BYTES],
+    }
+}
+
+/// The users who may match a filter.
+enum Candidates {
+    /// The only one, already read.
+    One(Option<User>),
+    /// Those who share a value, in order.
+    Some(Vec<UserId>),
+    /// All of the company.
+    All(Vec<UserId>),
+}
+
+/// How the candidates of a filter are found without looking at everyone.
+#[derive(Debug, PartialEq)]
+enum Access<'f> {
+    Id(&'f str),
+    LookUp(LookUp, &'f str),
+}
+
+impl<'f> Access<'f> {
+    /// The access for an equality, or for the side of an `and` that fewest users can match.
+    fn of(filter: &'f Filter) -> Option<Self> {
+        match filter {
+            Filter::And(parts) => parts
+                .iter()
+                .filter_map(Self::of)
+                .min_by_key(|access| !access.is_unique()),
+            Filter::Compare {
+                path,
+                operator: Operator::Eq,
+                value,
+            } if path.extension.is_none() => Self::of_equality(path, value.value().as_str()?),
+            Filter::Values { path, filter } if path.attribute.name == "emails" => Self::of(filter),
+            _ => None,
+        }
+    }
+
+    /// The access for an equality with a text.
+    fn of_equality(path: &AttributePath, value: &'f str) -> Option<Self> {
+        match (path.attribute.name, path.sub_attribute) {
+            ("id", None) => Some(Self::Id(value)),
+            ("userName", None) => Some(Self::LookUp(LookUp::UserName, value)),
+            ("externalId", None) => Self::look_up(LookUp::ExternalId, value),
+            ("emails", Some(sub_attribute)) if sub_attribute.name == "value" => {
+                Self::look_up(LookUp::Email, value)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it finds one user at most.
+    fn is_unique(&self) -> bool {
+        matches!(self, Self::Id(_) | Self::LookUp(LookUp::UserName, _))
+    }
+
+    /// Empty values have no look-up items.
+    fn look_up(look_up: LookUp, value: &'f str) -> Option<Self> {
+        (!value.is_empty()).then_some(Self::LookUp(look_up, value))
+    }
+
+    async fn candidates(
+        &self,
+        store: &Store,
+        company: CompanyId,
+    ) -> Result<Candidates, StoreError> {
+        Ok(match *self {
+            Self::Id(id) => Candidates::One(match UserId::parse(id) {
+                Some(id) => store.user(company, id).await?,
+                None => None,
+            }),
+            Self::LookUp(LookUp::UserName, value) => {
+                Candidates::One(store.user_by_user_name(company, value).await?)
+            }
+            Self::LookUp(look_up, value) => {
+                Candidates::Some(store.user_ids_by_look_up(company, look_up, value).await?)
+            }
+        })
+    }
+}
