@@ -43,3 +43,4 @@ mod serve;
 mod simulate;
 mod support;
 mod table;
+mod work;

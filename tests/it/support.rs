@@ -22,9 +22,11 @@ use paradigm_scim::directory::{
     UserId,
 };
 use paradigm_scim::scim::resource::Document;
+use paradigm_scim::scim::work::MAX_PATCH_WORK;
 use paradigm_scim::store::embedded::Embedded;
+use paradigm_scim::store::usage::measured;
 use paradigm_scim::store::{Next, Store, StoreError, UserChange, sdk_config};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 pub(crate) const ORIGIN: &str = "https://scim.example.com";
@@ -59,6 +61,18 @@ pub(crate) async fn store_through<C: HttpConnector + 'static>(
 
 /// Users who are there without ever having been created: too many to create each.
 pub(crate) async fn fill(embedded: &Embedded, company: CompanyId, users: usize) {
+    let document =
+        |number| json!({"userName": format!("filled{number}@example.com"), "active": true});
+    fill_with(embedded, company, users, document).await;
+}
+
+/// The same, with documents of the test's.
+pub(crate) async fn fill_with(
+    embedded: &Embedded,
+    company: CompanyId,
+    users: usize,
+    document: impl Fn(usize) -> Value,
+) {
     let dynamodb = dynamodb(&embedded.config());
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let number = |number: usize| AttributeValue::N(number.to_string());
@@ -66,7 +80,7 @@ pub(crate) async fn fill(embedded: &Embedded, company: CompanyId, users: usize) 
     for batch in numbers.chunks(25) {
         let requests = batch.iter().map(|user| {
             let id = Uuid::now_v7();
-            let document = format!(r#"{{"userName":"filled{user}@example.com","active":true}}"#);
+            let document = document(*user).to_string();
             let item = HashMap::from([
                 (
                     "PK".to_owned(),
@@ -236,8 +250,19 @@ impl World {
         }
     }
 
+    /// Sends a request. It takes a tenth of the work that one request may take, unless it is meant to be
+    /// heavy.
     pub(crate) async fn send(&self, call: Call) -> Answer {
-        let response = self.service.handle(&call.into_request()).await;
+        let is_heavy = call.is_heavy;
+        let request = call.into_request();
+        let (response, usage) = measured(self.service.handle(&request)).await;
+        assert!(
+            is_heavy || usage.work <= MAX_PATCH_WORK / 10,
+            "{} {} takes {} of {MAX_PATCH_WORK}",
+            request.method,
+            request.path,
+            usage.work
+        );
         Answer {
             status: response.status.as_u16(),
             headers: response.headers,
@@ -325,6 +350,7 @@ pub(crate) struct Call {
     query: String,
     headers: HeaderMap,
     body: Vec<u8>,
+    is_heavy: bool,
 }
 
 impl Call {
@@ -335,7 +361,14 @@ impl Call {
             query: String::new(),
             headers: HeaderMap::new(),
             body: Vec::new(),
+            is_heavy: false,
         }
+    }
+
+    /// A request that may take all the work there is.
+    pub(crate) fn heavy(mut self) -> Self {
+        self.is_heavy = true;
+        self
     }
 
     pub(crate) fn query(mut self, query: &str) -> Self {
