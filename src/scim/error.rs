@@ -219,6 +219,17 @@ impl ScimError {
         )
     }
 
+    /// 429 with `Retry-After`. The detail ends with when to try again.
+    pub fn too_many_requests(retry_after: u32, detail: &str) -> Self {
+        let mut error = Self::new(
+            429,
+            None,
+            format!("{detail} Or try again in {retry_after} s."),
+        );
+        error.retry_after = Some(retry_after);
+        error
+    }
+
     /// 501.
     pub fn not_implemented(detail: impl Into<String>) -> Self {
         Self::new(501, None, detail)

@@ -244,6 +244,12 @@ impl Selection<'_> {
             None => count,
             Some(_) => SCANNED_AT_ONCE,
         };
+        if self.filter.is_some() {
+            let (company, now) = (self.caller.company, self.exchange.now);
+            store
+                .begin_scan_of_page(company, MAX_SCANNED_PER_PAGE, now)
+                .await?;
+        }
         let (mut page, mut last, mut scanned) = (Vec::new(), from, 0);
         loop {
             let after = last.map(|position| UserId::new(position.after));
@@ -283,6 +289,8 @@ impl Selection<'_> {
                 found.map(|found| self.kept(found)).collect()
             }
             None => {
+                let now = self.exchange.now;
+                self.exchange.store.begin_scan(company, now).await?;
                 let mut batches = pin!(self.exchange.store.all_users(company).await?);
                 let mut all = Vec::new();
                 while let Some(users) = batches.next().await.transpose()? {

@@ -99,15 +99,18 @@ pub(super) async fn put(
     let id = user_id(exchange)?;
     let document = document(input)?;
     let change = exchange.change_by(caller, Operation::Replace);
-    exchange
+    let verdicts = exchange.verdicts_about(caller, id);
+    let written = exchange
         .store
         .change_user(&change, id, |user| {
             preconditions.check(user)?;
             let replaced = user.replaced_by(document.clone(), exchange.now)?;
             Ok::<_, ScimError>(Next::Update(replaced))
         })
-        .await?
-        .ok_or_else(no_such_user)
+        .await
+        .and_then(|user| user.ok_or_else(no_such_user));
+    verdicts.settle(written.as_ref().map(User::is_active));
+    written
 }
 
 /// Changes a user by a PatchOp message.
@@ -120,7 +123,8 @@ pub(super) async fn change(
     let id = user_id(exchange)?;
     let patch = PatchOp::parse(message, &USER)?;
     let change = exchange.change_by(caller, Operation::Patch);
-    exchange
+    let verdicts = exchange.verdicts_about(caller, id);
+    let written = exchange
         .store
         .change_user(&change, id, |user| {
             preconditions.check(user)?;
@@ -128,8 +132,10 @@ pub(super) async fn change(
             let patched = user.with_document(document, exchange.now)?;
             Ok::<_, ScimError>(Next::Update(patched))
         })
-        .await?
-        .ok_or_else(no_such_user)
+        .await
+        .and_then(|user| user.ok_or_else(no_such_user));
+    verdicts.settle(written.as_ref().map(User::is_active));
+    written
 }
 
 /// Leaves nothing personal of a user.
@@ -140,15 +146,17 @@ pub(super) async fn anonymise(
 ) -> Result<UserId, ScimError> {
     let id = user_id(exchange)?;
     let change = exchange.change_by(caller, Operation::Anonymise);
-    exchange
+    let verdicts = exchange.verdicts_about(caller, id);
+    let written = exchange
         .store
         .change_user(&change, id, |user| {
             preconditions.check(user)?;
             Ok::<_, ScimError>(Next::Anonymise)
         })
-        .await?
-        .ok_or_else(no_such_user)?;
-    Ok(id)
+        .await
+        .and_then(|user| user.ok_or_else(no_such_user));
+    verdicts.settle(written.as_ref().map(|_| false));
+    written.map(|_| id)
 }
 
 /// The body of a POST or PUT, validated.
