@@ -170,7 +170,7 @@ impl ScimError {
         Self::new(
             406,
             None,
-            "Answers are 'application/scim+json'; send an 'Accept' header that allows it, or none.",
+            "Responses are 'application/scim+json' or 'application/json'; send an 'Accept' header that allows one of them, or none.",
         )
     }
 

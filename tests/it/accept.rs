@@ -1,7 +1,9 @@
 //! Which media type a response has, by `Accept`: each case for a success, an error of the request, and an error that
 //! arises before the request is routed.
 
-use serde_json::Value;
+use lambda_http::{Context, LambdaEvent};
+use paradigm_scim::lambda;
+use serde_json::{Value, json};
 
 use crate::support::{Answer, Call, World, assert_none, data};
 
@@ -34,4 +36,23 @@ async fn each_accept_header_gets_the_media_type_it_prefers() {
         failures.extend(wrong(&format!("401 of {case}"), &anonymous, 401, preferred));
     }
     assert_none(&failures);
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_read_gets_the_media_type_it_prefers() {
+    let world = World::new().await;
+    for (accept, expected) in [
+        ("application/json", "application/json"),
+        ("text/html", "application/scim+json"),
+    ] {
+        // HTTP has no such header value.
+        let headers = json!({"accept": accept, "authorization": "Bearer x\n"});
+        let event = json!({"version": "2.0", "headers": headers});
+        let event = LambdaEvent::new(event, Context::default());
+        let answer = lambda::answer(&world.service, event).await;
+        assert_eq!(answer.status_code, 400);
+        assert_eq!(answer.headers["content-type"], expected);
+        assert_eq!(answer.headers["vary"], "Accept");
+        assert_eq!(answer.headers["cache-control"], "no-store");
+    }
 }

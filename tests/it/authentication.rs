@@ -86,10 +86,20 @@ async fn without_activation_every_path_says_so() {
             (name == "SCIM_INSTANCE_ACTIVATION").then(|| value.map(str::to_owned))?
         });
         let world = World::with_config(store.clone(), config);
-        for path in ["/Users", "/ServiceProviderConfig", "/nothing"] {
-            let call = Call::new("GET", path).header("authorization", &format!("Bearer {token}"));
+        for path in [
+            "/Users",
+            "/ServiceProviderConfig",
+            "/openapi.json",
+            "/nothing",
+        ] {
+            // Also to a cache that revalidates what it has.
+            let call = Call::new("GET", path)
+                .header("authorization", &format!("Bearer {token}"))
+                .header("if-none-match", "*");
             let answer = world.send(call).await;
             answer.assert_error(403, None);
+            assert_eq!(answer.header("cache-control"), Some("no-store"));
+            assert_eq!(answer.header("etag"), None);
             let detail = answer.json()["detail"].as_str().unwrap();
             assert!(detail.contains("SCIM_INSTANCE_ACTIVATION=True"), "{detail}");
         }
