@@ -206,6 +206,77 @@ def check_parameters():
             check(bool(re.fullmatch(pattern, value)) == (value in taken), f"{name} is wrong about {value!r}")
 
 
+NO_VALUE = object()
+
+
+def rendered(value, parameters, conditions):
+    """A value of the template with these parameters: conditions decided, properties without value left out."""
+
+    def holds(condition):
+        ((function, operands),) = condition.items()
+        if function == "Condition":
+            return holds(conditions[operands])
+        if function == "Fn::Equals":
+            first, second = (rendered(operand, parameters, conditions) for operand in operands)
+            return str(first) == str(second)
+        decided = [holds(operand) for operand in operands]
+        return {"Fn::Not": not decided[0], "Fn::And": all(decided), "Fn::Or": any(decided)}[function]
+
+    if isinstance(value, list):
+        inner = [rendered(element, parameters, conditions) for element in value]
+        return [element for element in inner if element is not NO_VALUE]
+    if not isinstance(value, dict):
+        return value
+    if "Fn::If" in value:
+        condition, then, otherwise = value["Fn::If"]
+        return rendered(then if holds(conditions[condition]) else otherwise, parameters, conditions)
+    if value == {"Ref": "AWS::NoValue"}:
+        return NO_VALUE
+    if "Ref" in value and value["Ref"] in parameters:
+        return parameters[value["Ref"]]
+    inner = {name: rendered(member, parameters, conditions) for name, member in value.items()}
+    return {name: member for name, member in inner.items() if member is not NO_VALUE}
+
+
+def check_bounds():
+    """What the parameters that bound costs render to: nothing by default, and each alone what it is for."""
+    template = source()
+    defaults = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
+
+    def bounds(**given):
+        parameters = defaults | given
+        conditions = template["Conditions"]
+        table = rendered(template["Resources"]["Table"]["Properties"], parameters, conditions)
+        (index,) = table["GlobalSecondaryIndexes"]
+        function = rendered(template["Globals"]["Function"], parameters, conditions)
+        budget = template["Resources"]["Budget"]
+        exists = rendered({"Fn::If": [budget["Condition"], True, False]}, parameters, conditions)
+        found = {
+            "table": table.get("OnDemandThroughput"),
+            "index": index.get("OnDemandThroughput"),
+            "concurrency": function.get("ReservedConcurrentExecutions"),
+            "budget": rendered(budget["Properties"]["Budget"]["BudgetLimit"], parameters, conditions) if exists else None,
+        }
+        return {name: bound for name, bound in found.items() if bound is not None}
+
+    def both(throughput):
+        return {"table": throughput, "index": throughput}
+
+    cases = [
+        ({}, {}),
+        ({"MaxReadUnitsPerSecond": 4000}, both({"MaxReadRequestUnits": 4000})),
+        ({"MaxWriteUnitsPerSecond": 500}, both({"MaxWriteRequestUnits": 500})),
+        ({"MaxReadUnitsPerSecond": -1, "MaxWriteUnitsPerSecond": -1}, both({"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": -1})),
+        ({"ReservedConcurrency": 50}, {"concurrency": 50}),
+        ({"ReservedConcurrency": 0}, {"concurrency": 0}),
+        ({"MonthlyBudget": 200}, {"budget": {"Amount": 200, "Unit": "USD"}}),
+    ]
+    for given, expected in cases:
+        actual = bounds(**given)
+        print(f"  {given or 'by default'}: {actual or 'nothing'}")
+        check(actual == expected, f"{given} renders to {actual}, not {expected}")
+
+
 def check_releases(resources):
     """A new release, and only that, makes all versions anew; without a preference there is no CodeDeploy."""
 
@@ -231,6 +302,7 @@ def main():
     check_rollback(resources)
     check_restored(template)
     check_parameters()
+    check_bounds()
     check_releases(resources)
     if failures:
         sys.exit("template.yaml, transformed:\n" + "\n".join(f"  {failure}" for failure in failures))

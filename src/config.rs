@@ -1,5 +1,8 @@
 //! Configuration from the environment, and the clock.
 
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
 use jiff::{Timestamp, Unit};
 
 /// Turns the feature on for the instance: `True` or `true`.
@@ -66,13 +69,34 @@ pub fn origin_of(url: &str) -> String {
         .to_owned()
 }
 
-/// Tells the time; tests hold it still.
-pub trait Clock: Send + Sync {
-    /// Now, to the millisecond.
-    fn now(&self) -> Timestamp;
+/// A moment by both clocks of a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// By the wall clock, which may be set forward and back.
+    pub wall: Timestamp,
+    /// By the monotonic clock: time since some fixed moment. It is never set, but may stand still while the
+    /// process is paused, as Lambda pauses it between requests.
+    pub monotonic: Duration,
 }
 
-/// The machine's clock.
+/// Reads the time; tests hold it still.
+pub trait Clock: Send + Sync {
+    /// Now, to the millisecond, by the wall clock.
+    fn now(&self) -> Timestamp;
+
+    /// Time since some fixed moment, by the monotonic clock.
+    fn monotonic(&self) -> Duration;
+
+    /// Now by both clocks.
+    fn moment(&self) -> Moment {
+        Moment {
+            wall: self.now(),
+            monotonic: self.monotonic(),
+        }
+    }
+}
+
+/// The machine's clocks.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock;
 
@@ -80,5 +104,10 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let now = Timestamp::now();
         now.round(Unit::Millisecond).unwrap_or(now)
+    }
+
+    fn monotonic(&self) -> Duration {
+        static FIRST_ASKED: LazyLock<Instant> = LazyLock::new(Instant::now);
+        FIRST_ASKED.elapsed()
     }
 }

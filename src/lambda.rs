@@ -44,13 +44,15 @@ pub async fn run(handler: Handler) -> Result<(), Error> {
 /// as a token with a line feed behind it.
 pub async fn answer(service: &Service, event: LambdaEvent<Value>) -> ApiGatewayV2httpResponse {
     let LambdaEvent { payload, context } = event;
+    let accept = payload.pointer("/headers/accept").and_then(Value::as_str);
+    let accept = accept.unwrap_or_default().to_owned();
     sent(match serde_json::from_value(payload) {
         Ok(payload) => {
             service
                 .handle(&received(LambdaEvent { payload, context }))
                 .await
         }
-        Err(_) => service.refuse_unreadable(&context.request_id),
+        Err(_) => service.refuse_unreadable(&context.request_id, &accept),
     })
 }
 

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 
+use crate::config::Moment;
 use crate::directory::api_key::SecretHash;
 use crate::directory::{
     Actor, CompanyId, CompanyStatus, CursorSecret, KeyId, Permission, Token, UserId,
@@ -17,11 +18,11 @@ use crate::directory::{
 use crate::scim::ScimError;
 use crate::store::Store;
 
-/// How long an answer is believed without asking the store again.
-const CACHED_FOR: SignedDuration = SignedDuration::from_secs(60);
-/// How long a request waits for the day of a key's use to be noted.
-const NOTING_TAKES: Duration = Duration::from_secs(1);
-/// Most answers that are remembered; of more, refusals are forgotten.
+/// How long a verdict is used without asking the store again.
+const CACHED_FOR: Duration = Duration::from_secs(60);
+/// How long a request waits until the day of a key's use is recorded.
+const RECORDING_TIMEOUT: Duration = Duration::from_secs(1);
+/// Most verdicts that are cached; of more, refusals are dropped.
 pub const MAX_CACHED: usize = 1024;
 
 /// Someone who may manage a company's users.
@@ -75,50 +76,137 @@ impl From<Refusal> for ScimError {
 
 type Verdict = Result<Caller, Refusal>;
 
+/// A verdict, and for how long it is used.
+#[derive(Debug, Clone, Copy)]
+struct Cached {
+    verdict: Verdict,
+    /// When the request began that asked the store.
+    since: Moment,
+    /// When the key expires.
+    expires: Option<Timestamp>,
+}
+
+impl Cached {
+    /// Whether the verdict may still be used: by **both** clocks it is younger than [`CACHED_FOR`]. The wall clock
+    /// may have been set back, and the monotonic clock may have stood still.
+    fn is_usable(&self, now: Moment) -> bool {
+        let by_wall = now.wall.duration_since(self.since.wall);
+        let by_wall = Duration::try_from(by_wall).ok();
+        let monotonic = now.monotonic.checked_sub(self.since.monotonic);
+        let is_young = |age: Option<Duration>| age.is_some_and(|age| age < CACHED_FOR);
+        is_young(by_wall)
+            && is_young(monotonic)
+            && self.expires.is_none_or(|expires| now.wall < expires)
+    }
+}
+
+#[derive(Default)]
+struct Verdicts {
+    by_token: HashMap<(KeyId, SecretHash), Cached>,
+    /// Counts how often verdicts were dropped because a user was written.
+    drops: u64,
+}
+
 /// Verdicts of the last minute, good and bad, of this process.
 #[derive(Default)]
 pub struct AuthenticationCache {
-    verdicts: Mutex<HashMap<(KeyId, SecretHash), (Verdict, Timestamp)>>,
-    /// The day that each key was last noted to be used on, or is being so.
-    noted: Mutex<HashMap<KeyId, Date>>,
+    verdicts: Mutex<Verdicts>,
+    /// The last day of use that was recorded of each key, or is being recorded.
+    recorded: Mutex<HashMap<KeyId, Date>>,
 }
 
 impl AuthenticationCache {
-    fn get(&self, id: (KeyId, SecretHash), now: Timestamp) -> Option<Verdict> {
+    fn get(&self, id: (KeyId, SecretHash), now: Moment) -> Option<Verdict> {
         let verdicts = self.verdicts.lock().ok()?;
-        let (verdict, until) = verdicts.get(&id)?;
-        (now < *until).then_some(*verdict)
+        let cached = verdicts.by_token.get(&id)?;
+        cached.is_usable(now).then_some(cached.verdict)
     }
 
-    fn put(&self, id: (KeyId, SecretHash), verdict: Verdict, until: Timestamp, now: Timestamp) {
+    fn drops(&self) -> u64 {
+        self.verdicts.lock().map_or(0, |verdicts| verdicts.drops)
+    }
+
+    /// Caches a verdict, unless others were dropped since the store was asked: it may be one of them.
+    fn put(&self, id: (KeyId, SecretHash), cached: Cached, drops_before: u64) {
         let Ok(mut verdicts) = self.verdicts.lock() else {
             return;
         };
-        if verdicts.len() >= MAX_CACHED {
-            verdicts.retain(|_, (_, until)| now < *until);
+        if verdicts.drops != drops_before {
+            return;
         }
-        if verdicts.len() >= MAX_CACHED {
-            verdicts.retain(|_, (verdict, _)| verdict.is_ok());
+        let by_token = &mut verdicts.by_token;
+        if by_token.len() >= MAX_CACHED {
+            by_token.retain(|_, other| other.is_usable(cached.since));
         }
-        if verdicts.len() < MAX_CACHED {
-            verdicts.insert(id, (verdict, until));
+        if by_token.len() >= MAX_CACHED {
+            by_token.retain(|_, other| other.verdict.is_ok());
+        }
+        if by_token.len() < MAX_CACHED {
+            by_token.insert(id, cached);
         }
     }
 
-    /// Whether a day of a key's use is still to be noted, which the first who asks is told to do.
-    fn is_to_note(&self, key: KeyId, day: Date) -> bool {
-        let Ok(mut noted) = self.noted.lock() else {
+    /// The cached verdicts about the keys of a user who is about to be written.
+    pub fn verdicts_about(&self, company: CompanyId, owner: UserId) -> CachedVerdicts<'_> {
+        CachedVerdicts {
+            cache: self,
+            company,
+            owner,
+            are_kept: false,
+        }
+    }
+
+    fn drop_verdicts(&self, company: CompanyId, owner: UserId) {
+        let Ok(mut verdicts) = self.verdicts.lock() else {
+            return;
+        };
+        verdicts.drops += 1;
+        verdicts.by_token.retain(|_, cached| {
+            let caller = cached.verdict.ok();
+            caller.is_none_or(|caller| (caller.company, caller.owner) != (company, owner))
+        });
+    }
+
+    /// Whether a day of a key's use is still to be recorded, by the first request that asks.
+    fn is_to_record(&self, key: KeyId, day: Date) -> bool {
+        let Ok(mut recorded) = self.recorded.lock() else {
             return false;
         };
-        if noted.len() >= MAX_CACHED {
-            noted.clear();
+        if recorded.len() >= MAX_CACHED {
+            recorded.clear();
         }
-        noted.insert(key, day) != Some(day)
+        recorded.insert(key, day) != Some(day)
     }
 
-    fn forget_noted(&self, key: KeyId) {
-        if let Ok(mut noted) = self.noted.lock() {
-            noted.remove(&key);
+    fn forget_recorded(&self, key: KeyId) {
+        if let Ok(mut recorded) = self.recorded.lock() {
+            recorded.remove(&key);
+        }
+    }
+}
+
+/// The cached verdicts about the keys of a user while the user is written. They are dropped at the end, so that a
+/// key is refused at once if its owner is deactivated or deleted by this process; also if the write ends early, and
+/// nobody knows whether it took effect.
+#[must_use]
+pub struct CachedVerdicts<'c> {
+    cache: &'c AuthenticationCache,
+    company: CompanyId,
+    owner: UserId,
+    are_kept: bool,
+}
+
+impl CachedVerdicts<'_> {
+    /// Keeps the verdicts if the user is active after the write, or the write was refused.
+    pub fn settle(mut self, is_active: Result<bool, &ScimError>) {
+        self.are_kept = is_active.unwrap_or_else(|error| error.status < 500);
+    }
+}
+
+impl Drop for CachedVerdicts<'_> {
+    fn drop(&mut self) {
+        if !self.are_kept {
+            self.cache.drop_verdicts(self.company, self.owner);
         }
     }
 }
@@ -141,14 +229,20 @@ pub async fn authenticate(
     token: &Token,
     store: &Store,
     cache: &AuthenticationCache,
-    now: Timestamp,
+    now: Moment,
 ) -> Result<Caller, ScimError> {
     let id = (token.key_id(), token.secret_hash());
     if let Some(verdict) = cache.get(id, now) {
         return Ok(verdict?);
     }
-    let (verdict, until) = judge(token, store, cache, now).await?;
-    cache.put(id, verdict, until, now);
+    let drops_before = cache.drops();
+    let (verdict, expires) = verify(token, store, cache, now.wall).await?;
+    let cached = Cached {
+        verdict,
+        since: now,
+        expires,
+    };
+    cache.put(id, cached, drops_before);
     Ok(verdict?)
 }
 
@@ -158,19 +252,18 @@ fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
 }
 
-/// Asks the store, and says until when its answer is believed.
-async fn judge(
+/// Verifies a token by what the store has of its key, owner and company. Returns the verdict, and when the key
+/// expires.
+async fn verify(
     token: &Token,
     store: &Store,
     cache: &AuthenticationCache,
     now: Timestamp,
-) -> Result<(Verdict, Timestamp), ScimError> {
-    let until = now.saturating_add(CACHED_FOR).unwrap_or(now);
+) -> Result<(Verdict, Option<Timestamp>), ScimError> {
     let key = store.find_key(token.key_id()).await?;
     let Some(key) = key.filter(|key| key.accepts(token, now)) else {
-        return Ok((Err(Refusal::Unauthorized), until));
+        return Ok((Err(Refusal::Unauthorized), None));
     };
-    let until = key.expires.map_or(until, |expires| until.min(expires));
     let today = TimeZone::UTC.to_datetime(now).date();
     let (owner, company) = store.owner_and_company(key.company, key.owner).await?;
     let verdict = match (owner, company) {
@@ -191,22 +284,64 @@ async fn judge(
         _ => Err(Refusal::Unauthorized),
     };
     let is_known = key.last_used.is_some_and(|day| today <= day);
-    if verdict.is_ok() && !is_known && cache.is_to_note(key.id, today) {
-        let is_noted = note_use(store, key.id, today).await;
-        if !is_noted {
-            cache.forget_noted(key.id);
+    if verdict.is_ok() && !is_known && cache.is_to_record(key.id, today) {
+        let is_recorded = record_use(store, key.id, today).await;
+        if !is_recorded {
+            cache.forget_recorded(key.id);
         }
     }
-    Ok((verdict, until))
+    Ok((verdict, key.expires))
 }
 
-/// Notes the day a key is used on; whether that was done. No request fails or waits long for it.
-async fn note_use(store: &Store, key: KeyId, today: Date) -> bool {
-    let noted = tokio::time::timeout(NOTING_TAKES, store.mark_key_used(key, today)).await;
-    match noted {
+/// Records the day a key is used on. Returns whether that was done: no request fails or waits long for it.
+async fn record_use(store: &Store, key: KeyId, today: Date) -> bool {
+    let recorded = tokio::time::timeout(RECORDING_TIMEOUT, store.mark_key_used(key, today)).await;
+    match recorded {
         Ok(Ok(())) => return true,
-        Ok(Err(error)) => tracing::warn!(%error, "the day a key was used on is not noted"),
-        Err(_) => tracing::warn!("the day a key was used on could not be noted in time"),
+        Ok(Err(error)) => tracing::warn!(%error, "the day a key was used on is not recorded"),
+        Err(_) => tracing::warn!("the day a key was used on could not be recorded in time"),
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::config::{Clock as _, SystemClock};
+
+    #[test]
+    fn a_verdict_of_before_a_deactivation_is_not_cached_after_it() {
+        let cache = AuthenticationCache::default();
+        let token = Token::new(KeyId::new(1), &[1; 32]);
+        let id = (token.key_id(), token.secret_hash());
+        let (company, owner) = (CompanyId::new(Uuid::nil()), UserId::new(Uuid::nil()));
+        let now = SystemClock.moment();
+        let cached = Cached {
+            verdict: Ok(Caller {
+                company,
+                key: token.key_id(),
+                owner,
+                cursor_secret: CursorSecret([0; 32]),
+            }),
+            since: now,
+            expires: None,
+        };
+        // One request reads the owner, who is active; another deactivates the owner meanwhile.
+        let before = cache.drops();
+        cache.verdicts_about(company, owner).settle(Ok(false));
+        cache.put(id, cached, before);
+        assert!(cache.get(id, now).is_none());
+
+        cache.put(id, cached, cache.drops());
+        assert!(cache.get(id, now).is_some());
+        cache
+            .verdicts_about(company, owner)
+            .settle(Err(&ScimError::not_found("")));
+        assert!(cache.get(id, now).is_some(), "nothing was written");
+        // The write was cut off: nobody knows whether it took effect.
+        drop(cache.verdicts_about(company, owner));
+        assert!(cache.get(id, now).is_none());
+    }
 }

@@ -1,6 +1,5 @@
 //! `/ServiceProviderConfig`, `/ResourceTypes` and `/Schemas` (RFC 7644 §4). They cost no read.
 
-use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::Exchange;
@@ -10,43 +9,42 @@ use crate::scim::{ScimError, discovery};
 /// `GET /ServiceProviderConfig`
 pub(super) fn service_provider_config(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     refuse_filter(exchange)?;
-    Ok(found(discovery::service_provider_config(
-        &exchange.base_url,
-    )))
+    let config = discovery::service_provider_config(&exchange.base_url);
+    Ok(found(exchange, config))
 }
 
 /// `GET /ResourceTypes`
 pub(super) fn list_resource_types(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     refuse_filter(exchange)?;
-    Ok(Response::whole_list(discovery::resource_types(
-        &exchange.base_url,
-    )))
+    let types = discovery::resource_types(&exchange.base_url);
+    Ok(Response::whole_list(exchange.request, types))
 }
 
 /// `GET /ResourceTypes/{id}`
 pub(super) fn get_resource_type(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     refuse_filter(exchange)?;
     discovery::find_resource_type(&exchange.id, &exchange.base_url)
-        .map(found)
+        .map(|resource| found(exchange, resource))
         .ok_or_else(|| ScimError::not_found("There is no such resource type; see /ResourceTypes."))
 }
 
 /// `GET /Schemas`
 pub(super) fn list_schemas(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     refuse_filter(exchange)?;
-    Ok(Response::whole_list(discovery::schemas(&exchange.base_url)))
+    let schemas = discovery::schemas(&exchange.base_url);
+    Ok(Response::whole_list(exchange.request, schemas))
 }
 
 /// `GET /Schemas/{id}`
 pub(super) fn get_schema(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     refuse_filter(exchange)?;
     discovery::find_schema(&exchange.id, &exchange.base_url)
-        .map(found)
+        .map(|resource| found(exchange, resource))
         .ok_or_else(|| ScimError::not_found("There is no such schema; see /Schemas."))
 }
 
-fn found(resource: Map<String, Value>) -> Response {
-    Response::json(StatusCode::OK, &Value::Object(resource))
+fn found(exchange: &Exchange<'_>, resource: Map<String, Value>) -> Response {
+    Response::discovery(exchange.request, &Value::Object(resource))
 }
 
 /// RFC 7644 §4: a filter here is answered with 403, lest a client takes the answer for filtered.

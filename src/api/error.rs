@@ -1,4 +1,4 @@
-//! How the errors of the inner rooms look to a client.
+//! How the errors of the inner modules look to a client.
 
 use crate::directory::DirectoryError;
 use crate::scim::ScimError;
@@ -20,6 +20,10 @@ pub(super) fn store_error(error: StoreError) -> ScimError {
         StoreError::TooManyUsers => ScimError::too_many(format!(
             "This needs a look at more than {MAX_SCANNED_USERS} users, or at more than 32 MiB of their attributes; filter by 'id', 'userName', 'externalId' or 'emails.value' with 'eq'."
         )),
+        StoreError::ScanBudgetSpent { retry_after } => ScimError::too_many_requests(
+            retry_after,
+            "The company's filters and sorts that go through all users have used up their budget of this minute; filter by 'id', 'userName', 'externalId' or 'emails.value' with 'eq'.",
+        ),
         error @ StoreError::Busy(_) => ScimError::unavailable(RETRY_AFTER_SECONDS).caused_by(error),
         error @ (StoreError::Corrupt(_) | StoreError::Refused(_)) => ScimError::internal(error),
     }

@@ -1,24 +1,32 @@
-//! Requests and answers, whatever carries them: a Lambda event or a socket.
+//! Requests and responses, whatever carries them: a Lambda event or a socket.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ALLOW, CONTENT_LOCATION, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_LOCATION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION,
+    RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
-use crate::scim::ScimError;
+use super::accept::{MediaType, preferred};
 use crate::scim::bulk::MAX_PAYLOAD_BYTES;
 use crate::scim::list::ListResponse;
+use crate::scim::{ScimError, etag};
 
-/// The media type of all answers (RFC 7644 §3.1).
-pub const MEDIA_TYPE: &str = "application/scim+json";
-/// The other media type that clients may send and ask for.
-pub(super) const JSON: &str = "application/json";
-/// Largest request body, in bytes, but for bulk requests.
+pub use super::accept::{JSON, MEDIA_TYPE};
+
+/// A response that no cache may store, which every response is unless it says otherwise: it is about people, or
+/// true for the moment only.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+/// A response that may be stored, but is revalidated before each use, because SCIM may be deactivated.
+const REVALIDATE: &str = "no-cache";
+/// Largest request body, in bytes, except of bulk requests.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
 /// The largest body of any request, in bytes: no more of it is kept.
 pub const MAX_READ_BYTES: usize = MAX_PAYLOAD_BYTES;
@@ -66,24 +74,10 @@ impl Request {
         (!lines.is_empty()).then(|| lines.join(", "))
     }
 
-    /// Whether the client takes the media type of the answers: it does unless `Accept` says
-    /// otherwise (RFC 9110 §12.5.1).
+    /// The media type of the response that `Accept` prefers; `None` if it accepts neither (RFC 9110 §12.5.1).
     #[must_use]
-    pub fn accepts_json(&self) -> bool {
-        let accept = self.header(ACCEPT).unwrap_or_default();
-        let is_acceptable = |range: &str| {
-            let mut parts = range.split(';').map(str::trim);
-            let media_type = parts.next().unwrap_or_default();
-            let is_refused = parts.any(|part| {
-                let quality = part.strip_prefix("q=").or(part.strip_prefix("Q="));
-                quality.and_then(|quality| quality.parse().ok()) == Some(0.0)
-            });
-            let includes_json = ["*/*", "application/*", MEDIA_TYPE, JSON]
-                .iter()
-                .any(|accepted| accepted.eq_ignore_ascii_case(media_type));
-            includes_json && !is_refused
-        };
-        accept.trim().is_empty() || accept.split(',').any(is_acceptable)
+    pub fn preferred_media_type(&self) -> Option<MediaType> {
+        preferred(&self.header(ACCEPT).unwrap_or_default())
     }
 
     /// The body as a JSON object of at most [`MAX_BODY_BYTES`]. A missing Content-Type is accepted,
@@ -134,7 +128,7 @@ impl Request {
     }
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug, Clone)]
 pub struct Response {
     /// The status.
@@ -146,37 +140,54 @@ pub struct Response {
 }
 
 impl Response {
-    /// An answer without body.
+    /// A response without body.
     #[must_use]
     pub fn empty(status: StatusCode) -> Self {
         Self {
             status,
-            headers: HeaderMap::new(),
+            headers: HeaderMap::from_iter([(CACHE_CONTROL, NO_STORE)]),
             body: None,
         }
     }
 
-    /// An answer with a JSON body.
+    /// A response with a JSON body.
     #[must_use]
     pub fn json(status: StatusCode, body: &impl Serialize) -> Self {
-        // It cannot fail: all maps in it have text as keys.
-        let body = serde_json::to_string(body).unwrap_or_default();
-        Self::rendered(status, MEDIA_TYPE, body)
-    }
-
-    /// JSON that is no SCIM message.
-    #[must_use]
-    pub fn plain_json(body: String) -> Self {
-        Self::rendered(StatusCode::OK, JSON, body)
+        Self::rendered(status, MEDIA_TYPE, written(body))
     }
 
     fn rendered(status: StatusCode, media_type: &'static str, body: String) -> Self {
-        let media_type = HeaderValue::from_static(media_type);
-        Self {
-            status,
-            headers: HeaderMap::from_iter([(CONTENT_TYPE, media_type)]),
-            body: Some(body.into()),
-        }
+        let mut response = Self::empty(status).with(CONTENT_TYPE, media_type);
+        response.body = Some(body.into());
+        response
+    }
+
+    /// A description of the service itself. It may be stored, and is 304 for a client whose `If-None-Match`
+    /// names it.
+    #[must_use]
+    pub fn discovery(request: &Request, body: &impl Serialize) -> Self {
+        Self::revalidated(request, MEDIA_TYPE, written(body))
+    }
+
+    /// The same, as JSON that is not a SCIM message.
+    #[must_use]
+    pub fn plain_discovery(request: &Request, body: String) -> Self {
+        Self::revalidated(request, JSON, body)
+    }
+
+    fn revalidated(request: &Request, media_type: &'static str, body: String) -> Self {
+        // Weak, because both media types have the same bytes.
+        let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(body.as_bytes()));
+        let is_known = request
+            .header(IF_NONE_MATCH)
+            .is_some_and(|tags| etag::names(&tags, &hash));
+        let response = match is_known {
+            true => Self::empty(StatusCode::NOT_MODIFIED),
+            false => Self::rendered(StatusCode::OK, media_type, body),
+        };
+        response
+            .with(ETAG, &etag::weak(&hash))
+            .with(CACHE_CONTROL, REVALIDATE)
     }
 
     /// A resource with its `Location` and `ETag`. `Content-Location` is what `meta.location` is
@@ -205,11 +216,9 @@ impl Response {
 
     /// A ListResponse of everything there is, for discovery endpoints, which are not paged.
     #[must_use]
-    pub fn whole_list(resources: Vec<Map<String, Value>>) -> Self {
-        Self::json(
-            StatusCode::OK,
-            &ListResponse::by_index(resources.len(), 1, resources),
-        )
+    pub fn whole_list(request: &Request, resources: Vec<Map<String, Value>>) -> Self {
+        let list = ListResponse::by_index(resources.len(), 1, resources);
+        Self::discovery(request, &list)
     }
 
     /// A SCIM error (RFC 7644 §3.12).
@@ -227,7 +236,7 @@ impl Response {
         response
     }
 
-    /// The same answer with a `Location`, if there is one.
+    /// The same response with a `Location`, if there is one.
     #[must_use]
     pub fn located(self, location: Option<&str>) -> Self {
         match location {
@@ -236,10 +245,27 @@ impl Response {
         }
     }
 
-    /// The same answer with the methods that a path takes.
+    /// The same response with the methods that a path takes.
     #[must_use]
     pub fn allowing(self, methods: &str) -> Self {
         self.with(ALLOW, methods)
+    }
+
+    /// The same response in the media type that the client prefers, or SCIM's own if it accepts neither. Every
+    /// response passes here last.
+    #[must_use]
+    pub fn negotiated(mut self, preferred: Option<MediaType>) -> Self {
+        let own = self.headers.get(CONTENT_TYPE);
+        if own.is_some_and(|media_type| media_type == MEDIA_TYPE) {
+            let media_type = preferred.unwrap_or(MediaType::Scim).as_str();
+            self.headers
+                .insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+        }
+        if self.body.is_some() || self.status == StatusCode::NOT_MODIFIED {
+            self.headers
+                .insert(VARY, HeaderValue::from_static("Accept"));
+        }
+        self
     }
 
     fn with(mut self, name: HeaderName, value: &str) -> Self {
@@ -248,4 +274,9 @@ impl Response {
         }
         self
     }
+}
+
+/// A message as JSON. It cannot fail: all maps in a message have text as keys.
+fn written(message: &impl Serialize) -> String {
+    serde_json::to_string(message).unwrap_or_default()
 }

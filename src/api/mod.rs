@@ -1,6 +1,7 @@
 //! The routes, and what is the same for all of them: normalise, activate, authenticate, decode,
 //! act, encode.
 
+pub mod accept;
 pub mod authentication;
 mod bulk;
 mod computing;
@@ -22,13 +23,14 @@ use http::{Method, StatusCode};
 use jiff::Timestamp;
 
 use crate::config::{ACTIVATION_VARIABLE, BASE_PATH, Clock, Config};
-use crate::directory::{CompanyId, KeyId, Operation};
+use crate::directory::{CompanyId, KeyId, Operation, UserId};
 use crate::scim::schema::USER;
 use crate::scim::{ScimError, resource};
 use crate::store::usage::measured;
 use crate::store::{Store, UserChange};
 use crate::telemetry::RequestRecord;
-use authentication::{AuthenticationCache, Caller, authenticate, token_of};
+use accept::preferred;
+use authentication::{AuthenticationCache, CachedVerdicts, Caller, authenticate, token_of};
 use computing::Computing;
 use error::RETRY_AFTER_SECONDS;
 use message::{Request, Response};
@@ -73,6 +75,7 @@ pub struct Exchange<'r> {
     base_url: String,
     now: Timestamp,
     store: &'r Store,
+    authentication: &'r AuthenticationCache,
     places: &'r Places,
     computing: &'r Computing,
 }
@@ -80,6 +83,11 @@ pub struct Exchange<'r> {
 impl<'r> Exchange<'r> {
     fn query(&self) -> Result<Query<'r>, ScimError> {
         Query::parse(&self.request.query)
+    }
+
+    /// What is cached about the keys of a user who is about to be written.
+    fn verdicts_about(&self, caller: Caller, owner: UserId) -> CachedVerdicts<'r> {
+        self.authentication.verdicts_about(caller.company, owner)
     }
 
     fn change_by(&self, caller: Caller, operation: Operation) -> UserChange {
@@ -172,6 +180,7 @@ impl Service {
                 }
             }
         };
+        response = response.negotiated(request.preferred_media_type());
         record.status = response.status.as_u16();
         record.write();
         if request.method == Method::HEAD {
@@ -180,8 +189,8 @@ impl Service {
         response
     }
 
-    /// Refuses a request whose headers or method HTTP does not know.
-    pub fn refuse_unreadable(&self, request_id: &str) -> Response {
+    /// Refuses a request whose headers or method HTTP does not know. `accept` is its `Accept`, or empty.
+    pub fn refuse_unreadable(&self, request_id: &str, accept: &str) -> Response {
         let error =
             ScimError::invalid_syntax("The method or a header of the request cannot be read.");
         let record = RequestRecord {
@@ -201,10 +210,10 @@ impl Service {
             is_cold: self.is_cold.swap(false, Ordering::Relaxed),
         };
         record.write();
-        Response::error(&error)
+        Response::error(&error).negotiated(preferred(accept))
     }
 
-    /// Answers a request, and tells what is known of who sent it.
+    /// Answers a request, and reports what is known of its sender.
     async fn answer(
         &self,
         request: &Request,
@@ -212,7 +221,8 @@ impl Service {
         sender: &mut Sender,
     ) -> Result<Response, Refused> {
         self.require_activation()?;
-        let now = self.clock.now();
+        let moment = self.clock.moment();
+        let now = moment.wall;
         let is_public = match &matched {
             Match::Route { route, .. } => route.endpoint.is_public(),
             Match::OtherMethods { is_public, .. } => *is_public,
@@ -223,7 +233,7 @@ impl Service {
         } else {
             let token = token_of(&request.headers)?;
             sender.key = Some(token.key_id());
-            let caller = authenticate(&token, &self.store, &self.authentication, now).await?;
+            let caller = authenticate(&token, &self.store, &self.authentication, moment).await?;
             sender.company = Some(caller.company);
             Some(caller)
         };
@@ -246,7 +256,8 @@ impl Service {
                 .into());
             }
         };
-        if !request.accepts_json() {
+        let is_acceptable = request.preferred_media_type().is_some();
+        if !is_acceptable && has_body_on_success(&request.method) {
             return Err(ScimError::not_acceptable().into());
         }
         let origin = self.config.public_url.as_ref().unwrap_or(&request.origin);
@@ -257,21 +268,27 @@ impl Service {
             base_url: format!("{origin}{BASE_PATH}"),
             now,
             store: &self.store,
+            authentication: &self.authentication,
             places: &self.places,
             computing: &self.computing,
         };
-        // RFC 7644 §3.11: every answer tells where the user really is.
+        // RFC 7644 §3.11: every response says where the user really is.
         let location = caller
             .filter(|_| route.endpoint.handler() == Handler::Me)
             .map(|caller| resource::location(&exchange.base_url, &USER, &caller.owner.to_string()));
-        match dispatch(route.endpoint, &exchange, caller).await {
-            Ok(response) => Ok(response.located(location.as_deref())),
-            Err(error) => Err(Refused {
-                error,
-                allow: None,
-                location,
-            }),
+        let refused = |error| Refused {
+            error,
+            allow: None,
+            location: location.clone(),
+        };
+        let response = dispatch(route.endpoint, &exchange, caller)
+            .await
+            .map_err(refused)?;
+        let is_sent = response.body.is_some() && request.method != Method::HEAD;
+        if is_sent && !is_acceptable {
+            return Err(refused(ScimError::not_acceptable()));
         }
+        Ok(response.located(location.as_deref()))
     }
 
     fn require_activation(&self) -> Result<(), ScimError> {
@@ -283,6 +300,12 @@ impl Service {
             )))
         }
     }
+}
+
+/// Whether every success of a method has a body. One that the client does not accept is then refused before
+/// anything is written. DELETE never has one, and of GET a 304 has none.
+fn has_body_on_success(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
 async fn dispatch(

@@ -67,8 +67,8 @@ pub fn is_equal(
 ) -> Result<bool, Exhausted> {
     match (left, right) {
         (Value::String(left), Value::String(right)) if attribute.kind == Type::DateTime => {
-            work.spend_text(left)?;
-            work.spend_text(right)?;
+            work.spend_instant(left)?;
+            work.spend_instant(right)?;
             Ok(instant(left).is_some_and(|left| instant(right) == Some(left)))
         }
         (Value::String(left), Value::String(right)) => {
@@ -144,7 +144,7 @@ impl Constant {
                 Ok(Some(text.as_ref().cmp(wanted)))
             }
             (Value::String(text), Compared::Instant(wanted)) => {
-                work.spend_text(text)?;
+                work.spend_instant(text)?;
                 Ok(instant(text).map(|instant| instant.cmp(wanted)))
             }
             (Value::Bool(boolean), Compared::Boolean(wanted)) => Ok(Some(boolean.cmp(wanted))),

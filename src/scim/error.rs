@@ -170,7 +170,7 @@ impl ScimError {
         Self::new(
             406,
             None,
-            "Answers are 'application/scim+json'; send an 'Accept' header that allows it, or none.",
+            "Responses are 'application/scim+json' or 'application/json'; send an 'Accept' header that allows one of them, or none.",
         )
     }
 
@@ -217,6 +217,17 @@ impl ScimError {
             None,
             "Send the body as 'Content-Type: application/scim+json' or 'application/json'.",
         )
+    }
+
+    /// 429 with `Retry-After`. The detail ends with when to try again.
+    pub fn too_many_requests(retry_after: u32, detail: &str) -> Self {
+        let mut error = Self::new(
+            429,
+            None,
+            format!("{detail} Or try again in {retry_after} s."),
+        );
+        error.retry_after = Some(retry_after);
+        error
     }
 
     /// 501.

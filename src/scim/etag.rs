@@ -4,14 +4,25 @@
 /// necessarily the same bytes.
 #[must_use]
 pub fn of_version(version: u64) -> String {
-    format!("W/\"{version}\"")
+    weak(&version.to_string())
 }
 
-/// Whether an `If-Match` or `If-None-Match` header names this version: `*`, or a list in which some
-/// tag is equal by weak comparison. Microsoft's and other clients leave the quotes out at times.
+/// The weak entity tag of an opaque text, which has no quotes and commas.
+#[must_use]
+pub fn weak(opaque: &str) -> String {
+    format!("W/\"{opaque}\"")
+}
+
+/// Whether an `If-Match` or `If-None-Match` header names this version; see [`names`].
 #[must_use]
 pub fn names_version(header: &str, version: u64) -> bool {
-    let current = version.to_string();
+    names(header, &version.to_string())
+}
+
+/// Whether an `If-Match` or `If-None-Match` header names the entity tag of this opaque text: `*`, or a list in
+/// which some tag is equal by weak comparison. Microsoft's and other clients leave the quotes out at times.
+#[must_use]
+pub fn names(header: &str, current: &str) -> bool {
     header.split(',').map(str::trim).any(|tag| {
         let opaque = tag.strip_prefix("W/").unwrap_or(tag);
         tag == "*" || opaque.trim_matches('"') == current

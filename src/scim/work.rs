@@ -13,11 +13,13 @@ use thiserror::Error;
 use super::ScimError;
 
 /// Most work of a query, in bytes that are compared, folded or copied.
-pub const MAX_QUERY_WORK: u64 = 128 * 1024 * 1024;
+pub const MAX_QUERY_WORK: u64 = 96 * 1024 * 1024;
 /// Most work of a PATCH, in the same unit. It starts again when a conflict makes the change run again.
 pub const MAX_PATCH_WORK: u64 = 32 * 1024 * 1024;
 /// What each value counts beside its bytes: finding it costs as much as comparing so many.
 pub(super) const BYTES_PER_VALUE: usize = 64;
+/// What reading an instant counts beside its text.
+const BYTES_PER_INSTANT: usize = 200;
 /// What folding a byte of text that is not ASCII counts: it costs about as much as comparing so many.
 const BYTES_PER_FOLDED_BYTE: usize = 32;
 
@@ -115,6 +117,15 @@ impl Work {
     /// [`Exhausted`].
     pub fn spend_text(&mut self, text: &str) -> Result<(), Exhausted> {
         self.spend(BYTES_PER_VALUE + text.len())
+    }
+
+    /// Counts the comparison of a text that is read as an instant.
+    ///
+    /// # Errors
+    /// [`Exhausted`].
+    pub fn spend_instant(&mut self, text: &str) -> Result<(), Exhausted> {
+        self.spend(BYTES_PER_INSTANT)?;
+        self.spend_text(text)
     }
 
     /// Folds a text, each only once.

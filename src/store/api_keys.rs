@@ -11,7 +11,7 @@ use crate::directory::{ApiKey, Company, CompanyId, KeyId, User, UserId};
 /// Most keys that are listed.
 const MAX_LISTED_KEYS: usize = 10_000;
 
-fn is_condition_failed(error: &SdkError<UpdateItemError>) -> bool {
+pub(super) fn is_condition_failed(error: &SdkError<UpdateItemError>) -> bool {
     error
         .as_service_error()
         .is_some_and(UpdateItemError::is_conditional_check_failed_exception)
@@ -29,31 +29,30 @@ impl Store {
         }
     }
 
-    /// Notes the day a key is used on, if it is still honoured and neither that day nor a later one is
-    /// noted.
+    /// Records the day a key is used on, unless that day or a later one is recorded already. It names no other
+    /// attribute than `lastUsed`, not even in its condition, because the handlers' roles allow no other. So a key
+    /// that is revoked after it was verified, and before this, still gets the day.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn mark_key_used(&self, id: KeyId, day: Date) -> Result<(), StoreError> {
-        let noted = self
+        let recorded = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(item::key(keys::api_key(id))))
             .update_expression("SET #used = :day")
             .condition_expression(
-                "attribute_exists(#pk) AND attribute_not_exists(#revoked) \
-                 AND (attribute_not_exists(#used) OR #used < :day)",
+                "attribute_exists(#pk) AND (attribute_not_exists(#used) OR #used < :day)",
             )
             .expression_attribute_names("#pk", keys::PK)
             .expression_attribute_names("#used", item::LAST_USED)
-            .expression_attribute_names("#revoked", item::REVOKED)
             .expression_attribute_values(":day", item::string(day))
             .send()
             .await;
-        match noted {
+        match recorded {
             Err(error) if is_condition_failed(&error) => Ok(()),
-            noted => noted.map(drop).map_err(StoreError::from_sdk),
+            recorded => recorded.map(drop).map_err(StoreError::from_sdk),
         }
     }
 

@@ -19,6 +19,12 @@ pub enum StoreError {
     /// The company has more users than one request may look at.
     #[error("the company has too many users to look at each")]
     TooManyUsers,
+    /// The company's scans have used up their budget of this minute.
+    #[error("the company's scan budget is used up for {retry_after} s")]
+    ScanBudgetSpent {
+        /// Seconds until the minute ends.
+        retry_after: u32,
+    },
     /// DynamoDB is throttling, in conflict, or does not answer, and trying again did not help.
     #[error("the store is busy: {0}")]
     Busy(String),

@@ -42,8 +42,10 @@ pub(super) const REVOKED: &str = "revoked";
 pub(super) const SECRET_HASH: &str = "secretHash";
 pub(super) const STATE: &str = "state";
 pub(super) const STATUS: &str = "status";
-/// Seconds since 1970 after which DynamoDB drops the item; only audit records have it.
-const TTL: &str = "ttl";
+/// Seconds since 1970 after which DynamoDB drops the item; only audit records and scan budgets have it.
+pub(super) const TTL: &str = "ttl";
+/// Read units that were drawn from a scan budget.
+pub(super) const UNITS: &str = "units";
 const USER_ID: &str = "userId";
 /// Number of live users in a counter's shard.
 pub(super) const USERS: &str = "users";

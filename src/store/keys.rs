@@ -29,6 +29,9 @@ const COMPANY_SK: &str = "COMPANY";
 const USER_SK: &str = "USER";
 const AUDIT: &str = "AUDIT#";
 const COUNT: &str = "COUNT";
+const SCANS: &str = "SCANS";
+/// Sort keys of scan budgets begin so, before the minute.
+const MINUTE: &str = "MINUTE#";
 /// What other programs keep about a user is beside the user, under sort keys that begin so.
 const FOREIGN: &str = "APP#";
 /// There is one look-up item of a `userName`, whoever bears it.
@@ -131,6 +134,8 @@ pub(super) enum Kind {
         user: Option<UserId>,
     },
     Counter(CompanyId, u8),
+    /// What a company's scans have drawn in one minute.
+    ScanBudget(CompanyId),
     ApiKey(KeyId),
     /// What another program keeps about a user.
     Foreign(CompanyId),
@@ -147,6 +152,7 @@ impl Kind {
             | Self::Audit(company)
             | Self::LookUp { company, .. }
             | Self::Counter(company, _)
+            | Self::ScanBudget(company)
             | Self::Foreign(company) => Some(company),
             Self::ApiKey(_) => None,
             Self::Unknown(company) => company,
@@ -180,6 +186,10 @@ impl Key {
                 let mut shards = 0..COUNTER_SHARDS;
                 let shard = shards.find(|shard| counter(company, *shard).sk == self.sk)?;
                 Some(Kind::Counter(company, shard))
+            }
+            None if rest == SCANS => {
+                let minute = self.sk.strip_prefix(MINUTE)?.parse::<Timestamp>();
+                minute.is_ok().then_some(Kind::ScanBudget(company))
             }
             Some(("USER", user)) => {
                 let user = UserId::parse(user)?;
@@ -240,7 +250,9 @@ impl Key {
 }
 
 fn shown_part(part: &str) -> String {
-    let words = ["APP", "AUDIT", "COMPANY", "COUNT", "KEY", "SHARD", "USER"];
+    let words = [
+        "APP", "AUDIT", "COMPANY", "COUNT", "KEY", "MINUTE", "SCANS", "SHARD", "USER",
+    ];
     let is_digest = || URL_SAFE_NO_PAD.decode(part).is_ok_and(|it| it.len() == 32);
     let is_ours = words.contains(&part)
         || LookUp::ALL.iter().any(|look_up| look_up.name() == part)
@@ -338,6 +350,14 @@ pub(super) fn counter(company: CompanyId, shard: u8) -> Key {
     }
 }
 
+/// Key of what a company's scans have drawn in the minute that begins then.
+pub(super) fn scan_budget(company: CompanyId, minute: Timestamp) -> Key {
+    Key {
+        pk: format!("COMPANY#{company}#{SCANS}"),
+        sk: format!("{MINUTE}{minute}"),
+    }
+}
+
 pub(super) fn api_key(key: KeyId) -> Key {
     Key {
         pk: format!("KEY#{key}"),
@@ -407,6 +427,7 @@ mod tests {
                 Kind::Audit(company),
             ),
             (counter(company, 15), Kind::Counter(company, 15)),
+            (scan_budget(company, at), Kind::ScanBudget(company)),
             (api_key(id), Kind::ApiKey(id)),
         ];
         for (key, kind) in known {
@@ -441,6 +462,7 @@ mod tests {
             ("COMPANY#marker", "COMPANY"),
             (&of_user, "marker"),
             (&counter(company, 0).pk, "SHARD#16"),
+            (&scan_budget(company, at).pk, "MINUTE#marker"),
         ];
         for (pk, sk) in unknown {
             let key = Key {

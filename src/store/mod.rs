@@ -11,6 +11,7 @@ mod error;
 mod https;
 pub mod item;
 mod keys;
+mod scan_budget;
 pub mod sdk_config;
 pub mod stream;
 mod table;
@@ -39,6 +40,7 @@ use usage::Metering;
 pub use audit::AuditEntry;
 pub use error::{MAX_LOOK_UP_MATCHES, StoreError, cause_of};
 pub use keys::LookUp;
+pub use scan_budget::SCAN_UNITS_PER_MINUTE;
 pub use users::{MAX_SCANNED_USERS, Next, StoredUser, UserChange};
 
 /// Items that one BatchGetItem may ask for.

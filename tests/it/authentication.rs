@@ -8,7 +8,7 @@ use paradigm_scim::directory::user::MAX_ACTIVE_KEYS;
 use paradigm_scim::directory::{CompanyStatus, KeyId, Operation, Permission, Token};
 use paradigm_scim::store::embedded::Embedded;
 use paradigm_scim::store::{Next, StoreError};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::counting::{Calls, counted_store};
 use crate::support::{Call, Client, World, in_memory};
@@ -86,10 +86,20 @@ async fn without_activation_every_path_says_so() {
             (name == "SCIM_INSTANCE_ACTIVATION").then(|| value.map(str::to_owned))?
         });
         let world = World::with_config(store.clone(), config);
-        for path in ["/Users", "/ServiceProviderConfig", "/nothing"] {
-            let call = Call::new("GET", path).header("authorization", &format!("Bearer {token}"));
+        for path in [
+            "/Users",
+            "/ServiceProviderConfig",
+            "/openapi.json",
+            "/nothing",
+        ] {
+            // Also to a cache that revalidates what it has.
+            let call = Call::new("GET", path)
+                .header("authorization", &format!("Bearer {token}"))
+                .header("if-none-match", "*");
             let answer = world.send(call).await;
             answer.assert_error(403, None);
+            assert_eq!(answer.header("cache-control"), Some("no-store"));
+            assert_eq!(answer.header("etag"), None);
             let detail = answer.json()["detail"].as_str().unwrap();
             assert!(detail.contains("SCIM_INSTANCE_ACTIVATION=True"), "{detail}");
         }
@@ -109,13 +119,7 @@ async fn a_revoked_key_is_refused_within_a_minute() {
     let world = World::new().await;
     let client = world.client().await;
     assert_eq!(status(&client).await, 200);
-    let key = client.key;
-    world
-        .change(client.company, client.administrator, |owner| {
-            let (owner, changes) = owner.without_key(key);
-            Next::UpdateWithKeys(owner, changes)
-        })
-        .await;
+    revoke_elsewhere(&client).await;
     world.clock.advance(ONE_MINUTE);
     assert_eq!(status(&client).await, 401);
 }
@@ -136,24 +140,105 @@ async fn a_key_is_refused_at_the_very_moment_it_expires() {
     assert_eq!(status(&client).await, 401);
 }
 
+/// Revokes a client's key as another process does.
+async fn revoke_elsewhere(client: &Client<'_>) {
+    let (owner, key) = (client.administrator, client.key);
+    let revoke = |owner: &paradigm_scim::directory::User| {
+        let (owner, changes) = owner.without_key(key);
+        Next::UpdateWithKeys(owner, changes)
+    };
+    client.world.change(client.company, owner, revoke).await;
+}
+
 #[tokio::test]
-async fn a_key_whose_owner_is_deactivated_or_gone_is_refused() {
+async fn a_verdict_is_used_only_while_both_clocks_say_that_it_is_young() {
+    let seconds = SignedDuration::from_secs;
+    // By how much both clocks move, by how much the wall clock besides, and whether the verdict is still used.
+    for (both, wall, is_used) in [
+        (seconds(59), seconds(0), true),
+        (seconds(0), seconds(59), true),
+        (seconds(60), seconds(0), false),
+        // The process was paused, and its monotonic clock stood still.
+        (seconds(0), seconds(60), false),
+        (seconds(0), SignedDuration::from_hours(72), false),
+        // The wall clock was set back.
+        (seconds(60), -SignedDuration::from_hours(72), false),
+        (seconds(60), -seconds(59), false),
+        (seconds(1), -seconds(2), false),
+    ] {
+        let world = World::new().await;
+        let client = world.client().await;
+        assert_eq!(status(&client).await, 200);
+        revoke_elsewhere(&client).await;
+        world.clock.advance(both);
+        world.clock.set_wall_clock(wall);
+        let expected = if is_used { 200 } else { 401 };
+        assert_eq!(status(&client).await, expected, "{both} and {wall}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_refused_at_once_by_the_process_that_deactivates_or_deletes_its_owner() {
+    let inactive = json!({"userName": "administrator@example.com", "active": false});
+    let deactivate = json!({"Operations": [{"op": "replace", "path": "active", "value": false}]});
+    let renamed = format!("{}administrator@example.com", "a".repeat(32));
+    let soft_delete = json!({"Operations": [
+        {"op": "replace", "value": {"active": false, "userName": renamed}},
+    ]});
+    let bulk = |method: &str, data: &Value| {
+        let operation = json!({"method": method, "path": "/Users/{owner}", "data": data});
+        ("POST", "/Bulk", json!({"Operations": [operation]}))
+    };
+    for (method, path, body) in [
+        ("PATCH", "/Users/{owner}", deactivate.clone()),
+        ("PATCH", "/Users/{owner}", soft_delete),
+        ("PUT", "/Users/{owner}", inactive.clone()),
+        ("DELETE", "/Users/{owner}", Value::Null),
+        ("PATCH", "/Me", deactivate.clone()),
+        ("PUT", "/Me", inactive.clone()),
+        bulk("PATCH", &deactivate),
+        bulk("PUT", &inactive),
+        bulk("DELETE", &Value::Null),
+    ] {
+        let world = World::new().await;
+        let client = world.client().await;
+        let other = world.client().await;
+        let owner = client.administrator.to_string();
+        assert_eq!(status(&other).await, 200);
+        let body = body.to_string().replace("{owner}", &owner);
+        let call = Call::new(method, &path.replace("{owner}", &owner)).body(body);
+        let answer = client.send(call).await;
+        assert!(answer.status < 300, "{method} {path}: {answer:?}");
+        assert_eq!(status(&client).await, 401, "{method} {path}");
+        assert_eq!(status(&other).await, 200, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_owners_key_is_revoked_and_loses_its_name() {
     let world = World::new().await;
     let client = world.client().await;
     let owner = client.administrator.to_string();
-    let deactivate = json!([{"op": "replace", "path": "active", "value": false}]);
-    client.patch(&owner, &deactivate).await.assert_status(200);
-    world.clock.advance(ONE_MINUTE);
-    assert_eq!(status(&client).await, 401);
-
-    let other = world.client().await;
-    let owner = other.administrator.to_string();
-    other.delete(&owner).await.assert_status(204);
-    world.clock.advance(ONE_MINUTE);
-    assert_eq!(status(&other).await, 401);
-    let key = world.store.find_key(other.key).await.unwrap().unwrap();
+    client.delete(&owner).await.assert_status(204);
+    let key = world.store.find_key(client.key).await.unwrap().unwrap();
     assert!(key.revoked.is_some());
     assert_eq!(key.name, "");
+}
+
+#[tokio::test]
+async fn a_verdict_about_an_owner_who_stays_active_is_kept() {
+    let (store, usage) = counted_store(&Embedded::in_memory().unwrap()).await;
+    let world = World::on(store);
+    let client = world.client().await;
+    let owner = client.administrator.to_string();
+    assert_eq!(status(&client).await, 200);
+    let title = json!([{"op": "replace", "path": "title", "value": "T"}]);
+    client.patch(&owner, &title).await.assert_status(200);
+    let wrong = json!([{"op": "replace", "path": "active", "value": "neither"}]);
+    client.patch(&owner, &wrong).await.assert_status(400);
+    usage.lock().unwrap().calls.clear();
+    client.get("/nothing").await.assert_error(404, None);
+    assert_eq!(usage.lock().unwrap().calls, Calls::new());
 }
 
 #[tokio::test]

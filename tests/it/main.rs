@@ -10,6 +10,7 @@
     missing_docs
 )]
 
+mod accept;
 mod architecture;
 mod audit;
 mod authentication;
@@ -39,6 +40,7 @@ mod program;
 mod properties;
 mod releases;
 mod runtime_api;
+mod scans;
 mod serve;
 mod simulate;
 mod support;

@@ -109,3 +109,44 @@ async fn the_examples_of_the_description_work() {
     let all = description["components"]["examples"].as_object().unwrap();
     assert_eq!(tried, all.keys().cloned().collect());
 }
+
+#[tokio::test]
+async fn every_response_is_described_with_both_media_types_and_its_headers() {
+    let world = World::new().await;
+    let description = world.send(Call::new("GET", "/openapi.json")).await;
+    let description = description.json();
+    let mut wrong = Vec::new();
+    for (path, operations) in description["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                let response = resolved(description, response);
+                let content = response["content"].as_object();
+                let media_types: Vec<&str> = content
+                    .into_iter()
+                    .flat_map(|content| content.keys().map(String::as_str))
+                    .collect();
+                let expected: &[&str] = match status.as_str() {
+                    "204" | "304" => &[],
+                    "200" if path == "/openapi.json" => &["application/json"],
+                    _ => &["application/scim+json", "application/json"],
+                };
+                let header = match status.as_str() {
+                    "401" => "WWW-Authenticate",
+                    "429" | "503" => "Retry-After",
+                    "304" => "ETag",
+                    _ => "",
+                };
+                let is_there = header.is_empty() || response["headers"][header]["required"] == true;
+                if media_types != expected || !is_there {
+                    wrong.push(format!("{method} {path} {status}: {response}"));
+                }
+            }
+            let scans = ["get /Users", "post /Users/.search", "post /.search"];
+            let is_scan = scans.contains(&format!("{method} {path}").as_str());
+            if is_scan != operation["responses"].get("429").is_some() {
+                wrong.push(format!("{method} {path} and 429"));
+            }
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+}

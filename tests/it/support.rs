@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client as DynamoDb;
@@ -16,7 +17,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jiff::{SignedDuration, Timestamp};
 use paradigm_scim::api::Service;
 use paradigm_scim::api::message::{Body, Request};
-use paradigm_scim::config::{Clock, Config};
+use paradigm_scim::config::{Clock, Config, Moment};
 use paradigm_scim::directory::{
     Actor, ApiKey, Company, CompanyId, CursorSecret, KeyId, Operation, Permission, Token, User,
     UserId,
@@ -120,25 +121,37 @@ pub(crate) async fn fill_with(
         .unwrap();
 }
 
-/// A clock that stands still until it is told to move.
+/// Clocks that stand still until they are moved.
 #[derive(Clone)]
-pub(crate) struct HeldClock(Arc<Mutex<Timestamp>>);
+pub(crate) struct HeldClock(Arc<Mutex<Moment>>);
 
 impl HeldClock {
     fn new() -> Self {
-        Self(Arc::new(Mutex::new(
-            "2026-01-01T00:00:00Z".parse().unwrap(),
-        )))
+        Self(Arc::new(Mutex::new(Moment {
+            wall: "2026-01-01T00:00:00Z".parse().unwrap(),
+            monotonic: Duration::ZERO,
+        })))
     }
 
+    /// Moves both clocks, as time does.
     pub(crate) fn advance(&self, by: SignedDuration) {
-        *self.0.lock().unwrap() += by;
+        self.set_wall_clock(by);
+        self.0.lock().unwrap().monotonic += by.unsigned_abs();
+    }
+
+    /// Moves the wall clock only, as when it is set, or while the process is paused.
+    pub(crate) fn set_wall_clock(&self, by: SignedDuration) {
+        self.0.lock().unwrap().wall += by;
     }
 }
 
 impl Clock for HeldClock {
     fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap()
+        self.0.lock().unwrap().wall
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.lock().unwrap().monotonic
     }
 }
 

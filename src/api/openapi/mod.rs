@@ -2,10 +2,10 @@
 
 mod components;
 mod examples;
+mod responses;
 
 use std::sync::LazyLock;
 
-use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::Exchange;
@@ -15,11 +15,12 @@ use crate::scim::ScimError;
 
 /// `GET /openapi.json`
 pub(super) fn openapi(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
-    Ok(Response::plain_json(describe(&exchange.base_url)))
+    let description = describe(&exchange.base_url);
+    Ok(Response::plain_discovery(exchange.request, description))
 }
 
-/// All but the server's URL. Rendered once: nobody needs a key to ask for it, and it is the longest of all
-/// answers.
+/// All except the server's URL. Rendered once: nobody needs a key to request it, and it is the longest of all
+/// responses.
 static DESCRIPTION: LazyLock<String> = LazyLock::new(|| {
     let mut paths = Map::new();
     for route in ROUTES {
@@ -41,6 +42,7 @@ static DESCRIPTION: LazyLock<String> = LazyLock::new(|| {
             "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer", "description": "A Paradigm API key."}},
             "parameters": components::parameters(),
             "schemas": components::schemas(),
+            "responses": responses::components(),
             "examples": examples::examples(),
         },
     });
@@ -53,7 +55,7 @@ fn describe(base_url: &str) -> String {
     format!("{{\"servers\":{servers},{others}")
 }
 
-/// What an endpoint takes and answers besides what is the same for all.
+/// What an endpoint takes and returns besides what is the same for all.
 struct Description {
     summary: &'static str,
     parameters: &'static [&'static str],
@@ -61,7 +63,7 @@ struct Description {
     body: Option<&'static str>,
     /// Status and component of success.
     success: Option<(u16, Option<&'static str>)>,
-    /// Other statuses, each with an error but 304.
+    /// Other statuses: 304, or errors.
     others: &'static [u16],
 }
 
@@ -76,6 +78,10 @@ fn description(endpoint: Endpoint) -> Description {
         body: None,
         success: Some((200, Some(success))),
         others,
+    };
+    let discovery = |summary, success: &'static str, others| Description {
+        parameters: &["ifNoneMatch"],
+        ..plain(summary, success, others)
     };
     let refused = |summary, others| Description {
         summary,
@@ -96,18 +102,18 @@ fn description(endpoint: Endpoint) -> Description {
                 "attributes",
                 "excludedAttributes",
             ],
-            ..plain("List or find users", "UserList", &[400])
+            ..plain("List or find users", "UserList", &[400, 429])
         },
         Endpoint::SearchUsers => Description {
             body: Some("SearchRequest"),
-            ..plain("Search users", "UserList", &[400, 413, 415])
+            ..plain("Search users", "UserList", &[400, 413, 415, 429])
         },
         Endpoint::SearchAll => Description {
             body: Some("SearchRequest"),
             ..plain(
                 "Search resources of all types",
                 "UserList",
-                &[400, 413, 415],
+                &[400, 413, 415, 429],
             )
         },
         Endpoint::CreateUser => Description {
@@ -187,16 +193,18 @@ fn description(endpoint: Endpoint) -> Description {
         },
         Endpoint::GetGroup => refused("Groups are not supported", &[404]),
         Endpoint::RefuseGroups => refused("Groups are not supported", &[501]),
-        Endpoint::ServiceProviderConfig => plain(
+        Endpoint::ServiceProviderConfig => discovery(
             "What the service provider supports",
             "ServiceProviderConfig",
-            &[400],
+            &[304, 400],
         ),
-        Endpoint::ListResourceTypes => plain("The resource types", "ResourceTypeList", &[400]),
-        Endpoint::GetResourceType => plain("A resource type", "ResourceType", &[400, 404]),
-        Endpoint::ListSchemas => plain("The schemas", "SchemaList", &[400]),
-        Endpoint::GetSchema => plain("A schema", "Schema", &[400, 404]),
-        Endpoint::OpenApi => plain("This description", "OpenApi", &[]),
+        Endpoint::ListResourceTypes => {
+            discovery("The resource types", "ResourceTypeList", &[304, 400])
+        }
+        Endpoint::GetResourceType => discovery("A resource type", "ResourceType", &[304, 400, 404]),
+        Endpoint::ListSchemas => discovery("The schemas", "SchemaList", &[304, 400]),
+        Endpoint::GetSchema => discovery("A schema", "Schema", &[304, 400, 404]),
+        Endpoint::OpenApi => discovery("This description", "OpenApi", &[304]),
     }
 }
 
@@ -216,7 +224,7 @@ fn operation(route: &Route) -> Value {
         "operationId": operation_id(route),
         "summary": description.summary,
         "parameters": parameters,
-        "responses": responses(route.endpoint, &description),
+        "responses": responses::of(route.endpoint, &description),
     });
     if let Some(members) = operation.as_object_mut() {
         if let Some(body) = description.body {
@@ -252,85 +260,6 @@ fn operation_id(route: &Route) -> String {
         id.push_str(word);
     }
     id
-}
-
-fn responses(endpoint: Endpoint, description: &Description) -> Value {
-    let mut responses = Map::new();
-    if let Some((status, component)) = description.success {
-        let mut response = json!({"description": "Done"});
-        if let (Some(component), Some(members)) = (component, response.as_object_mut()) {
-            let media_type = match endpoint {
-                Endpoint::OpenApi => JSON,
-                _ => MEDIA_TYPE,
-            };
-            let content = json!({media_type: {"schema": reference("schemas", component)}});
-            members.insert("content".to_owned(), content);
-            if component == "User" {
-                members.insert("headers".to_owned(), resource_headers());
-            }
-            if status == StatusCode::CREATED.as_u16() {
-                members.insert("links".to_owned(), links());
-            }
-        }
-        responses.insert(status.to_string(), response);
-    }
-    // Not activated or not permitted, not acceptable, a defect, busy: these may happen anywhere.
-    let mut statuses = vec![403, 406, 500, 503];
-    if !endpoint.is_public() {
-        statuses.push(401);
-    }
-    statuses.extend(description.others);
-    statuses.sort_unstable();
-    for status in statuses {
-        let meaning = StatusCode::from_u16(status).ok();
-        let reason = meaning.and_then(|status| status.canonical_reason());
-        let mut response = json!({"description": reason.unwrap_or("Refused")});
-        if let Some(members) = response.as_object_mut() {
-            if status != 304 {
-                let content = json!({MEDIA_TYPE: {"schema": reference("schemas", "Error")}});
-                members.insert("content".to_owned(), content);
-            }
-            if let Some(headers) = other_headers(status) {
-                members.insert("headers".to_owned(), headers);
-            }
-        }
-        responses.insert(status.to_string(), response);
-    }
-    Value::Object(responses)
-}
-
-fn other_headers(status: u16) -> Option<Value> {
-    match status {
-        304 => Some(json!({
-            "ETag": {"description": "Version of the user", "required": true, "schema": {"type": "string"}},
-            "Content-Location": {"description": "URL of the user", "required": true, "schema": {"type": "string"}},
-        })),
-        401 => Some(json!({"WWW-Authenticate": {"required": true, "schema": {"const": "Bearer"}}})),
-        503 => Some(json!({"Retry-After": {
-            "description": "Seconds after which to try again", "required": true, "schema": {"type": "integer"},
-        }})),
-        _ => None,
-    }
-}
-
-/// What can be done with a resource that was created: everything that its own path offers.
-fn links() -> Value {
-    let of_one = ROUTES.iter().filter(|route| route.path == "/Users/{id}");
-    let links = of_one.map(|route| {
-        let operation_id = operation_id(route);
-        let link = json!({"operationId": operation_id, "parameters": {"id": "$response.body#/id"}});
-        (operation_id, link)
-    });
-    Value::Object(links.collect())
-}
-
-fn resource_headers() -> Value {
-    let text = json!({"type": "string"});
-    json!({
-        "ETag": {"description": "Version of the user", "required": true, "schema": text},
-        "Location": {"description": "URL of the user", "required": true, "schema": text},
-        "Content-Location": {"description": "URL of the user", "required": true, "schema": text},
-    })
 }
 
 fn reference(kind: &str, name: &str) -> Value {

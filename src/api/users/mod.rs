@@ -108,15 +108,18 @@ pub(super) async fn put(
     let id = user_id(exchange)?;
     let document = document(input)?;
     let change = exchange.change_by(caller, Operation::Replace);
-    exchange
+    let verdicts = exchange.verdicts_about(caller, id);
+    let written = exchange
         .store
         .change_user(&change, id, |user| {
             preconditions.check(user)?;
             let replaced = user.replaced_by(document.clone(), exchange.now)?;
             Ok::<_, ScimError>(Next::Update(replaced))
         })
-        .await?
-        .ok_or_else(no_such_user)
+        .await
+        .and_then(|user| user.ok_or_else(no_such_user));
+    verdicts.settle(written.as_ref().map(User::is_active));
+    written
 }
 
 /// Changes a user by a PatchOp message.
@@ -136,11 +139,14 @@ pub(super) async fn change(
         let patched = user.with_document(document, exchange.now)?;
         Ok::<_, ScimError>(Next::Update(patched))
     };
-    exchange
+    let verdicts = exchange.verdicts_about(caller, id);
+    let written = exchange
         .store
         .change_user_after(&change, id, decide)
-        .await?
-        .ok_or_else(no_such_user)
+        .await
+        .and_then(|user| user.ok_or_else(no_such_user));
+    verdicts.settle(written.as_ref().map(User::is_active));
+    written
 }
 
 /// Applies a PATCH to a document. A small one takes less time than going elsewhere.
@@ -168,15 +174,17 @@ pub(super) async fn anonymise(
 ) -> Result<UserId, ScimError> {
     let id = user_id(exchange)?;
     let change = exchange.change_by(caller, Operation::Anonymise);
-    exchange
+    let verdicts = exchange.verdicts_about(caller, id);
+    let written = exchange
         .store
         .change_user(&change, id, |user| {
             preconditions.check(user)?;
             Ok::<_, ScimError>(Next::Anonymise)
         })
-        .await?
-        .ok_or_else(no_such_user)?;
-    Ok(id)
+        .await
+        .and_then(|user| user.ok_or_else(no_such_user));
+    verdicts.settle(written.as_ref().map(|_| false));
+    written.map(|_| id)
 }
 
 /// The body of a POST or PUT, validated.

@@ -171,6 +171,13 @@ impl Selection<'_> {
             None => page.count(),
             Some(_) => SCANNED_AT_ONCE,
         };
+        if self.filter.is_some() {
+            let (company, now) = (self.caller.company, self.exchange.now);
+            let store = self.exchange.store;
+            store
+                .begin_scan_of_page(company, MAX_SCANNED_PER_PAGE, now)
+                .await?;
+        }
         let (mut last, mut scanned) = (from, 0);
         loop {
             let after = last.map(|position| UserId::new(position.after));
@@ -268,7 +275,10 @@ impl Selection<'_> {
         let access = self.filter.as_ref().and_then(Access::of);
         let candidates = match &access {
             Some(access) => access.candidates(store, company).await?,
-            None => Candidates::All(store.scanned_user_ids(company).await?),
+            None => {
+                store.begin_scan(company, self.exchange.now).await?;
+                Candidates::All(store.scanned_user_ids(company).await?)
+            }
         };
         let mut matches = match candidates {
             Candidates::One(user) => self.only(user, from, work)?,

@@ -1,0 +1,138 @@
+//! Responses: the success of each endpoint, and the components that endpoints share.
+
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use super::{Description, operation_id, reference};
+use crate::api::message::{JSON, MEDIA_TYPE};
+use crate::api::route::{Endpoint, ROUTES};
+
+/// Every status of an error that any endpoint may have.
+const ERRORS: [u16; 13] = [
+    400, 401, 403, 404, 406, 409, 412, 413, 415, 429, 500, 501, 503,
+];
+/// Name of the component for 304 of a user.
+const USER_NOT_MODIFIED: &str = "UserNotModified";
+/// Name of the component for 304 of discovery.
+const DISCOVERY_NOT_MODIFIED: &str = "DiscoveryNotModified";
+
+/// The responses of an endpoint.
+pub(super) fn of(endpoint: Endpoint, description: &Description) -> Value {
+    let mut responses = Map::new();
+    if let Some((status, component)) = description.success {
+        let response = success(endpoint, status, component);
+        responses.insert(status.to_string(), response);
+    }
+    // Not activated or not permitted, not acceptable, a defect, busy: these may happen anywhere.
+    let mut statuses = vec![403, 406, 500, 503];
+    if !endpoint.is_public() {
+        statuses.push(401);
+    }
+    statuses.extend(description.others);
+    statuses.sort_unstable();
+    for status in statuses {
+        let component = match status {
+            304 if endpoint.is_public() => DISCOVERY_NOT_MODIFIED.to_owned(),
+            304 => USER_NOT_MODIFIED.to_owned(),
+            status => error_name(status),
+        };
+        responses.insert(status.to_string(), reference("responses", &component));
+    }
+    Value::Object(responses)
+}
+
+/// The components that [`of`] refers to.
+pub(super) fn components() -> Value {
+    let errors = ERRORS.map(|status| (error_name(status), error(status)));
+    let mut components: Map<String, Value> = errors.into_iter().collect();
+    let unmodified = |headers: Value| json!({"description": "Not Modified", "headers": headers});
+    components.insert(
+        USER_NOT_MODIFIED.to_owned(),
+        unmodified(json!({"ETag": etag(), "Content-Location": url()})),
+    );
+    components.insert(
+        DISCOVERY_NOT_MODIFIED.to_owned(),
+        unmodified(discovery_headers()),
+    );
+    Value::Object(components)
+}
+
+fn success(endpoint: Endpoint, status: u16, component: Option<&str>) -> Value {
+    let mut response = Map::from_iter([("description".to_owned(), json!("Done"))]);
+    let Some(component) = component else {
+        return Value::Object(response);
+    };
+    let schema = reference("schemas", component);
+    let content = match endpoint {
+        Endpoint::OpenApi => json!({JSON: {"schema": schema}}),
+        _ => negotiated(&schema),
+    };
+    response.insert("content".to_owned(), content);
+    if component == "User" {
+        let headers = json!({"ETag": etag(), "Location": url(), "Content-Location": url()});
+        response.insert("headers".to_owned(), headers);
+    } else if endpoint.is_public() {
+        response.insert("headers".to_owned(), discovery_headers());
+    }
+    if status == StatusCode::CREATED.as_u16() {
+        response.insert("links".to_owned(), links());
+    }
+    Value::Object(response)
+}
+
+/// The same content in both media types: `Accept` decides.
+fn negotiated(schema: &Value) -> Value {
+    json!({MEDIA_TYPE: {"schema": schema}, JSON: {"schema": schema}})
+}
+
+fn error_name(status: u16) -> String {
+    format!("Error{status}")
+}
+
+fn error(status: u16) -> Value {
+    let meaning = StatusCode::from_u16(status).ok();
+    let reason = meaning.and_then(|status| status.canonical_reason());
+    let mut response = json!({
+        "description": reason.unwrap_or("Refused"),
+        "content": negotiated(&reference("schemas", "Error")),
+    });
+    let headers = match status {
+        401 => json!({"WWW-Authenticate": {"required": true, "schema": {"const": "Bearer"}}}),
+        429 | 503 => json!({"Retry-After": {
+            "description": "Seconds after which to try again", "required": true, "schema": {"type": "integer"},
+        }}),
+        _ => return response,
+    };
+    if let Some(members) = response.as_object_mut() {
+        members.insert("headers".to_owned(), headers);
+    }
+    response
+}
+
+fn etag() -> Value {
+    json!({"description": "Version", "required": true, "schema": {"type": "string"}})
+}
+
+fn url() -> Value {
+    json!({"description": "URL of the user", "required": true, "schema": {"type": "string"}})
+}
+
+/// What a cache needs to know of a description of the service.
+fn discovery_headers() -> Value {
+    json!({
+        "ETag": etag(),
+        "Cache-Control": {"required": true, "schema": {"const": "no-cache"}},
+        "Vary": {"required": true, "schema": {"const": "Accept"}},
+    })
+}
+
+/// What can be done with a resource that was created: everything that its own path offers.
+fn links() -> Value {
+    let of_one = ROUTES.iter().filter(|route| route.path == "/Users/{id}");
+    let links = of_one.map(|route| {
+        let operation_id = operation_id(route);
+        let link = json!({"operationId": operation_id, "parameters": {"id": "$response.body#/id"}});
+        (operation_id, link)
+    });
+    Value::Object(links.collect())
+}
