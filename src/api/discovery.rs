@@ -12,6 +12,7 @@ pub(super) fn service_provider_config(exchange: &Exchange<'_>) -> Result<Respons
     refuse_filter(exchange)?;
     Ok(found(discovery::service_provider_config(
         &exchange.base_url,
+        exchange.documentation_uri,
     )))
 }
 

@@ -15,5 +15,6 @@ pub mod path;
 pub mod projection;
 pub mod resource;
 pub mod schema;
+pub mod undeclared;
 
 pub use error::ScimError;

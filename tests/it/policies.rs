@@ -333,7 +333,7 @@ async fn run(
     }
     let config = Config {
         is_activated: true,
-        public_url: None,
+        ..Config::default()
     };
     let service = Service::new(store, config, Arc::new(SystemClock)).only(handler);
     let mut wrong = Vec::new();
@@ -410,7 +410,7 @@ async fn a_user_who_owns_keys_can_be_deleted_by_every_function_that_deletes() {
         let (store, seen) = guarded(&embedded, &permissions[handler.binary()]);
         let config = Config {
             is_activated: true,
-            public_url: None,
+            ..Config::default()
         };
         let service = Service::new(store.clone(), config, Arc::new(world.clock.clone()));
         let guarded = World {

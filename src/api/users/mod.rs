@@ -12,11 +12,11 @@ use super::Exchange;
 use super::authentication::Caller;
 use super::message::{Request, Response};
 use crate::directory::{Operation, User, UserId};
-use crate::scim::patch::PatchOp;
+use crate::scim::patch::{PatchOp, Skipped};
 use crate::scim::projection::Projection;
 use crate::scim::resource::{Document, location, render};
 use crate::scim::schema::USER;
-use crate::scim::{ScimError, dialect, etag};
+use crate::scim::{ScimError, dialect, etag, undeclared};
 use crate::store::Next;
 
 pub(super) use list::{list, search_all, search_users};
@@ -83,7 +83,8 @@ pub(super) async fn make(
     caller: Caller,
     input: Map<String, Value>,
 ) -> Result<User, ScimError> {
-    let user = User::new(UserId::new(Uuid::now_v7()), document(input)?, exchange.now)?;
+    let document = document(exchange, input)?;
+    let user = User::new(UserId::new(Uuid::now_v7()), document, exchange.now)?;
     let change = exchange.change_by(caller, Operation::Create);
     exchange.store.create_user(&change, &user).await?;
     Ok(user)
@@ -97,7 +98,7 @@ pub(super) async fn put(
     preconditions: &Preconditions,
 ) -> Result<User, ScimError> {
     let id = user_id(exchange)?;
-    let document = document(input)?;
+    let document = document(exchange, input)?;
     let change = exchange.change_by(caller, Operation::Replace);
     exchange
         .store
@@ -119,17 +120,38 @@ pub(super) async fn change(
 ) -> Result<User, ScimError> {
     let id = user_id(exchange)?;
     let patch = PatchOp::parse(message, &USER)?;
+    exchange.count_undeclared(patch.undeclared());
     let change = exchange.change_by(caller, Operation::Patch);
-    exchange
+    let mut skipped = Vec::new();
+    let changed = exchange
         .store
         .change_user(&change, id, |user| {
             preconditions.check(user)?;
-            let document = patch.apply(&exchange.id, &user.document, &USER)?;
-            let patched = user.with_document(document, exchange.now)?;
-            Ok::<_, ScimError>(Next::Update(patched))
+            let patched = patch.apply(&exchange.id, &user.document, &USER)?;
+            skipped = patched.skipped;
+            let user = user.with_document(patched.document, exchange.now)?;
+            Ok::<_, ScimError>(Next::Update(user))
         })
-        .await?
-        .ok_or_else(no_such_user)
+        .await?;
+    log_skipped(&exchange.change_id, &skipped);
+    changed.ok_or_else(no_such_user)
+}
+
+/// Logs which parts of a PATCH did not apply, because the user has another manager or name than the
+/// path means.
+fn log_skipped(request_id: &str, skipped: &[Skipped]) {
+    for Skipped {
+        operation,
+        attribute,
+    } in skipped
+    {
+        tracing::info!(
+            request_id,
+            operation,
+            attribute,
+            "a PATCH operation was skipped: the attribute does not match the filter in its path"
+        );
+    }
 }
 
 /// Leaves nothing personal of a user.
@@ -152,8 +174,9 @@ pub(super) async fn anonymise(
 }
 
 /// The body of a POST or PUT, validated.
-fn document(mut input: Map<String, Value>) -> Result<Document, ScimError> {
+fn document(exchange: &Exchange<'_>, mut input: Map<String, Value>) -> Result<Document, ScimError> {
     dialect::resource(&mut input, &USER);
+    exchange.count_undeclared(undeclared::in_resource(&input, &USER));
     Document::from_input(input, &USER)
 }
 

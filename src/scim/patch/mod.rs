@@ -3,6 +3,7 @@
 
 mod apply;
 mod parse;
+mod selection;
 
 use serde_json::{Map, Value};
 
@@ -19,14 +20,59 @@ pub const MAX_OPERATIONS: usize = 200;
 #[derive(Debug)]
 pub struct PatchOp {
     steps: Vec<Step>,
+    undeclared: usize,
 }
 
-/// One change of one attribute; an operation without a path makes several.
+/// What a message makes of a document.
+#[derive(Debug)]
+pub struct Patched {
+    /// The changed document.
+    pub document: Document,
+    /// What the message did not change, because a singular attribute is not the one it means.
+    pub skipped: Vec<Skipped>,
+}
+
+/// A change that was skipped, because the filter in its path does not match the attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Skipped {
+    /// Index of the operation in the message.
+    pub operation: usize,
+    /// The attribute's name in its schema.
+    pub attribute: &'static str,
+}
+
+/// One edit of an operation; one without a path makes several.
 #[derive(Debug)]
 struct Step {
     /// Index of the operation in the message.
     operation: usize,
+    edit: Edit,
+}
+
+/// One change of one attribute, and on what condition it is made.
+#[derive(Debug)]
+struct Edit {
+    /// The singular attribute must match this filter.
+    condition: Option<ValuePath>,
     change: Change,
+}
+
+impl From<Change> for Edit {
+    fn from(change: Change) -> Self {
+        Self {
+            condition: None,
+            change,
+        }
+    }
+}
+
+impl Edit {
+    fn only_if(self, condition: &ValuePath) -> Self {
+        Self {
+            condition: Some(condition.clone()),
+            ..self
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -73,15 +119,30 @@ impl PatchOp {
             )));
         }
         let mut steps = Vec::with_capacity(operations.len());
+        let mut parser = parse::Parser {
+            resource_type,
+            undeclared: 0,
+        };
         for (index, operation) in operations.into_iter().enumerate() {
-            let changes = parse::operation(operation, resource_type)
+            let edits = parser
+                .operation(operation)
                 .map_err(|error| error.within(&format!("Operations[{index}]")))?;
-            steps.extend(changes.into_iter().map(|change| Step {
+            steps.extend(edits.into_iter().map(|edit| Step {
                 operation: index,
-                change,
+                edit,
             }));
         }
-        Ok(Self { steps })
+        Ok(Self {
+            steps,
+            undeclared: parser.undeclared,
+        })
+    }
+
+    /// How many attributes and sub-attributes of the message were left out, because no schema
+    /// declares them.
+    #[must_use]
+    pub fn undeclared(&self) -> usize {
+        self.undeclared
     }
 
     /// Applies the message to the resource with this id.
@@ -93,13 +154,24 @@ impl PatchOp {
         id: &str,
         document: &Document,
         resource_type: &ResourceType,
-    ) -> Result<Document, ScimError> {
+    ) -> Result<Patched, ScimError> {
         let mut patched = document.clone();
-        for step in &self.steps {
-            apply::step(&step.change, id, &mut patched)
-                .map_err(|error| error.within(&format!("Operations[{}]", step.operation)))?;
+        let mut skipped = Vec::new();
+        for Step { operation, edit } in &self.steps {
+            if let Some(unmatched) = selection::unmatched(edit, &patched) {
+                skipped.push(Skipped {
+                    operation: *operation,
+                    attribute: unmatched.name,
+                });
+                continue;
+            }
+            apply::step(&edit.change, id, &mut patched)
+                .map_err(|error| error.within(&format!("Operations[{operation}]")))?;
         }
         patched.check_required(resource_type)?;
-        Ok(patched)
+        Ok(Patched {
+            document: patched,
+            skipped,
+        })
     }
 }
