@@ -1,6 +1,7 @@
 //! What is logged, and that nothing of it is personal.
 
 use std::fs::File;
+use std::path::Path;
 use std::process::Stdio;
 
 use http::Method;
@@ -456,15 +457,19 @@ async fn a_handler_logs_one_line_with_metrics_for_a_request() {
     }
 }
 
+fn serve_logging_to(path: &Path) -> Serve {
+    let log = File::create(path).unwrap();
+    Serve::start_with(&["--in-memory"], Some("True"), |command| {
+        command.stderr(Stdio::from(log));
+    })
+}
+
 /// An operator sees that something is left out, by which key, and not what the client calls it.
 #[test]
 fn what_is_left_out_or_skipped_is_logged_without_the_clients_words() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
-    let log = File::create(&path).unwrap();
-    let serve = Serve::start_with(&["--in-memory"], Some("True"), |command| {
-        command.stderr(Stdio::from(log));
-    });
+    let serve = serve_logging_to(&path);
     let token = serve.token().to_owned();
     let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
     let user = json!({
@@ -514,10 +519,7 @@ fn what_is_left_out_or_skipped_is_logged_without_the_clients_words() {
 fn serve_logs_the_cold_start_and_the_key_of_a_refused_token() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
-    let log = File::create(&path).unwrap();
-    let serve = Serve::start_with(&["--in-memory"], Some("True"), |command| {
-        command.stderr(Stdio::from(log));
-    });
+    let serve = serve_logging_to(&path);
     let token = serve.token().to_owned();
     let wrong_secret = Token::new(KeyId::new(0xab), &[1; 32]).reveal();
     let (rest, _) = token.split_at(token.len() - 1);

@@ -90,7 +90,10 @@ impl Parser {
             };
             match path {
                 PatchPath::Attribute(path) if path.attribute.name == "id" => {
-                    edits.push(Change::AssertId(value).into());
+                    let value = dialect::patch_value(path.attribute, value);
+                    if !value.is_null() {
+                        edits.push(Change::AssertId(value).into());
+                    }
                 }
                 path if dialect::values_read_before(&path) => {}
                 path => edits.extend(self.assignments(op, path, value)?),
