@@ -12,6 +12,17 @@ import sys
 # Phases that scim-sanity skips: groups and agents are no resource types here, and it may skip what /ResourceTypes does not list (RFC 7643 section 6).
 SKIPPED = {"Group CRUD Lifecycle", "Agent CRUD Lifecycle", "AgenticApplication CRUD Lifecycle", "Agent Rapid Lifecycle"}
 
+# What scim2-tester reports and is meant so, as the title of the check and how its reason begins.
+INTENDED = {
+    # RFC 7644 section 3.5.2.2 lets a client remove what is not required. Every user has a status, and a silent success could hide a
+    # deactivation that was lost: 400 invalidValue. The schema says what RFC 7643 section 8.7.1 says, because provisioning tools copy it.
+    ("check_remove_attribute", "Failed to remove attribute 'active': Operations[0]: 'active' must have a value"),
+}
+
+
+def is_intended(result):
+    return any(result.title == title and str(result.reason).startswith(reason) for title, reason in INTENDED)
+
 
 def scim2_tester(url, token):
     from httpx2 import Client
@@ -20,8 +31,14 @@ def scim2_tester(url, token):
 
     client = Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
     results = check_server(SyncSCIMClient(client))
-    failures = [f"{result.status.name} {result.title}: {result.reason}" for result in results if result.status != Status.SUCCESS]
-    print(f"scim2-tester: {len(results) - len(failures)} of {len(results)} checks passed, {len(failures)} failed", *failures, sep="\n  ")
+    deviations = [result for result in results if result.status != Status.SUCCESS]
+    intended = [result for result in deviations if is_intended(result)]
+    failures = [f"{result.status.name} {result.title}: {result.reason}" for result in deviations if result not in intended]
+    passed = len(results) - len(deviations)
+    print(f"scim2-tester: {passed} of {len(results)} checks passed, {len(intended)} deviate as intended, {len(failures)} failed", *failures, sep="\n  ")
+    if len(intended) != len(INTENDED):
+        print("  an intended deviation is gone: take it out of INTENDED")
+        return False
     return not failures and len(results) > 0
 
 

@@ -14,6 +14,8 @@ pub const PUBLIC_URL_VARIABLE: &str = "SCIM_PUBLIC_URL";
 /// Another endpoint with DynamoDB's API; empty for DynamoDB itself. The SDK has a variable of its
 /// own for it, but panics if that is empty, as a template's parameter may be.
 pub const ENDPOINT_VARIABLE: &str = "SCIM_DYNAMODB_ENDPOINT_URL";
+/// URL of documentation for people, in `/ServiceProviderConfig` (RFC 7643 §5).
+pub const DOCUMENTATION_VARIABLE: &str = "SCIM_DOCUMENTATION_URI";
 /// How many days audit records are kept.
 pub const AUDIT_RETENTION_VARIABLE: &str = "SCIM_AUDIT_RETENTION_DAYS";
 /// What is told of changes: `Notice` (names of attributes only) or `Full` (the whole resource).
@@ -34,6 +36,8 @@ pub struct Config {
     pub is_activated: bool,
     /// Scheme and host for `meta.location` and `Location`; without it, those of each request.
     pub public_url: Option<String>,
+    /// `documentationUri` of `/ServiceProviderConfig`; without it, that has none.
+    pub documentation_uri: Option<String>,
 }
 
 impl Config {
@@ -44,6 +48,9 @@ impl Config {
             public_url: read(PUBLIC_URL_VARIABLE)
                 .filter(|url| !url.is_empty())
                 .map(|url| origin_of(&url)),
+            documentation_uri: read(DOCUMENTATION_VARIABLE)
+                .map(|uri| uri.trim().to_owned())
+                .filter(|uri| !uri.is_empty()),
         }
     }
 

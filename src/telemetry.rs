@@ -77,6 +77,9 @@ pub struct RequestRecord {
     pub company: Option<String>,
     /// By which key; of a refused request the one that its token names.
     pub key: Option<String>,
+    /// Attributes and sub-attributes in its body that were left out, because no schema declares
+    /// them. Their names are the client's text, so they are not logged.
+    pub undeclared: usize,
     /// The answer's status.
     pub status: u16,
     /// Its `scimType`.
@@ -109,6 +112,11 @@ impl RequestRecord {
         self.status >= 400 && !self.is_error()
     }
 
+    /// The number of undeclared attributes, if there were any.
+    fn some_undeclared(&self) -> Option<usize> {
+        (self.undeclared > 0).then_some(self.undeclared)
+    }
+
     /// The record as CloudWatch's embedded metric format: a log line from which metrics are made,
     /// by route and for all routes together, of one instance.
     #[must_use]
@@ -128,6 +136,7 @@ impl RequestRecord {
         tell("key", self.key.clone().into());
         tell("status", self.status.into());
         tell("scimType", self.scim_type.into());
+        tell("undeclaredAttributes", self.some_undeclared().into());
         tell("cause", self.cause.clone().into());
         tell("coldStart", self.is_cold.into());
         tell("dynamoDbCalls", self.calls.into());
@@ -186,6 +195,7 @@ impl RequestRecord {
         } = self;
         let company = self.company.as_deref();
         let (key, scim_type, cause) = (self.key.as_deref(), self.scim_type, self.cause.as_deref());
+        let undeclared_attributes = self.some_undeclared();
         macro_rules! tell {
             ($level:ident) => {
                 tracing::$level!(
@@ -196,6 +206,7 @@ impl RequestRecord {
                     write_units,
                     work,
                     scim_type,
+                    undeclared_attributes,
                     cause,
                     company,
                     key,

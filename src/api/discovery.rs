@@ -9,7 +9,7 @@ use crate::scim::{ScimError, discovery};
 /// `GET /ServiceProviderConfig`
 pub(super) fn service_provider_config(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     refuse_filter(exchange)?;
-    let config = discovery::service_provider_config(&exchange.base_url);
+    let config = discovery::service_provider_config(&exchange.base_url, exchange.documentation_uri);
     Ok(found(exchange, config))
 }
 

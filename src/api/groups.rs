@@ -1,5 +1,5 @@
 //! Groups are not supported. Reading finds none, because an error there can fail Entra's test
-//! connection; writing is refused with what to change in Entra.
+//! connection; writing is refused with what to change at the identity provider.
 
 use http::StatusCode;
 
@@ -44,6 +44,6 @@ pub(super) fn refuse_groups() -> Result<Response, ScimError> {
 /// The refusal of groups.
 pub(super) fn not_supported() -> ScimError {
     ScimError::not_implemented(
-        "Groups are not supported. In Entra, open Provisioning, Mappings, 'Provision Microsoft Entra ID Groups' and set Enabled to No.",
+        "Groups are not supported; users are. Switch group provisioning (group push) off at the identity provider: in Entra, for example, open Provisioning, Mappings, 'Provision Microsoft Entra ID Groups' and set Enabled to No.",
     )
 }

@@ -16,7 +16,7 @@ pub mod route;
 mod users;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
@@ -78,9 +78,18 @@ pub struct Exchange<'r> {
     authentication: &'r AuthenticationCache,
     places: &'r Places,
     computing: &'r Computing,
+    /// URL of documentation for people, if there is one.
+    documentation_uri: Option<&'r str>,
+    /// Attributes of the request that no schema declares, for the log.
+    undeclared: &'r AtomicUsize,
 }
 
 impl<'r> Exchange<'r> {
+    /// Counts attributes that are left out because no schema declares them.
+    fn count_undeclared(&self, attributes: usize) {
+        self.undeclared.fetch_add(attributes, Ordering::Relaxed);
+    }
+
     fn query(&self) -> Result<Query<'r>, ScimError> {
         Query::parse(&self.request.query)
     }
@@ -147,8 +156,9 @@ impl Service {
             Match::Nothing => "unknown path".to_owned(),
         };
         let mut sender = Sender::default();
+        let undeclared = AtomicUsize::new(0);
         // On the heap: with every route in it, the future is too large to be passed around.
-        let answering = Box::pin(self.answer(request, matched, &mut sender));
+        let answering = Box::pin(self.answer(request, matched, &mut sender, &undeclared));
         let answering = tokio::time::timeout(DEADLINE, answering);
         let (answered, usage) = measured(answering).await;
         let late = || ScimError::unavailable(RETRY_AFTER_SECONDS).caused_by("not done in time");
@@ -159,6 +169,7 @@ impl Service {
             route,
             company: sender.company.map(|company| company.to_string()),
             key: sender.key.map(|key| key.to_string()),
+            undeclared: undeclared.into_inner(),
             status: 0,
             scim_type: error.and_then(|error| Some(error.scim_type?.as_str())),
             cause: error.and_then(cause),
@@ -198,6 +209,7 @@ impl Service {
             route: "unreadable request".to_owned(),
             company: None,
             key: None,
+            undeclared: 0,
             status: error.status,
             scim_type: error.scim_type.map(|scim_type| scim_type.as_str()),
             cause: None,
@@ -219,6 +231,7 @@ impl Service {
         request: &Request,
         matched: Match,
         sender: &mut Sender,
+        undeclared: &AtomicUsize,
     ) -> Result<Response, Refused> {
         self.require_activation()?;
         let moment = self.clock.moment();
@@ -271,6 +284,8 @@ impl Service {
             authentication: &self.authentication,
             places: &self.places,
             computing: &self.computing,
+            documentation_uri: self.config.documentation_uri.as_deref(),
+            undeclared,
         };
         // RFC 7644 §3.11: every response says where the user really is.
         let location = caller

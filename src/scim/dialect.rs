@@ -10,9 +10,12 @@
 use serde_json::{Map, Value};
 
 use super::bulk::RawMembers;
+use super::compare::is_present;
 use super::filter::{Filter, Operator};
 use super::path::{AttributePath, Name, PatchPath, PathError, resolve, resolve_in};
-use super::schema::{Attribute, Declared, ResourceType, Type};
+use super::schema::{
+    Attribute, Declared, ENTERPRISE_USER, ResourceType, Schema, Type, USER_SCHEMA,
+};
 
 /// Rewrites the body of a POST or PUT.
 pub fn resource(input: &mut Map<String, Value>, resource_type: &ResourceType) {
@@ -21,12 +24,12 @@ pub fn resource(input: &mut Map<String, Value>, resource_type: &ResourceType) {
             Ok(Name::Attribute(path)) if path.attribute.name == "schemas" => {
                 *value = foreign_schemas(value.take(), resource_type);
             }
-            Ok(Name::Attribute(path)) => *value = to_schema(path.leaf(), value.take()),
+            Ok(Name::Attribute(path)) => *value = resource_value(path.leaf(), value.take()),
             Ok(Name::Schema(schema)) => {
                 *value = wrapped_extension(value.take());
                 for (name, value) in value.as_object_mut().into_iter().flatten() {
                     if let Ok(path) = resolve_in(schema, name, resource_type) {
-                        *value = to_schema(path.leaf(), value.take());
+                        *value = resource_value(path.leaf(), value.take());
                     }
                 }
             }
@@ -35,7 +38,12 @@ pub fn resource(input: &mut Map<String, Value>, resource_type: &ResourceType) {
     }
 }
 
-/// Rewrites a PATCH message, but for the values, whose attributes are not known yet.
+/// Rewrites the value of an attribute in the body of a POST or PUT.
+fn resource_value(attribute: &Attribute, value: Value) -> Value {
+    empty_elements(attribute, to_schema(attribute, value))
+}
+
+/// Rewrites a PATCH message, except the values, whose attributes are not known yet.
 pub fn patch_message(message: &mut Map<String, Value>) {
     member_names_in_any_case(message, &["Operations"]);
     other_message_schemas(message);
@@ -62,6 +70,13 @@ pub fn bulk_operation(operation: &mut RawMembers) {
 /// Rewrites the value of a PATCH operation for its attribute.
 #[must_use]
 pub fn patch_value(attribute: &Attribute, value: Value) -> Value {
+    empty_string_clears(attribute, resource_value(attribute, value))
+}
+
+/// Rewrites the value of a PATCH operation for the elements that its path selects. One of only
+/// empty strings is kept: it clears what is selected.
+#[must_use]
+pub fn patch_element(attribute: &Attribute, value: Value) -> Value {
     empty_string_clears(attribute, to_schema(attribute, value))
 }
 
@@ -96,7 +111,7 @@ fn element_to_schema(attribute: &Attribute, value: Value) -> Value {
 }
 
 fn complex_to_schema(attribute: &Attribute, members: Map<String, Value>) -> Value {
-    let mut members = stringified_element(attribute, members);
+    let mut members = manager_id(attribute, stringified_element(attribute, members));
     for (name, value) in &mut members {
         if let Some(sub_attribute) = attribute.sub_attribute(name) {
             *value = to_schema(sub_attribute, value.take());
@@ -179,7 +194,7 @@ fn empty_path(operation: &mut Map<String, Value>) {
 ///
 /// # Errors
 /// [`PathError`] for a malformed key with brackets, or one that begins with an attribute we know;
-/// any other is one that nobody knows (`@odata.type`).
+/// any other is unknown (`@odata.type`).
 pub fn keys_as_paths(
     key: &str,
     resource_type: &'static ResourceType,
@@ -236,17 +251,80 @@ pub fn dot_after_urn(behind_urn: &str) -> Option<&str> {
     behind_urn.strip_prefix('.')
 }
 
+/// URNs that the schemas had in SCIM 1.x and in drafts of SCIM 2.0. One that others begin with
+/// stands behind them.
+static OLDER_URNS: [(&Schema, &str); 11] = [
+    (&USER_SCHEMA, "urn:ietf:params:scim:schemas:core:1.0:User"),
+    (&USER_SCHEMA, "urn:scim:schemas:core:2.0:User"),
+    (&USER_SCHEMA, "urn:scim:schemas:core:2.0"),
+    (&USER_SCHEMA, "urn:scim:schemas:core:1.0"),
+    (
+        &ENTERPRISE_USER,
+        "urn:ietf:params:scim:schemas:extension:enterprise:1.0:User",
+    ),
+    (
+        &ENTERPRISE_USER,
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0User",
+    ),
+    (
+        &ENTERPRISE_USER,
+        "urn:scim:schemas:extension:enterprise:2.0:User",
+    ),
+    (
+        &ENTERPRISE_USER,
+        "urn:scim:schemas:extension:enterprise:1.0:User",
+    ),
+    (
+        &ENTERPRISE_USER,
+        "urn:scim:schemas:extension:enterprise:2.0User",
+    ),
+    (
+        &ENTERPRISE_USER,
+        "urn:scim:schemas:extension:enterprise:2.0",
+    ),
+    (
+        &ENTERPRISE_USER,
+        "urn:scim:schemas:extension:enterprise:1.0",
+    ),
+];
+
+/// `urn:scim:schemas:core:1.0`, `urn:scim:schemas:extension:enterprise:1.0` and the like: what the
+/// URN of a schema was in SCIM 1.x or a draft of SCIM 2.0, in `schemas`, as a key and in paths.
+/// Returns the schema and what follows its URN.
+///
+/// Sent by: OneLogin's template for SCIM 2, `urn:scim:schemas:core:1.0` alone (scim.dev's guide to
+/// OneLogin); clients written from drafts, `urn:scim:schemas:core:2.0:User` (osiam/osiam#87);
+/// Microsoft's own library knows `urn:scim:schemas:extension:enterprise:1.0` and `…:2.0`
+/// (AzureAD/SCIMReferenceCode); Entra, `…enterprise:2.0User` without colon (Entra, tutorial).
+#[must_use]
+pub fn older_urn<'t>(
+    text: &'t str,
+    resource_type: &ResourceType,
+) -> Option<(&'static Schema, &'t str)> {
+    OLDER_URNS.iter().find_map(|(schema, urn)| {
+        let (start, rest) = text.split_at_checked(urn.len())?;
+        let ends_here = rest.is_empty() || rest.starts_with([':', '.']);
+        let is_known = resource_type.schemas().any(|known| known.id == schema.id);
+        (start.eq_ignore_ascii_case(urn) && ends_here && is_known).then_some((*schema, rest))
+    })
+}
+
 /// `schemas` of a resource without ours, because it is absent or empty, or with others beside
 /// ours.
 ///
-/// Sent by: Google Workspace, `urn:scim:schemas:core:1.0` (pond/scimitar#142); Entra,
-/// `…enterprise:2.0User` without colon (Entra, tutorial); Paradigm's own examples, none.
+/// Sent by: Google Workspace, `urn:scim:schemas:core:1.0` beside ours (pond/scimitar#142);
+/// Paradigm's own examples, none.
 fn foreign_schemas(schemas: Value, resource_type: &ResourceType) -> Value {
-    let mut listed = match schemas {
+    let listed = match schemas {
         Value::Array(listed) => listed,
         Value::String(urn) => vec![urn.into()],
         schemas => return schemas,
     };
+    let current = |urn: Value| match older_urn(urn.as_str().unwrap_or_default(), resource_type) {
+        Some((schema, "")) => schema.id.into(),
+        _ => urn,
+    };
+    let mut listed: Vec<Value> = listed.into_iter().map(current).collect();
     let is_ours = |urn: &str| {
         let mut ours = resource_type.schemas();
         ours.any(|schema| schema.id.eq_ignore_ascii_case(urn))
@@ -284,28 +362,46 @@ fn is_value(name: &str) -> bool {
     name.eq_ignore_ascii_case("value")
 }
 
-/// `[{"value": x}]` or `[{…}]` for a singular attribute; an empty array is none.
+/// `[{"value": x}]` or `[{…}]` for a singular attribute; an empty array is none. Members that are
+/// null (which is unassigned, RFC 7643 §2.5), empty companions of a value, and `primary` may stand
+/// beside `value`, because a singular attribute loses nothing without them.
 ///
-/// Sent by: Entra without its flag for `manager` (Entra, tutorial).
+/// Sent by: Entra without its flag for `manager` (Entra, tutorial), and as
+/// `[{"$ref": null, "value": x}]` for any singular attribute, as Microsoft's own library does too
+/// (Azure/AzureAD-BYOA-Provisioning-Samples#22).
 fn wrapped_singular(attribute: &Attribute, value: Value) -> Value {
     let value = match value {
         Value::Array(mut elements) if elements.len() <= 1 => elements.pop().unwrap_or(Value::Null),
         value => value,
     };
     match value {
-        Value::Object(mut members)
-            if attribute.kind != Type::Complex
-                && members.len() == 1
-                && members.keys().all(|name| is_value(name)) =>
-        {
-            members
-                .values_mut()
-                .next()
-                .map(Value::take)
-                .unwrap_or_default()
+        Value::Object(mut members) if attribute.kind != Type::Complex => {
+            match value_alone(&mut members) {
+                Some(value) => value.take(),
+                None => Value::Object(members),
+            }
         }
         value => value,
     }
+}
+
+/// The `value` among these members, if there is one and the others say nothing.
+fn value_alone(members: &mut Map<String, Value>) -> Option<&mut Value> {
+    let says_nothing = |name: &str, value: &Value| {
+        let is_companion = ["$ref", "type", "display"]
+            .iter()
+            .any(|companion| name.eq_ignore_ascii_case(companion));
+        value.is_null()
+            || name.eq_ignore_ascii_case("primary")
+            || (is_companion && !is_present(value))
+    };
+    let mut others = members.iter().filter(|(name, _)| !is_value(name));
+    if !others.all(|(name, value)| says_nothing(name, value)) {
+        return None;
+    }
+    let mut values = members.iter_mut().filter(|(name, _)| is_value(name));
+    let value = values.next().map(|(_, value)| value);
+    value.filter(|_| values.next().is_none())
 }
 
 /// One object for a multi-valued attribute; an empty string is none.
@@ -359,15 +455,18 @@ fn empty_reference(attribute: &Attribute, members: Map<String, Value>) -> Value 
     }
 }
 
-/// `{"value": "{\"id\":…,\"value\":\"Admin\"}"}`: a role as JSON inside its `value`, or for it.
+/// `{"value": "{\"id\":…,\"value\":\"Admin\"}"}`: a role or entitlement as JSON inside its `value`, or
+/// for it.
 ///
-/// Sent by: Entra without its flag for `roles` (Captain-P-Goldfish/SCIM-SDK#516).
+/// Sent by: Entra without its flag for `roles` (Captain-P-Goldfish/SCIM-SDK#516), and for
+/// `entitlements` where application roles are mapped to them (senhasegura's guide to Entra).
 fn stringified_element(attribute: &Attribute, members: Map<String, Value>) -> Map<String, Value> {
+    let takes_roles = matches!(attribute.name, "roles" | "entitlements");
     let inner = members
         .iter()
         .find(|(name, _)| is_value(name))
         .and_then(|(_, value)| value.as_str())
-        .filter(|text| attribute.name == "roles" && text.starts_with('{'))
+        .filter(|text| takes_roles && text.starts_with('{'))
         .and_then(|text| serde_json::from_str::<Map<String, Value>>(text).ok());
     match inner {
         Some(mut inner) if inner.keys().any(|name| is_value(name)) => {
@@ -377,6 +476,48 @@ fn stringified_element(attribute: &Attribute, members: Map<String, Value>) -> Ma
             inner
         }
         _ => members,
+    }
+}
+
+/// `{"managerId": …}`: what a manager's `value` was in SCIM 1.x. A `value` beside it counts more.
+///
+/// Sent by: clients that send the enterprise extension as SCIM 1.x has it (SCIM Core Schema 1.1
+/// §8).
+fn manager_id(attribute: &Attribute, mut members: Map<String, Value>) -> Map<String, Value> {
+    let is_id = |name: &&String| name.eq_ignore_ascii_case("managerId");
+    if attribute.name == "manager" && !members.keys().any(|name| is_value(name)) {
+        let id = members.keys().find(is_id).cloned();
+        if let Some(value) = id.and_then(|id| members.shift_remove(&id)) {
+            members.insert("value".to_owned(), value);
+        }
+    }
+    members
+}
+
+/// Elements of a multi-valued attribute whose members are empty strings, except `type` and
+/// `primary`, are none: a description of nothing.
+///
+/// Sent by: clients that fill in templates, for addresses and emails that a user does not have
+/// (osiam/server#249).
+fn empty_elements(attribute: &Attribute, value: Value) -> Value {
+    let is_empty_string = |value: &Value| value.as_str() == Some("");
+    let describes = |name: &str| {
+        ["type", "primary"]
+            .iter()
+            .any(|of| name.eq_ignore_ascii_case(of))
+    };
+    let says_something = |(name, value): (&String, &Value)| is_present(value) && !describes(name);
+    let is_placeholder = |element: &Value| {
+        element.as_object().is_some_and(|members| {
+            members.values().any(is_empty_string) && !members.iter().any(says_something)
+        })
+    };
+    match value {
+        Value::Array(mut elements) if attribute.multi_valued => {
+            elements.retain(|element| !is_placeholder(element));
+            Value::Array(elements)
+        }
+        value => value,
     }
 }
 
@@ -444,6 +585,18 @@ pub fn removal_by_value(path: &AttributePath, value: Option<Value>) -> Option<Va
     value
         .filter(|value| !value.is_null() && path.attribute.multi_valued)
         .map(|value| to_schema(path.leaf(), value))
+}
+
+/// `manager[value eq "m-1"]`: brackets on a singular complex attribute, which select it if it
+/// matches. The grammar of RFC 7644 §3.5.2 has them, its text speaks of multi-valued attributes
+/// only. An operation on one that does not match is skipped: refusing it would lose the
+/// deactivation that may be sent with it, and applying it would change another manager.
+///
+/// Sent by: Entra, `{"op": "remove", "path": "manager[value eq \"…\"]"}`
+/// (thomaspoignant/scim-patch#453).
+#[must_use]
+pub fn brackets_on_singular(attribute: &Attribute) -> bool {
+    !attribute.multi_valued && attribute.kind == Type::Complex
 }
 
 /// `userName eq akadmin`: text in a filter without its quotes, where it is one word. Single quotes

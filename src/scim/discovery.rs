@@ -12,8 +12,11 @@ use super::schema::{
 
 /// `/ServiceProviderConfig` (RFC 7643 §5, RFC 9865 §4).
 #[must_use]
-pub fn service_provider_config(base_url: &str) -> Map<String, Value> {
-    object(json!({
+pub fn service_provider_config(
+    base_url: &str,
+    documentation_uri: Option<&str>,
+) -> Map<String, Value> {
+    let mut config = object(json!({
         "schemas": [SERVICE_PROVIDER_CONFIG_SCHEMA.id],
         "patch": {"supported": true},
         "bulk": {
@@ -44,7 +47,11 @@ pub fn service_provider_config(base_url: &str) -> Map<String, Value> {
             "resourceType": "ServiceProviderConfig",
             "location": format!("{base_url}/ServiceProviderConfig"),
         },
-    }))
+    }));
+    if let Some(uri) = documentation_uri {
+        config.insert("documentationUri".to_owned(), uri.into());
+    }
+    config
 }
 
 /// All resource types (RFC 7643 §6).

@@ -16,6 +16,7 @@ pub mod projection;
 pub mod resource;
 pub mod schema;
 pub mod size;
+pub mod undeclared;
 pub mod work;
 
 pub use error::ScimError;

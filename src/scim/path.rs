@@ -99,7 +99,7 @@ impl PartialEq for Name {
 /// any case (RFC 7643 §2.1).
 ///
 /// # Errors
-/// [`PathError`], but for one about a filter.
+/// [`PathError`], except one about a filter.
 pub fn resolve(text: &str, resource_type: &ResourceType) -> Result<Name, PathError> {
     if text.len() > MAX_PATH_LENGTH {
         return Err(PathError::Malformed("it is too long"));
@@ -121,7 +121,7 @@ pub fn resolve(text: &str, resource_type: &ResourceType) -> Result<Name, PathErr
 /// Resolves `attribute ["." sub-attribute]` within one schema.
 ///
 /// # Errors
-/// [`PathError`], but for one about a filter.
+/// [`PathError`], except one about a filter.
 pub fn resolve_in(
     schema: &'static Schema,
     text: &str,
@@ -170,7 +170,7 @@ enum Urn<'t> {
     Alone(&'static Schema),
     /// With the URN of a schema, and more behind it.
     Of(&'static Schema, &'t str),
-    /// With a URN that is none of ours; where it ends nobody can tell.
+    /// With an unknown URN; where it ends cannot be seen.
     Unknown,
 }
 
@@ -192,12 +192,21 @@ fn split_urn<'t>(text: &'t str, resource_type: &ResourceType) -> Urn<'t> {
         if rest.is_empty() {
             return Urn::Alone(schema);
         }
-        let name = rest.strip_prefix(':').or(dialect::dot_after_urn(rest));
-        if let Some(name) = name {
+        if let Some(name) = name_behind_urn(rest) {
             return Urn::Of(schema, name);
         }
     }
-    Urn::Unknown
+    match dialect::older_urn(text, resource_type) {
+        Some((schema, "")) => Urn::Alone(schema),
+        Some((schema, rest)) => {
+            name_behind_urn(rest).map_or(Urn::Unknown, |name| Urn::Of(schema, name))
+        }
+        None => Urn::Unknown,
+    }
+}
+
+fn name_behind_urn(rest: &str) -> Option<&str> {
+    rest.strip_prefix(':').or(dialect::dot_after_urn(rest))
 }
 
 /// `ATTRNAME` of RFC 7643 §2.1; `$ref` is the one name with a `$`.
@@ -216,19 +225,32 @@ pub enum PatchPath {
     Attribute(AttributePath),
     /// Some values of a multi-valued attribute, or one sub-attribute of them.
     Values(ValuePath),
+    /// A singular complex attribute, or one sub-attribute of it, if it matches a filter.
+    Singular(ValuePath),
     /// All attributes of a schema.
     Schema(&'static Schema),
 }
 
 /// `attribute[filter]` or `attribute[filter].sub-attribute`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ValuePath {
-    /// The multi-valued attribute; without sub-attribute.
+    /// The complex attribute; without sub-attribute.
     pub path: AttributePath,
     /// Which of its values.
     pub filter: Filter,
     /// The sub-attribute behind the brackets.
     pub sub_attribute: Option<&'static Attribute>,
+}
+
+impl ValuePath {
+    /// The path without its filter.
+    #[must_use]
+    pub fn target(&self) -> AttributePath {
+        AttributePath {
+            sub_attribute: self.sub_attribute,
+            ..self.path
+        }
+    }
 }
 
 impl PatchPath {
@@ -238,13 +260,7 @@ impl PatchPath {
         match self {
             Self::Schema(_) => None,
             Self::Attribute(path) => path.read_only(),
-            Self::Values(values) => {
-                let path = AttributePath {
-                    sub_attribute: values.sub_attribute,
-                    ..values.path
-                };
-                path.read_only()
-            }
+            Self::Values(values) | Self::Singular(values) => values.target().read_only(),
         }
     }
 
@@ -264,8 +280,9 @@ impl PatchPath {
         }
         let end = closing_bracket(rest).ok_or(PathError::Malformed("a ']' is missing"))?;
         let (filter, behind) = rest.split_at(end);
-        let sub_name = sub_attribute_name(behind.get(1..).unwrap_or_default())?;
-        let path = match resolve(name, resource_type) {
+        // Blanks around brackets are as harmless as in a filter.
+        let sub_name = sub_attribute_name(behind.get(1..).unwrap_or_default().trim())?;
+        let path = match resolve(name.trim_end(), resource_type) {
             Ok(Name::Attribute(path)) => path,
             Ok(Name::Schema(_)) => {
                 return Err(PathError::Malformed("a filter needs an attribute"));
@@ -278,12 +295,9 @@ impl PatchPath {
             Err(error) => return Err(error),
         };
         let attribute = path.leaf();
-        if path.sub_attribute.is_some()
-            || !attribute.multi_valued
-            || attribute.sub_attributes.is_empty()
-        {
+        if path.sub_attribute.is_some() || attribute.sub_attributes.is_empty() {
             return Err(PathError::Malformed(
-                "only a multi-valued complex attribute takes a filter in brackets",
+                "only a complex attribute takes a filter in brackets",
             ));
         }
         let filter = parse_filter(filter, Scope::Element(attribute))?;
@@ -295,11 +309,15 @@ impl PatchPath {
             ),
             None => None,
         };
-        Ok(Self::Values(ValuePath {
+        let values = ValuePath {
             path,
             filter,
             sub_attribute,
-        }))
+        };
+        Ok(match dialect::brackets_on_singular(attribute) {
+            true => Self::Singular(values),
+            false => Self::Values(values),
+        })
     }
 }
 

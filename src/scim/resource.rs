@@ -217,7 +217,7 @@ impl Document {
             .flatten()
     }
 
-    /// Checks that every required attribute has a value, or gets one from the server.
+    /// Checks that every required attribute has a value.
     ///
     /// # Errors
     /// `invalidValue` naming the attribute.
@@ -226,7 +226,7 @@ impl Document {
             .schema
             .attributes
             .iter()
-            .filter(|attribute| attribute.required && !attribute.has_default)
+            .filter(|attribute| attribute.required)
             .find(|attribute| !self.0.get(attribute.name).is_some_and(is_present));
         match missing {
             Some(attribute) => Err(ScimError::invalid_value(format!(
@@ -299,10 +299,7 @@ fn check_schemas(schemas: &Value, resource_type: &ResourceType) -> Result<(), Sc
 /// `invalidValue` naming the attribute and the type it takes.
 pub fn validate(attribute: &Attribute, value: Value) -> Result<Option<Value>, ScimError> {
     if value.is_null() {
-        return match attribute.has_default {
-            true => Err(cannot_be_cleared(attribute)),
-            false => Ok(None),
-        };
+        return Ok(None);
     }
     if !attribute.multi_valued {
         return validate_element(attribute, value);
@@ -438,11 +435,11 @@ fn validate_complex(
     Ok((!validated.is_empty()).then_some(Value::Object(validated)))
 }
 
-/// The refusal to clear an attribute that must keep a value.
+/// The refusal of a PATCH that would take the value of an attribute away that must keep one.
 #[must_use]
 pub fn cannot_be_cleared(attribute: &Attribute) -> ScimError {
     ScimError::invalid_value(format!(
-        "'{}' must have a value and cannot be cleared.",
+        "'{}' must have a value and cannot be cleared; send the value it is to have.",
         attribute.name
     ))
 }
@@ -460,6 +457,13 @@ pub struct Meta {
     pub last_modified: Timestamp,
     /// Counts its changes, from 1.
     pub version: u64,
+}
+
+/// An instant as clients see it (RFC 7643 §2.3.5): in UTC, always with milliseconds, because some
+/// parsers take a fixed number of digits, and texts of equal length are in the order of time.
+#[must_use]
+pub fn date_time(instant: Timestamp) -> String {
+    format!("{instant:.3}")
 }
 
 /// Where a resource of this type lives.
@@ -494,8 +498,8 @@ pub fn render(
         "meta".into(),
         json!({
             "resourceType": resource_type.name,
-            "created": meta.created.to_string(),
-            "lastModified": meta.last_modified.to_string(),
+            "created": date_time(meta.created),
+            "lastModified": date_time(meta.last_modified),
             "location": location(base_url, resource_type, id),
             "version": etag::of_version(meta.version),
         }),

@@ -367,7 +367,7 @@ async fn a_walk_by_index_costs_each_page_the_same_on_one_instance() {
     // Another instance, or this one a minute later, has to look for the place.
     let config = Config {
         is_activated: true,
-        public_url: None,
+        ..Config::default()
     };
     let other = World {
         service: Service::new(store.clone(), config, Arc::new(world.clock.clone())),

@@ -141,7 +141,7 @@ async fn a_cursor_is_good_on_every_instance_for_an_hour() {
 
     let config = Config {
         is_activated: true,
-        public_url: None,
+        ..Config::default()
     };
     let clock = Arc::new(world.clock.clone());
     let other = World {

@@ -50,7 +50,7 @@ fn every_rule_has_cases_and_every_case_a_rule() {
             is_rule = false;
         }
     }
-    assert!(rules.len() >= 20, "{rules:?}");
+    assert!(rules.len() >= 25, "{rules:?}");
     let files: BTreeSet<String> = data_files("dialects")
         .into_iter()
         .map(|(name, _)| name)

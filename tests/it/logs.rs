@@ -1,6 +1,7 @@
 //! What is logged, and that nothing of it is personal.
 
 use std::fs::File;
+use std::path::Path;
 use std::process::Stdio;
 
 use http::Method;
@@ -456,14 +457,69 @@ async fn a_handler_logs_one_line_with_metrics_for_a_request() {
     }
 }
 
+fn serve_logging_to(path: &Path) -> Serve {
+    let log = File::create(path).unwrap();
+    Serve::start_with(&["--in-memory"], Some("True"), |command| {
+        command.stderr(Stdio::from(log));
+    })
+}
+
+/// An operator sees that something is left out, by which key, and not what the client calls it.
+#[test]
+fn what_is_left_out_or_skipped_is_logged_without_the_clients_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let serve = serve_logging_to(&path);
+    let token = serve.token().to_owned();
+    let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    let user = json!({
+        "userName": "left-out@example.com", "password": MARKER, MARKER: 1, "name": {MARKER: 1, "givenName": "A"},
+        enterprise: {MARKER: 1, "manager": "m-1"}, "unassigned": null,
+    });
+    let (status, created) = serve.send("POST", "/Users", &token, &user);
+    assert_eq!(status, 201);
+    let path_of_user = format!("/Users/{}", created["id"].as_str().unwrap());
+    let patch = json!({"Operations": [
+        {"op": "replace", "path": MARKER, "value": 1},
+        {"op": "replace", "value": {MARKER: 1, "emails": [{"value": "a@example.com", MARKER: 1}]}},
+        {"op": "remove", "path": format!("manager[value eq \"{MARKER}\"]")},
+        {"op": "replace", "path": "active", "value": false},
+    ]});
+    let (status, patched) = serve.send("PATCH", &path_of_user, &token, &patch);
+    assert_eq!((status, &patched["active"]), (200, &json!(false)));
+    assert_eq!(patched[enterprise]["manager"]["value"], "m-1");
+    let (status, _) = serve.send(
+        "PUT",
+        &path_of_user,
+        &token,
+        &json!({"userName": "all@example.com"}),
+    );
+    assert_eq!(status, 200);
+    serve.signal("-TERM");
+    let log = std::fs::read_to_string(&path).unwrap();
+    let line = |of: &str| log.lines().find(|line| line.contains(of)).unwrap();
+    assert!(
+        line("POST /Users").contains("undeclared_attributes=3"),
+        "{log}"
+    );
+    assert!(
+        line("PATCH /Users/{id}").contains("undeclared_attributes=3"),
+        "{log}"
+    );
+    assert!(!line("PUT /Users/{id}").contains("undeclared"), "{log}");
+    let skipped = line("a PATCH operation was skipped");
+    assert!(
+        skipped.contains("operation=2") && skipped.contains("attribute=\"manager\""),
+        "{log}"
+    );
+    assert!(!log.contains(MARKER), "{log}");
+}
+
 #[test]
 fn serve_logs_the_cold_start_and_the_key_of_a_refused_token() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
-    let log = File::create(&path).unwrap();
-    let serve = Serve::start_with(&["--in-memory"], Some("True"), |command| {
-        command.stderr(Stdio::from(log));
-    });
+    let serve = serve_logging_to(&path);
     let token = serve.token().to_owned();
     let wrong_secret = Token::new(KeyId::new(0xab), &[1; 32]).reveal();
     let (rest, _) = token.split_at(token.len() - 1);
@@ -522,6 +578,7 @@ fn alarms_watch_metrics_that_requests_tell() {
         route: "GET /Users".to_owned(),
         company: None,
         key: None,
+        undeclared: 0,
         status: 200,
         scim_type: None,
         cause: None,

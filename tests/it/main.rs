@@ -21,6 +21,7 @@ mod conversations;
 mod counting;
 mod cursors;
 mod dialects;
+mod discovery;
 mod doctor;
 mod documents;
 mod erasure;

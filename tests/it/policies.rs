@@ -443,7 +443,7 @@ async fn run(
     }
     let config = Config {
         is_activated: true,
-        public_url: None,
+        ..Config::default()
     };
     let service = Service::new(store, config, Arc::new(SystemClock)).only(handler);
     let mut wrong = Vec::new();
@@ -526,7 +526,7 @@ async fn delete_owner(handler: Handler, allowed: &BTreeSet<Permission>) -> Seen 
     let (store, seen) = guarded(&embedded, allowed);
     let config = Config {
         is_activated: true,
-        public_url: None,
+        ..Config::default()
     };
     let service = Service::new(store.clone(), config, Arc::new(world.clock.clone()));
     let guarded = World {

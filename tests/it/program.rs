@@ -34,6 +34,20 @@ pub(crate) fn run_json(folder: &Path, arguments: &[&str]) -> Value {
     serde_json::from_str(&run(folder, &arguments).unwrap()).unwrap()
 }
 
+/// Some clients and test suites read the first listed user and need name and email there.
+#[test]
+fn the_first_listed_user_of_the_demo_has_a_name_and_an_email() {
+    let serve = Serve::start(&["--in-memory"], Some("True"));
+    let (_, listed) = serve.get("/Users?startIndex=1&count=1", serve.token());
+    let first = &listed["Resources"][0];
+    assert_eq!(first["displayName"], "Demo Administrator");
+    assert_eq!(
+        first["name"],
+        json!({"givenName": "Demo", "familyName": "Administrator"})
+    );
+    assert_eq!(first["emails"][0]["value"], first["userName"]);
+}
+
 #[test]
 fn a_restart_loses_nothing_and_shows_no_secret_again() {
     let folder = tempfile::tempdir().unwrap();
@@ -220,7 +234,30 @@ fn operators_manage_companies_users_and_keys_while_the_server_runs() {
 
     let acme = ["--company", "Acme"];
     let with = |arguments: &[&'static str]| [arguments, &acme].concat();
-    run_json(folder, &with(&["user", "create", "admin@acme.example"]));
+    let profile = [
+        "--given-name",
+        "Ada",
+        "--family-name",
+        "Lovelace",
+        "--display-name",
+        "Ada L.",
+        "--email",
+        "ada@acme.example",
+    ];
+    let create = [
+        ["user", "create", "admin@acme.example"].as_slice(),
+        &profile,
+    ]
+    .concat();
+    run_json(folder, &with(&create));
+    let shown = run_json(folder, &with(&["user", "show", "admin@acme.example"]));
+    assert_eq!(
+        shown["attributes"],
+        json!({
+            "userName": "admin@acme.example", "name": {"givenName": "Ada", "familyName": "Lovelace"}, "displayName": "Ada L.",
+            "emails": [{"value": "ada@acme.example", "type": "work", "primary": true}], "active": true,
+        })
+    );
     let key = [
         "key",
         "create",

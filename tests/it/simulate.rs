@@ -45,6 +45,7 @@ fn every_provider_gets_what_it_needs_from_serve() {
         (&["entra", "--users", "3"], 90),
         (&["okta", "--users", "2"], 30),
         (&["authentik"], 14),
+        (&["midpoint"], 13),
     ] {
         let (succeeded, report) = report(url, serve.token(), provider);
         assert!(succeeded, "{provider:?}: {report:#}");

@@ -172,7 +172,7 @@ impl World {
             store,
             Config {
                 is_activated: true,
-                public_url: None,
+                ..Config::default()
             },
         )
     }

@@ -367,7 +367,7 @@ fn writable_paths() -> Vec<(Value, Vec<String>)> {
 fn removable_paths() -> Vec<String> {
     let removable = written().into_iter();
     removable
-        .filter(|(_, attribute)| !attribute.required)
+        .filter(|(_, attribute)| attribute.is_clearable())
         .map(|(path, _)| path)
         .collect()
 }

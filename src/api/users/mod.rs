@@ -5,7 +5,7 @@ mod page;
 pub(super) mod places;
 mod selection;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use http::StatusCode;
 use http::header::{IF_MATCH, IF_NONE_MATCH};
@@ -16,12 +16,12 @@ use super::Exchange;
 use super::authentication::Caller;
 use super::message::{Request, Response};
 use crate::directory::{Operation, User, UserId};
-use crate::scim::patch::PatchOp;
+use crate::scim::patch::{PatchOp, Patched, Skipped};
 use crate::scim::projection::Projection;
 use crate::scim::resource::{Document, location, render};
 use crate::scim::schema::USER;
 use crate::scim::work::Work;
-use crate::scim::{ScimError, dialect, etag};
+use crate::scim::{ScimError, dialect, etag, undeclared};
 use crate::store::Next;
 use crate::store::usage::count_work;
 
@@ -92,7 +92,8 @@ pub(super) async fn make(
     caller: Caller,
     input: Map<String, Value>,
 ) -> Result<User, ScimError> {
-    let user = User::new(UserId::new(Uuid::now_v7()), document(input)?, exchange.now)?;
+    let document = document(exchange, input)?;
+    let user = User::new(UserId::new(Uuid::now_v7()), document, exchange.now)?;
     let change = exchange.change_by(caller, Operation::Create);
     exchange.store.create_user(&change, &user).await?;
     Ok(user)
@@ -106,7 +107,7 @@ pub(super) async fn put(
     preconditions: &Preconditions,
 ) -> Result<User, ScimError> {
     let id = user_id(exchange)?;
-    let document = document(input)?;
+    let document = document(exchange, input)?;
     let change = exchange.change_by(caller, Operation::Replace);
     let verdicts = exchange.verdicts_about(caller, id);
     let written = exchange
@@ -131,13 +132,21 @@ pub(super) async fn change(
 ) -> Result<User, ScimError> {
     let id = user_id(exchange)?;
     let patch = PatchOp::parse(message, &USER)?;
+    exchange.count_undeclared(patch.undeclared());
     let change = exchange.change_by(caller, Operation::Patch);
     let patch = &patch;
-    let decide = |user: Arc<User>| async move {
-        preconditions.check(&user)?;
-        let document = applied(exchange, patch, &user.document).await?;
-        let patched = user.with_document(document, exchange.now)?;
-        Ok::<_, ScimError>(Next::Update(patched))
+    let skipped = Mutex::new(Vec::new());
+    let decide = |user: Arc<User>| {
+        let skipped = &skipped;
+        async move {
+            preconditions.check(&user)?;
+            let patched = applied(exchange, patch, &user.document).await?;
+            if let Ok(mut skipped) = skipped.lock() {
+                *skipped = patched.skipped;
+            }
+            let user = user.with_document(patched.document, exchange.now)?;
+            Ok::<_, ScimError>(Next::Update(user))
+        }
     };
     let verdicts = exchange.verdicts_about(caller, id);
     let written = exchange
@@ -146,6 +155,10 @@ pub(super) async fn change(
         .await
         .and_then(|user| user.ok_or_else(no_such_user));
     verdicts.settle(written.as_ref().map(User::is_active));
+    log_skipped(
+        &exchange.change_id,
+        &skipped.into_inner().unwrap_or_default(),
+    );
     written
 }
 
@@ -154,7 +167,7 @@ async fn applied(
     exchange: &Exchange<'_>,
     patch: &PatchOp,
     document: &Document,
-) -> Result<Document, ScimError> {
+) -> Result<Patched, ScimError> {
     let mut work = Work::of_patch();
     let mut apply = || patch.apply(&exchange.id, document, &USER, &mut work);
     let is_small = patch.changes() <= SMALL_PATCH_CHANGES;
@@ -164,6 +177,23 @@ async fn applied(
     };
     count_work(work.spent());
     result
+}
+
+/// Logs which parts of a PATCH did not apply, because the user has another manager or name than the
+/// path means.
+fn log_skipped(request_id: &str, skipped: &[Skipped]) {
+    for Skipped {
+        operation,
+        attribute,
+    } in skipped
+    {
+        tracing::info!(
+            request_id,
+            operation,
+            attribute,
+            "a PATCH operation was skipped: the attribute does not match the filter in its path"
+        );
+    }
 }
 
 /// Leaves nothing personal of a user.
@@ -188,8 +218,9 @@ pub(super) async fn anonymise(
 }
 
 /// The body of a POST or PUT, validated.
-fn document(mut input: Map<String, Value>) -> Result<Document, ScimError> {
+fn document(exchange: &Exchange<'_>, mut input: Map<String, Value>) -> Result<Document, ScimError> {
     dialect::resource(&mut input, &USER);
+    exchange.count_undeclared(undeclared::in_resource(&input, &USER));
     Document::from_input(input, &USER)
 }
 

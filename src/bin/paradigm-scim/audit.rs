@@ -3,6 +3,7 @@
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use paradigm_scim::directory::{CompanyId, UserId};
+use paradigm_scim::scim::resource::date_time;
 use paradigm_scim::store::{AuditEntry, Store};
 use serde_json::{Value, json};
 
@@ -77,7 +78,7 @@ impl Audit {
 
 fn shown(entry: &AuditEntry) -> Value {
     json!({
-        "at": entry.at.to_string(),
+        "at": date_time(entry.at),
         "user": entry.user.map(|user| user.to_string()),
         "operation": entry.operation,
         "before": entry.before,

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use paradigm_scim::directory::{
     Company as DirectoryCompany, CompanyId, CompanyStatus, CursorSecret, Operation,
 };
+use paradigm_scim::scim::resource::date_time;
 use paradigm_scim::store::Store;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -112,6 +113,6 @@ fn shown(company: &DirectoryCompany) -> Value {
         "id": company.id.to_string(),
         "name": company.name,
         "status": company.status.as_str(),
-        "created": company.created.to_string(),
+        "created": date_time(company.created),
     })
 }

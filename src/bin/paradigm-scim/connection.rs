@@ -151,7 +151,7 @@ mod tests {
         let store = Embedded::in_memory().unwrap().store("test").await.unwrap();
         let config = Config {
             is_activated: true,
-            public_url: None,
+            ..Config::default()
         };
         let service = Arc::new(Service::new(store, config, Arc::new(SystemClock)));
         let (client, server) = duplex(bytes);

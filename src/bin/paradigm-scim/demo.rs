@@ -4,7 +4,8 @@ use paradigm_scim::directory::{CompanyId, KeyId, Operation, Permission, Token, U
 use paradigm_scim::store::Store;
 use uuid::Uuid;
 
-use crate::{Failure, company, key, user};
+use crate::user::{self, Profile};
+use crate::{Failure, company, key};
 
 /// Name of the demo company.
 const COMPANY: &str = "Demo";
@@ -35,7 +36,8 @@ pub(crate) async fn create_fixed(store: &Store) -> Result<Option<Token>, Failure
     let token = create_as(store, company, UserId::new(fixed_id(0x02)), token).await?;
     if token.is_some() {
         for (end, user_name) in FIXED_USERS {
-            user::create(store, company, UserId::new(fixed_id(end)), user_name).await?;
+            let resource = Profile::default().to_resource(user_name);
+            user::create(store, company, UserId::new(fixed_id(end)), resource).await?;
         }
     }
     Ok(token)
@@ -50,7 +52,8 @@ async fn create_as(
     if !store.companies().await?.is_empty() {
         return Ok(None);
     }
-    user::create(store, company, administrator, ADMINISTRATOR).await?;
+    let resource = administrator_profile().to_resource(ADMINISTRATOR);
+    user::create(store, company, administrator, resource).await?;
     user::change(store, company, administrator, Operation::Grant, |user| {
         Ok(user.granted(Permission::UsersManage))
     })
@@ -59,6 +62,17 @@ async fn create_as(
     // Last, because a store without company counts as empty: an interrupted start is made up for.
     company::create(store, company, COMPANY).await?;
     Ok(Some(token))
+}
+
+/// The administrator has name and email, because some clients and test suites read the first listed
+/// user and need them.
+fn administrator_profile() -> Profile {
+    Profile {
+        given_name: Some("Demo".to_owned()),
+        family_name: Some("Administrator".to_owned()),
+        display_name: Some("Demo Administrator".to_owned()),
+        email: Some(ADMINISTRATOR.to_owned()),
+    }
 }
 
 /// A UUIDv7 of the year 2024 that ends in the given byte.

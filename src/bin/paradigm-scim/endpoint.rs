@@ -57,6 +57,8 @@ pub(crate) struct Endpoint {
     tenant_query: String,
     token: Option<String>,
     user_agent: String,
+    /// The media type that requests ask for.
+    accept: String,
     roots: RootCerts,
     agent: Agent,
 }
@@ -119,9 +121,18 @@ impl Endpoint {
             tenant_query: keys.join("&"),
             token: token.map(checked_token).transpose()?,
             user_agent: user_agent.to_owned(),
+            accept: MEDIA_TYPE.to_owned(),
             roots,
             agent,
         })
+    }
+
+    /// The same endpoint, asked for another media type than SCIM's own.
+    pub(crate) fn accepting(self, media_type: &str) -> Self {
+        Self {
+            accept: media_type.to_owned(),
+            ..self
+        }
     }
 
     /// Who may vouch for its certificate.
@@ -205,7 +216,7 @@ impl Endpoint {
         let mut request = Request::builder()
             .method(Method::from_bytes(method.as_bytes()).map_err(|error| error.to_string())?)
             .uri(url)
-            .header("accept", MEDIA_TYPE)
+            .header("accept", &self.accept)
             .header("user-agent", &self.user_agent);
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use paradigm_scim::directory::{
     ApiKey, CompanyId, KeyChange, KeyId, Operation, Token, User, UserId,
 };
+use paradigm_scim::scim::resource::date_time;
 use paradigm_scim::store::{Next, Store};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -189,9 +190,9 @@ fn shown(key: &ApiKey) -> Value {
         "id": key.id.to_string(),
         "name": key.name,
         "owner": key.owner.to_string(),
-        "created": key.created.to_string(),
-        "expires": key.expires.map(|time| time.to_string()),
-        "revoked": key.revoked.map(|time| time.to_string()),
+        "created": date_time(key.created),
+        "expires": key.expires.map(date_time),
+        "revoked": key.revoked.map(date_time),
         "lastUsed": key.last_used.map(|day| day.to_string()),
     })
 }

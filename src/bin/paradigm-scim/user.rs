@@ -5,7 +5,7 @@ use paradigm_scim::directory::{
     CompanyId, Operation, Permission, State, User as DirectoryUser, UserId,
 };
 use paradigm_scim::scim::ScimError;
-use paradigm_scim::scim::resource::Document;
+use paradigm_scim::scim::resource::{Document, date_time};
 use paradigm_scim::scim::schema::USER;
 use paradigm_scim::store::{Next, Store, StoreError};
 use serde_json::{Map, Value, json};
@@ -62,7 +62,46 @@ pub(crate) struct Create {
     /// The userName; an email address is best
     user_name: String,
     #[command(flatten)]
+    profile: Profile,
+    #[command(flatten)]
     place: InCompany,
+}
+
+/// How people see a user. Some SCIM clients cannot read a user without name and email.
+#[derive(Args, Default)]
+pub(crate) struct Profile {
+    /// The given name, or first name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) given_name: Option<String>,
+    /// The family name, or last name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) family_name: Option<String>,
+    /// The name shown to other people
+    #[arg(long, value_name = "NAME")]
+    pub(crate) display_name: Option<String>,
+    /// The work email address
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) email: Option<String>,
+}
+
+impl Profile {
+    /// The body of a SCIM POST.
+    pub(crate) fn to_resource(&self, user_name: &str) -> Map<String, Value> {
+        let names = [
+            ("givenName", &self.given_name),
+            ("familyName", &self.family_name),
+        ];
+        let names = names
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        let email = |value: &String| json!([{"value": value, "type": "work", "primary": true}]);
+        let mut resource = Map::new();
+        resource.insert("userName".to_owned(), user_name.into());
+        resource.insert("name".to_owned(), names.collect());
+        resource.insert("displayName".to_owned(), self.display_name.clone().into());
+        resource.insert("emails".to_owned(), self.email.as_ref().map(email).into());
+        resource
+    }
 }
 
 #[derive(Args)]
@@ -79,7 +118,8 @@ impl User {
             Self::Create(arguments) => {
                 let (store, company) = arguments.place.open().await?;
                 let id = UserId::new(Uuid::now_v7());
-                let user = create(&store, company, id, &arguments.user_name).await?;
+                let resource = arguments.profile.to_resource(&arguments.user_name);
+                let user = create(&store, company, id, resource).await?;
                 arguments.place.format.record(&shown(&user))
             }
             Self::Import(import) => import.run().await,
@@ -158,7 +198,7 @@ pub(crate) async fn change(
     match result {
         Ok(user) => user.ok_or_else(no_such_user),
         Err(failure) if is_name_taken(&failure) => {
-            Err("another user of the company bears the name; rename that user first".into())
+            Err("another user of the company has the name; rename that user first".into())
         }
         Err(failure) => Err(failure),
     }
@@ -171,15 +211,15 @@ fn is_name_taken(failure: &Failure) -> bool {
     )
 }
 
-/// Makes a user.
+/// Makes a user of the body of a SCIM POST.
 pub(crate) async fn create(
     store: &Store,
     company: CompanyId,
     id: UserId,
-    user_name: &str,
+    resource: Map<String, Value>,
 ) -> Result<DirectoryUser, Failure> {
-    let input = Map::from_iter([("userName".to_owned(), user_name.into())]);
-    let document = Document::from_input(input, &USER).map_err(|ScimError { detail, .. }| detail)?;
+    let document =
+        Document::from_input(resource, &USER).map_err(|ScimError { detail, .. }| detail)?;
     let user = DirectoryUser::new(id, document, now())?;
     store
         .create_user(&operator_change(company, Operation::Create), &user)
@@ -216,8 +256,8 @@ fn shown(user: &DirectoryUser) -> Value {
         "state": user.state().as_str(),
         "permissions": permissions,
         "keys": user.keys.keys().map(ToString::to_string).collect::<Vec<_>>(),
-        "created": user.created.to_string(),
-        "lastModified": user.last_modified.to_string(),
+        "created": date_time(user.created),
+        "lastModified": date_time(user.last_modified),
         "version": user.version,
     });
     if user.state() == State::SoftDeleted

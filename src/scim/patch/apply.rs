@@ -248,7 +248,7 @@ fn keeps_sense_without(element: &mut Value, cleared: &[&Attribute]) -> bool {
 
 fn clear(document: &mut Document, path: &AttributePath) -> Result<(), ScimError> {
     let attribute = path.leaf();
-    if attribute.required {
+    if !attribute.is_clearable() {
         return Err(cannot_be_cleared(attribute));
     }
     document.set(path, None);

@@ -3,6 +3,7 @@
 
 mod apply;
 mod parse;
+mod selection;
 
 use serde_json::{Map, Value};
 
@@ -26,14 +27,59 @@ pub const MAX_VALUE_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct PatchOp {
     steps: Vec<Step>,
+    undeclared: usize,
 }
 
-/// One change of one attribute; an operation without a path makes several.
+/// What a message makes of a document.
+#[derive(Debug)]
+pub struct Patched {
+    /// The changed document.
+    pub document: Document,
+    /// What the message did not change, because a singular attribute is not the one it means.
+    pub skipped: Vec<Skipped>,
+}
+
+/// A change that was skipped, because the filter in its path does not match the attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Skipped {
+    /// Index of the operation in the message.
+    pub operation: usize,
+    /// The attribute's name in its schema.
+    pub attribute: &'static str,
+}
+
+/// One edit of an operation; one without a path makes several.
 #[derive(Debug)]
 struct Step {
     /// Index of the operation in the message.
     operation: usize,
+    edit: Edit,
+}
+
+/// One change of one attribute, and on what condition it is made.
+#[derive(Debug)]
+struct Edit {
+    /// The singular attribute must match this filter.
+    condition: Option<ValuePath>,
     change: Change,
+}
+
+impl From<Change> for Edit {
+    fn from(change: Change) -> Self {
+        Self {
+            condition: None,
+            change,
+        }
+    }
+}
+
+impl Edit {
+    fn only_if(self, condition: &ValuePath) -> Self {
+        Self {
+            condition: Some(condition.clone()),
+            ..self
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -80,20 +126,35 @@ impl PatchOp {
             )));
         }
         let mut steps = Vec::with_capacity(operations.len());
+        let mut parser = parse::Parser {
+            resource_type,
+            undeclared: 0,
+        };
         let mut comparisons = 0;
         for (index, operation) in operations.into_iter().enumerate() {
-            let changes = parse::operation(operation, resource_type)
-                .and_then(|changes| {
-                    check_changes(&changes, &mut comparisons)?;
-                    Ok(changes)
+            let edits = parser
+                .operation(operation)
+                .and_then(|edits| {
+                    check_edits(&edits, &mut comparisons)?;
+                    Ok(edits)
                 })
                 .map_err(|error| error.within(&format!("Operations[{index}]")))?;
-            steps.extend(changes.into_iter().map(|change| Step {
+            steps.extend(edits.into_iter().map(|edit| Step {
                 operation: index,
-                change,
+                edit,
             }));
         }
-        Ok(Self { steps })
+        Ok(Self {
+            steps,
+            undeclared: parser.undeclared,
+        })
+    }
+
+    /// How many attributes and sub-attributes of the message were left out, because no schema
+    /// declares them.
+    #[must_use]
+    pub fn undeclared(&self) -> usize {
+        self.undeclared
     }
 
     /// The number of changes that the operations make; one without a path may make several.
@@ -113,24 +174,39 @@ impl PatchOp {
         document: &Document,
         resource_type: &ResourceType,
         work: &mut Work,
-    ) -> Result<Document, ScimError> {
+    ) -> Result<Patched, ScimError> {
         let mut patched = document.clone();
-        for step in &self.steps {
-            apply::step(&step.change, id, &mut patched, work)
-                .map_err(|error| error.within(&format!("Operations[{}]", step.operation)))?;
+        let mut skipped = Vec::new();
+        for Step { operation, edit } in &self.steps {
+            let named = |error: ScimError| error.within(&format!("Operations[{operation}]"));
+            let unmatched = selection::unmatched(edit, &patched, work);
+            if let Some(unmatched) = unmatched.map_err(|exhausted| named(exhausted.into()))? {
+                skipped.push(Skipped {
+                    operation: *operation,
+                    attribute: unmatched.name,
+                });
+                continue;
+            }
+            apply::step(&edit.change, id, &mut patched, work).map_err(named)?;
         }
         patched.check_required(resource_type)?;
-        Ok(patched)
+        Ok(Patched {
+            document: patched,
+            skipped,
+        })
     }
 }
 
-/// Checks the static limits of an operation's changes; `comparisons` counts those of the message.
+/// Checks the static limits of an operation's edits; `comparisons` counts those of the message.
 ///
 /// # Errors
 /// `invalidPath` for more than [`MAX_COMPARISONS`], `invalidValue` beyond [`MAX_VALUE_BYTES`].
-fn check_changes(changes: &[Change], comparisons: &mut usize) -> Result<(), ScimError> {
-    for change in changes {
-        let (target, value) = match change {
+fn check_edits(edits: &[Edit], comparisons: &mut usize) -> Result<(), ScimError> {
+    for edit in edits {
+        if let Some(condition) = &edit.condition {
+            *comparisons += condition.filter.comparisons();
+        }
+        let (target, value) = match &edit.change {
             Change::Add(target, value) | Change::Replace(target, value) => (target, Some(value)),
             Change::Remove(target) => (target, None),
             _ => continue,

@@ -2,13 +2,14 @@
 
 use serde_json::Value;
 
-use super::{Change, Target};
+use super::{Change, Edit, Target};
 use crate::scim::ScimError;
 use crate::scim::dialect;
 use crate::scim::error::shortened;
-use crate::scim::path::{PatchPath, PathError};
-use crate::scim::resource::validate;
+use crate::scim::path::{AttributePath, PatchPath, PathError};
+use crate::scim::resource::{cannot_be_cleared, validate};
 use crate::scim::schema::{Attribute, ResourceType, Schema};
+use crate::scim::undeclared;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Op {
@@ -17,45 +18,164 @@ enum Op {
     Remove,
 }
 
-/// Parses an operation; one without a path makes several changes.
-pub(super) fn operation(
-    operation: Value,
-    resource_type: &'static ResourceType,
-) -> Result<Vec<Change>, ScimError> {
-    let Value::Object(mut operation) = operation else {
-        return Err(ScimError::invalid_syntax("An operation must be an object."));
-    };
-    let op = match operation.get("op").and_then(Value::as_str) {
-        Some("add") => Op::Add,
-        Some("replace") => Op::Replace,
-        Some("remove") => Op::Remove,
-        _ => {
-            return Err(ScimError::invalid_syntax(
-                "'op' must be 'add', 'replace' or 'remove'.",
-            ));
-        }
-    };
-    let value = operation.shift_remove("value");
-    let path = match operation.shift_remove("path") {
-        None => return parse_without_path(op, value, resource_type),
-        Some(Value::String(path)) => path,
-        Some(_) => return Err(ScimError::invalid_path("'path' must be a string.")),
-    };
-    let Some(path) = parse_path(path.trim(), resource_type)? else {
-        return Ok(Vec::new());
-    };
-    match op {
-        Op::Remove => parse_remove(path, value, resource_type).map(|change| vec![change]),
-        Op::Add | Op::Replace => {
-            let value = value
-                .ok_or_else(|| ScimError::invalid_value("'add' and 'replace' need a 'value'."))?;
-            let changes = assignments(op, path, value, resource_type)?;
-            let refused: Option<Vec<_>> = changes.iter().map(only_read_only).collect();
-            match refused.and_then(|attributes| attributes.first().copied()) {
-                Some(attribute) => Err(read_only(attribute)),
-                None => Ok(changes),
+/// Parses the operations of a message.
+pub(super) struct Parser {
+    pub(super) resource_type: &'static ResourceType,
+    /// How many attributes were left out so far because no schema declares them.
+    pub(super) undeclared: usize,
+}
+
+impl Parser {
+    /// Parses an operation; one without a path makes several edits.
+    pub(super) fn operation(&mut self, operation: Value) -> Result<Vec<Edit>, ScimError> {
+        let Value::Object(mut operation) = operation else {
+            return Err(ScimError::invalid_syntax("An operation must be an object."));
+        };
+        let op = match operation.get("op").and_then(Value::as_str) {
+            Some("add") => Op::Add,
+            Some("replace") => Op::Replace,
+            Some("remove") => Op::Remove,
+            _ => {
+                return Err(ScimError::invalid_syntax(
+                    "'op' must be 'add', 'replace' or 'remove'.",
+                ));
+            }
+        };
+        let value = operation.shift_remove("value");
+        let path = match operation.shift_remove("path") {
+            None => return self.without_path(op, value),
+            Some(Value::String(path)) => path,
+            Some(_) => return Err(ScimError::invalid_path("'path' must be a string.")),
+        };
+        let Some(path) = parse_path(path.trim(), self.resource_type)? else {
+            self.undeclared += usize::from(value.is_some_and(|value| !value.is_null()));
+            return Ok(Vec::new());
+        };
+        match op {
+            Op::Remove => self.removal(path, value).map(|edit| vec![edit]),
+            Op::Add | Op::Replace => {
+                let value = value.ok_or_else(|| {
+                    ScimError::invalid_value("'add' and 'replace' need a 'value'.")
+                })?;
+                let edits = self.assignments(op, path, value)?;
+                let refused: Option<Vec<_>> = edits
+                    .iter()
+                    .map(|edit| only_read_only(&edit.change))
+                    .collect();
+                match refused.and_then(|attributes| attributes.first().copied()) {
+                    Some(attribute) => Err(read_only(attribute)),
+                    None => Ok(edits),
+                }
             }
         }
+    }
+
+    /// RFC 7644 §3.5.2.1 and §3.5.2.3: without a path, the value is an object of attributes.
+    fn without_path(&mut self, op: Op, value: Option<Value>) -> Result<Vec<Edit>, ScimError> {
+        if op == Op::Remove {
+            return Err(ScimError::no_target("'remove' needs a 'path'."));
+        }
+        let Some(Value::Object(members)) = value else {
+            return Err(ScimError::invalid_value(
+                "Without a 'path', 'value' must be an object of attributes.",
+            ));
+        };
+        let mut edits = Vec::with_capacity(members.len());
+        for (key, value) in members {
+            let path = dialect::keys_as_paths(&key, self.resource_type).map_err(|error| {
+                ScimError::invalid_path(format!(
+                    "The key '{}' cannot be used: {error}.",
+                    shortened(&key)
+                ))
+            })?;
+            let Some(path) = path else {
+                self.undeclared += undeclared::member(&key, &value);
+                continue;
+            };
+            match path {
+                PatchPath::Attribute(path) if path.attribute.name == "id" => {
+                    let value = dialect::patch_value(path.attribute, value);
+                    if !value.is_null() {
+                        edits.push(Change::AssertId(value).into());
+                    }
+                }
+                path if dialect::values_read_before(&path) => {}
+                path => edits.extend(self.assignments(op, path, value)?),
+            }
+        }
+        Ok(edits)
+    }
+
+    fn assignments(
+        &mut self,
+        op: Op,
+        path: PatchPath,
+        value: Value,
+    ) -> Result<Vec<Edit>, ScimError> {
+        let (target, value) = match path {
+            PatchPath::Schema(schema) => return self.schema_assignments(op, schema, value),
+            PatchPath::Singular(values) => {
+                let edits = self.assignments(op, PatchPath::Attribute(values.target()), value)?;
+                return Ok(edits
+                    .into_iter()
+                    .map(|edit| edit.only_if(&values))
+                    .collect());
+            }
+            PatchPath::Attribute(path) => {
+                let value = dialect::patch_value(path.leaf(), value);
+                self.undeclared += undeclared::in_value(path.leaf(), &value);
+                (Target::Attribute(path), value)
+            }
+            PatchPath::Values(values) => {
+                let value = match values.sub_attribute {
+                    Some(sub_attribute) => dialect::patch_value(sub_attribute, value),
+                    None => single_element(op, values.path.attribute, value)?,
+                };
+                self.undeclared += undeclared::in_value(values.target().leaf(), &value);
+                (Target::Values(values), value)
+            }
+        };
+        let change = match op {
+            Op::Add => Change::Add(target, value),
+            _ => Change::Replace(target, value),
+        };
+        Ok(vec![change.into()])
+    }
+
+    /// The attributes of one schema together: `{"URN": {…}}`, or its URN as path.
+    fn schema_assignments(
+        &mut self,
+        op: Op,
+        schema: &'static Schema,
+        value: Value,
+    ) -> Result<Vec<Edit>, ScimError> {
+        match dialect::wrapped_extension(value) {
+            Value::Object(members) => {
+                let qualified = members
+                    .into_iter()
+                    .map(|(name, value)| (format!("{}:{}", schema.id, name.trim()), value))
+                    .collect();
+                self.without_path(op, Some(Value::Object(qualified)))
+            }
+            Value::Null => Ok(vec![remove_schema(schema, self.resource_type)?.into()]),
+            _ => Err(ScimError::invalid_value(format!(
+                "The value of '{}' must be an object.",
+                schema.id
+            ))),
+        }
+    }
+
+    fn removal(&self, path: PatchPath, value: Option<Value>) -> Result<Edit, ScimError> {
+        let change = match path {
+            PatchPath::Schema(schema) => remove_schema(schema, self.resource_type)?,
+            PatchPath::Values(values) => Change::Remove(Target::Values(values)),
+            PatchPath::Attribute(path) => attribute_removal(path, value)?,
+            PatchPath::Singular(values) => {
+                let edit = Edit::from(attribute_removal(values.target(), value)?);
+                return Ok(edit.only_if(&values));
+            }
+        };
+        Ok(change.into())
     }
 }
 
@@ -106,91 +226,6 @@ fn only_read_only(change: &Change) -> Option<&'static Attribute> {
     (first.is_read_only() && known.all(Attribute::is_read_only)).then_some(first)
 }
 
-/// RFC 7644 §3.5.2.1 and §3.5.2.3: without a path, the value is an object of attributes.
-fn parse_without_path(
-    op: Op,
-    value: Option<Value>,
-    resource_type: &'static ResourceType,
-) -> Result<Vec<Change>, ScimError> {
-    if op == Op::Remove {
-        return Err(ScimError::no_target("'remove' needs a 'path'."));
-    }
-    let Some(Value::Object(members)) = value else {
-        return Err(ScimError::invalid_value(
-            "Without a 'path', 'value' must be an object of attributes.",
-        ));
-    };
-    let mut changes = Vec::with_capacity(members.len());
-    for (key, value) in members {
-        let path = dialect::keys_as_paths(&key, resource_type).map_err(|error| {
-            ScimError::invalid_path(format!(
-                "The key '{}' cannot be used: {error}.",
-                shortened(&key)
-            ))
-        })?;
-        let Some(path) = path else {
-            continue;
-        };
-        match path {
-            PatchPath::Attribute(path) if path.attribute.name == "id" => {
-                changes.push(Change::AssertId(value));
-            }
-            path if dialect::values_read_before(&path) => {}
-            path => changes.extend(assignments(op, path, value, resource_type)?),
-        }
-    }
-    Ok(changes)
-}
-
-fn assignments(
-    op: Op,
-    path: PatchPath,
-    value: Value,
-    resource_type: &'static ResourceType,
-) -> Result<Vec<Change>, ScimError> {
-    let (target, value) = match path {
-        PatchPath::Schema(schema) => return schema_assignments(op, schema, value, resource_type),
-        PatchPath::Attribute(path) => {
-            let value = dialect::patch_value(path.leaf(), value);
-            (Target::Attribute(path), value)
-        }
-        PatchPath::Values(values) => {
-            let value = match values.sub_attribute {
-                Some(sub_attribute) => dialect::patch_value(sub_attribute, value),
-                None => single_element(values.path.attribute, value)?,
-            };
-            (Target::Values(values), value)
-        }
-    };
-    Ok(vec![match op {
-        Op::Add => Change::Add(target, value),
-        _ => Change::Replace(target, value),
-    }])
-}
-
-/// The attributes of one schema together: `{"URN": {…}}`, or its URN as path.
-fn schema_assignments(
-    op: Op,
-    schema: &'static Schema,
-    value: Value,
-    resource_type: &'static ResourceType,
-) -> Result<Vec<Change>, ScimError> {
-    match dialect::wrapped_extension(value) {
-        Value::Object(members) => {
-            let qualified = members
-                .into_iter()
-                .map(|(name, value)| (format!("{}:{}", schema.id, name.trim()), value))
-                .collect();
-            parse_without_path(op, Some(Value::Object(qualified)), resource_type)
-        }
-        Value::Null => remove_schema(schema, resource_type).map(|change| vec![change]),
-        _ => Err(ScimError::invalid_value(format!(
-            "The value of '{}' must be an object.",
-            schema.id
-        ))),
-    }
-}
-
 fn remove_schema(
     schema: &'static Schema,
     resource_type: &'static ResourceType,
@@ -203,9 +238,13 @@ fn remove_schema(
     Ok(Change::RemoveExtension(schema))
 }
 
-/// The new content of the elements that a filter selects: an object, or an array of one.
-fn single_element(attribute: &Attribute, value: Value) -> Result<Value, ScimError> {
-    match dialect::patch_value(attribute, value) {
+/// The new content of the elements that a filter selects: an object, or an array of one. An object
+/// of only empty strings in place of what is there is null.
+fn single_element(op: Op, attribute: &Attribute, value: Value) -> Result<Value, ScimError> {
+    let is_placeholder = op == Op::Replace
+        && dialect::patch_value(attribute, value.clone()) == Value::Array(Vec::new());
+    match dialect::patch_element(attribute, value) {
+        Value::Array(elements) if elements.len() == 1 && is_placeholder => Ok(Value::Null),
         Value::Array(mut elements) if elements.len() == 1 => {
             Ok(elements.pop().unwrap_or(Value::Null))
         }
@@ -217,22 +256,16 @@ fn single_element(attribute: &Attribute, value: Value) -> Result<Value, ScimErro
     }
 }
 
-fn parse_remove(
-    path: PatchPath,
-    value: Option<Value>,
-    resource_type: &'static ResourceType,
-) -> Result<Change, ScimError> {
-    let path = match path {
-        PatchPath::Schema(schema) => return remove_schema(schema, resource_type),
-        PatchPath::Values(values) => return Ok(Change::Remove(Target::Values(values))),
-        PatchPath::Attribute(path) => path,
-    };
+fn attribute_removal(path: AttributePath, value: Option<Value>) -> Result<Change, ScimError> {
     let attribute = path.leaf();
     if attribute.required {
         return Err(ScimError::mutability(format!(
             "'{}' is required and cannot be removed.",
             attribute.name
         )));
+    }
+    if !attribute.is_clearable() {
+        return Err(cannot_be_cleared(attribute));
     }
     let Some(listed) = dialect::removal_by_value(&path, value) else {
         return Ok(Change::Remove(Target::Attribute(path)));

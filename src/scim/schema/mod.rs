@@ -83,7 +83,7 @@ pub struct Attribute {
     pub multi_valued: bool,
     /// For people.
     pub description: &'static str,
-    /// Whether every resource has it, so that it cannot be cleared.
+    /// Whether a client must give it a value.
     pub required: bool,
     /// Suggested values; others are accepted.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -99,8 +99,8 @@ pub struct Attribute {
     /// What a reference may point to.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub reference_types: &'static [&'static str],
-    /// Whether a client may leave it out nevertheless, because the server then gives it a value.
-    /// RFC 7643 has no such characteristic.
+    /// Whether every resource has it although it is not required, because the server gives it a
+    /// value where a client gives none. RFC 7643 has no such characteristic.
     #[serde(skip)]
     pub has_default: bool,
 }
@@ -217,6 +217,12 @@ impl Attribute {
     #[must_use]
     pub fn is(&self, other: &Attribute) -> bool {
         std::ptr::eq(self, other)
+    }
+
+    /// Whether a PATCH may take its value away.
+    #[must_use]
+    pub fn is_clearable(&self) -> bool {
+        !self.required && !self.has_default
     }
 
     /// Whether clients may not write it.

@@ -31,7 +31,6 @@ pub static USER_SCHEMA: Schema = Schema {
             "active",
             "Whether the user may sign in. False deactivates the account; true restores it.",
         )
-        .required()
         .with_default(),
         Attribute::complex("emails", EMAILS, "Email addresses; at most 20.").multi_valued(),
         Attribute::complex("phoneNumbers", PHONE_NUMBERS, "Phone numbers.").multi_valued(),

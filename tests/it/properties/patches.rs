@@ -506,7 +506,7 @@ proptest! {
         for operation in &operations {
             let mut after = expected.clone();
             let message = json!({"Operations": [operation]}).as_object().unwrap().clone();
-            let patched = PatchOp::parse(message, &USER).and_then(|patch| patch.apply("id", &document, &USER, &mut Work::of_patch()));
+            let patched = PatchOp::parse(message, &USER).and_then(|patch| patch.apply("id", &document, &USER, &mut Work::of_patch())).map(|patched| patched.document);
             match (apply(&mut after, operation), patched) {
                 (Ok(()), Ok(patched)) => {
                     prop_assert_eq!(patched.members(), &after, "{}", operation);
@@ -523,7 +523,7 @@ proptest! {
         let mut after = start.members().clone();
         let modelled = operations.iter().try_for_each(|operation| apply(&mut after, operation));
         let message = json!({"Operations": operations}).as_object().unwrap().clone();
-        let patched = PatchOp::parse(message, &USER).and_then(|patch| patch.apply("id", &start, &USER, &mut Work::of_patch()));
+        let patched = PatchOp::parse(message, &USER).and_then(|patch| patch.apply("id", &start, &USER, &mut Work::of_patch())).map(|patched| patched.document);
         prop_assert_eq!(modelled.is_ok(), patched.is_ok());
         if let Ok(patched) = patched {
             prop_assert_eq!(patched.members(), &after);

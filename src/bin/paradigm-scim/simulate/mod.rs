@@ -1,5 +1,5 @@
 //! `simulate`: plays an identity provider against any SCIM endpoint, so that an operator sees what
-//! Entra, Okta or authentik would get before they are connected.
+//! Entra, Okta, authentik or midPoint would get before they are connected.
 
 mod player;
 mod report;
@@ -54,6 +54,8 @@ pub(crate) enum Provider {
     Okta,
     /// authentik: updates by PUT
     Authentik,
+    /// midPoint and others with a ConnId connector: requests application/json, sends null
+    Midpoint,
 }
 
 impl Provider {
@@ -62,6 +64,7 @@ impl Provider {
             Self::Entra => "Microsoft Entra ID",
             Self::Okta => "Okta",
             Self::Authentik => "authentik",
+            Self::Midpoint => "midPoint",
         }
     }
 }
@@ -77,7 +80,8 @@ impl Simulate {
             &scenario.user_agent,
             // What this machine trusts, so that a company's own authority counts.
             RootCerts::PlatformVerifier,
-        )?;
+        )?
+        .accepting(&scenario.accept);
         let head = Head {
             provider: self.provider.name(),
             flag,

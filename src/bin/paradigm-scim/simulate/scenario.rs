@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::Provider;
 use crate::Failure;
-use crate::endpoint::USER_AGENT;
+use crate::endpoint::{MEDIA_TYPE, USER_AGENT};
 
 /// A provider's conversation: once at the beginning, then once for each user.
 #[derive(Deserialize)]
@@ -16,6 +16,9 @@ pub(super) struct Scenario {
     /// What the provider calls itself, where that is known.
     #[serde(default = "unnamed")]
     pub(super) user_agent: String,
+    /// The media type that the provider requests.
+    #[serde(default = "scim_media_type")]
+    pub(super) accept: String,
     /// What the provider does before it provisions anyone; if a step fails, nothing else is tried.
     pub(super) connection: Vec<Step>,
     /// A user's life.
@@ -87,6 +90,10 @@ pub(super) fn encoded(text: &str, variables: &Variables) -> String {
     filled(text, &variables.collect())
 }
 
+fn scim_media_type() -> String {
+    MEDIA_TYPE.to_owned()
+}
+
 fn unnamed() -> String {
     USER_AGENT.to_owned()
 }
@@ -98,6 +105,7 @@ impl Scenario {
             Provider::Entra => include_str!("scenarios/entra.json"),
             Provider::Okta => include_str!("scenarios/okta.json"),
             Provider::Authentik => include_str!("scenarios/authentik.json"),
+            Provider::Midpoint => include_str!("scenarios/midpoint.json"),
         };
         let mut scenario: Self = serde_json::from_str(text)?;
         let is_spoken = |step: &Step| step.flag.is_none_or(|dialect| dialect == flag);
