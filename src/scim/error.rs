@@ -219,6 +219,14 @@ impl ScimError {
         )
     }
 
+    /// 429 with `Retry-After`: the client sends more than it may.
+    #[must_use]
+    pub fn too_many_requests(detail: impl Into<String>, retry_after: u32) -> Self {
+        let mut error = Self::new(429, None, detail);
+        error.retry_after = Some(retry_after);
+        error
+    }
+
     /// 501.
     pub fn not_implemented(detail: impl Into<String>) -> Self {
         Self::new(501, None, detail)

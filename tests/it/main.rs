@@ -19,6 +19,7 @@ mod concurrency;
 mod conversations;
 mod counting;
 mod cursors;
+mod desynchronisation;
 mod dialects;
 mod doctor;
 mod documents;

@@ -237,7 +237,7 @@ impl World {
     }
 
     pub(crate) async fn send(&self, call: Call) -> Answer {
-        let response = self.service.handle(&call.into_request()).await;
+        let response = self.service.handle(call.into_request()).await;
         Answer {
             status: response.status.as_u16(),
             headers: response.headers,
