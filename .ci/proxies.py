@@ -59,6 +59,8 @@ http {{
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
   client_max_body_size 0;
+  # A victim keeps one connection to the end.
+  keepalive_requests 1000000;
   upstream scim {{
     server {server};
     keepalive 4;

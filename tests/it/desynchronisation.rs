@@ -303,12 +303,17 @@ fn conversation(random: &mut Random, target: &Target, name: &str) -> Vec<Sent> {
     sent
 }
 
-/// A request that ends the connection.
+/// A request that needs no key and ends the connection.
 fn closing(name: &str) -> Sent {
-    let host = format!("{name}-last.example");
+    let path = "/ServiceProviderConfig";
+    last(format!("{name}-last.example"), path, "")
+}
+
+/// A request that succeeds and ends the connection.
+fn last(host: String, path: &str, authorization: &str) -> Sent {
     Sent {
         bytes: format!(
-            "GET /scim/v2/ServiceProviderConfig HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+            "GET /scim/v2{path} HTTP/1.1\r\nHost: {host}\r\n{authorization}Connection: close\r\n\r\n"
         )
         .into_bytes(),
         before_waiting: 0,
@@ -538,20 +543,8 @@ fn every_response_belongs_to_its_request_or_the_connection_has_ended() {
 fn the_end_of_a_body_is_not_the_beginning_of_another_clients_request() {
     let server = started();
     let target = target(&server);
-    let host = "victim.example".to_owned();
-    let victim = format!(
-        "GET /scim/v2/Me HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",
-        target.token
-    );
-    let victim = Sent {
-        bytes: victim.into_bytes(),
-        before_waiting: 0,
-        host,
-        is_head: false,
-        statuses: vec![200],
-        is_marked: true,
-        ends: true,
-    };
+    let authorization = format!("Authorization: Bearer {}\r\n", target.token);
+    let victim = last("victim.example".to_owned(), "/Me", &authorization);
     let sent = [attack(&target.user), victim];
     let answered = talk(&mut Random(0), &target.address, &sent).unwrap();
     let mut counts = BTreeMap::new();
