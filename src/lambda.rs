@@ -49,7 +49,7 @@ pub async fn answer(service: &Service, event: LambdaEvent<Value>) -> ApiGatewayV
     sent(match serde_json::from_value(payload) {
         Ok(payload) => {
             service
-                .handle(&received(LambdaEvent { payload, context }))
+                .handle(received(LambdaEvent { payload, context }))
                 .await
         }
         Err(_) => service.refuse_unreadable(&context.request_id, &accept),

@@ -21,8 +21,10 @@ pub(super) fn store_error(error: StoreError) -> ScimError {
             "This needs a look at more than {MAX_SCANNED_USERS} users, or at more than 32 MiB of their attributes; filter by 'id', 'userName', 'externalId' or 'emails.value' with 'eq'."
         )),
         StoreError::ScanBudgetSpent { retry_after } => ScimError::too_many_requests(
+            format!(
+                "The company's filters and sorts that go through all users have used up their budget of this minute; filter by 'id', 'userName', 'externalId' or 'emails.value' with 'eq', or try again in {retry_after} s."
+            ),
             retry_after,
-            "The company's filters and sorts that go through all users have used up their budget of this minute; filter by 'id', 'userName', 'externalId' or 'emails.value' with 'eq'.",
         ),
         error @ StoreError::Busy(_) => ScimError::unavailable(RETRY_AFTER_SECONDS).caused_by(error),
         error @ (StoreError::Corrupt(_) | StoreError::Refused(_)) => ScimError::internal(error),

@@ -15,7 +15,6 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::accept::{MediaType, preferred};
-use crate::scim::bulk::MAX_PAYLOAD_BYTES;
 use crate::scim::list::ListResponse;
 use crate::scim::{ScimError, etag};
 
@@ -28,12 +27,10 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const REVALIDATE: &str = "no-cache";
 /// Largest request body, in bytes, except of bulk requests.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
-/// The largest body of any request, in bytes: no more of it is kept.
-pub const MAX_READ_BYTES: usize = MAX_PAYLOAD_BYTES;
 
-/// A request, as it came.
+/// A request, with its body or with what its body is read from.
 #[derive(Clone)]
-pub struct Request {
+pub struct Request<B = Body> {
     /// Identifies the request in logs and the audit trail.
     pub id: String,
     /// The method.
@@ -45,7 +42,7 @@ pub struct Request {
     /// The headers.
     pub headers: HeaderMap,
     /// The body.
-    pub body: Body,
+    pub body: B,
     /// Scheme and host the client addressed.
     pub origin: String,
 }
@@ -55,13 +52,50 @@ pub struct Request {
 pub enum Body {
     /// All of it.
     Complete(Bytes),
-    /// More than [`MAX_READ_BYTES`].
+    /// More than was to be read.
     TooLarge,
     /// It ended early, or its transfer encoding is wrong.
     Broken,
 }
 
-impl Request {
+/// What a body is read from, once it is known who sent the request and where it goes: nobody else
+/// makes the server hold a body.
+pub trait BodySource: Send {
+    /// Reads a body of at most `limit` bytes.
+    fn read(self, limit: usize) -> impl Future<Output = Body> + Send;
+}
+
+/// A body that has arrived with its request.
+impl BodySource for Body {
+    async fn read(self, limit: usize) -> Body {
+        match self {
+            Body::Complete(body) if body.len() > limit => Body::TooLarge,
+            body => body,
+        }
+    }
+}
+
+impl<B: BodySource> Request<B> {
+    /// The same request with its body of at most `limit` bytes; without one if there is no limit,
+    /// because then nothing asks for it.
+    pub(super) async fn with_body_read(self, limit: Option<usize>) -> Request {
+        let body = match limit {
+            Some(limit) => self.body.read(limit).await,
+            None => Body::Complete(Bytes::new()),
+        };
+        Request {
+            id: self.id,
+            method: self.method,
+            path: self.path,
+            query: self.query,
+            headers: self.headers,
+            body,
+            origin: self.origin,
+        }
+    }
+}
+
+impl<B> Request<B> {
     /// The text of a header, several lines of it joined (RFC 9110 §5.3); `None` if it is absent.
     #[must_use]
     pub fn header(&self, name: HeaderName) -> Option<String> {
@@ -79,7 +113,9 @@ impl Request {
     pub fn preferred_media_type(&self) -> Option<MediaType> {
         preferred(&self.header(ACCEPT).unwrap_or_default())
     }
+}
 
+impl Request {
     /// The body as a JSON object of at most [`MAX_BODY_BYTES`]. A missing Content-Type is accepted,
     /// an explicitly wrong one is not.
     ///

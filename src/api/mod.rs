@@ -8,6 +8,7 @@ mod computing;
 mod discovery;
 mod error;
 mod groups;
+pub mod key_limits;
 mod me;
 pub mod message;
 mod openapi;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::config::{ACTIVATION_VARIABLE, BASE_PATH, Clock, Config};
 use crate::directory::{CompanyId, KeyId, Operation, UserId};
@@ -33,9 +35,10 @@ use accept::preferred;
 use authentication::{AuthenticationCache, CachedVerdicts, Caller, authenticate, token_of};
 use computing::Computing;
 use error::RETRY_AFTER_SECONDS;
-use message::{Request, Response};
+use key_limits::{Admission, KeyLimits};
+use message::{BodySource, Request, Response};
 use query::Query;
-use route::{Endpoint, Handler, Match};
+use route::{Endpoint, Handler, Match, Route};
 use users::places::Places;
 
 /// When a request is given up, so that the client hears of it before API Gateway's 30 s end.
@@ -50,6 +53,8 @@ pub struct Service {
     places: Places,
     computing: Computing,
     handler: Handler,
+    /// What a key may take of this process; `None` if something else limits it.
+    key_limits: Option<KeyLimits>,
     /// Until the first request has been answered.
     is_cold: AtomicBool,
 }
@@ -61,6 +66,27 @@ struct Sender {
     key: Option<KeyId>,
     /// The company, once the key is accepted.
     company: Option<CompanyId>,
+    /// How long the body took to arrive, which is the sender's time and not the service's.
+    sending: Duration,
+}
+
+/// A request whose sender may make it, on its way to an endpoint.
+struct Admitted {
+    route: &'static Route,
+    /// What stands in the path for `{id}`.
+    id: String,
+    /// `None` on a public route.
+    caller: Option<Caller>,
+    now: Timestamp,
+    /// The key's place among its requests, kept until the response.
+    _admission: Option<Admission>,
+}
+
+/// What the head of a request leads to.
+enum Head {
+    Admitted(Admitted),
+    /// A path that takes these methods, for OPTIONS.
+    Options(String),
 }
 
 /// One request on its way, before anyone is known to have sent it.
@@ -122,6 +148,7 @@ impl Service {
             places: Places::default(),
             computing: Computing::default(),
             handler: Handler::Default,
+            key_limits: None,
             is_cold: AtomicBool::new(true),
         }
     }
@@ -143,8 +170,18 @@ impl Service {
         }
     }
 
-    /// Answers a request. Every failure is an answer too, and every answer one line of the log.
-    pub async fn handle(&self, request: &Request) -> Response {
+    /// The same service with limits for each API key.
+    #[must_use]
+    pub fn limiting(self, limits: KeyLimits) -> Self {
+        Self {
+            key_limits: Some(limits),
+            ..self
+        }
+    }
+
+    /// Handles a request. Every failure is a response too, and every response one line of the log.
+    /// The body is read only if the route takes one and its caller may use it.
+    pub async fn handle<B: BodySource>(&self, request: Request<B>) -> Response {
         let started = std::time::Instant::now();
         let matched = match route::find(&request.method, &request.path) {
             Match::Route { route, .. } if !self.handler.serves(route.endpoint) => Match::Nothing,
@@ -155,17 +192,17 @@ impl Service {
             Match::OtherMethods { .. } => "other method".to_owned(),
             Match::Nothing => "unknown path".to_owned(),
         };
+        let (request_id, is_head) = (request.id.clone(), request.method == Method::HEAD);
+        let preferred_media_type = request.preferred_media_type();
         let mut sender = Sender::default();
         let undeclared = AtomicUsize::new(0);
         // On the heap: with every route in it, the future is too large to be passed around.
         let answering = Box::pin(self.answer(request, matched, &mut sender, &undeclared));
-        let answering = tokio::time::timeout(DEADLINE, answering);
-        let (answered, usage) = measured(answering).await;
-        let late = || ScimError::unavailable(RETRY_AFTER_SECONDS).caused_by("not done in time");
-        let result = answered.unwrap_or_else(|_| Err(late().into()));
+        let (result, usage) = measured(answering).await;
+        let taken = started.elapsed().saturating_sub(sender.sending);
         let error = result.as_ref().err().map(|refused| &refused.error);
         let mut record = RequestRecord {
-            request_id: request.id.clone(),
+            request_id,
             route,
             company: sender.company.map(|company| company.to_string()),
             key: sender.key.map(|key| key.to_string()),
@@ -174,7 +211,7 @@ impl Service {
             scim_type: error.and_then(|error| Some(error.scim_type?.as_str())),
             cause: error.and_then(cause),
             timestamp: self.clock.now().as_millisecond(),
-            milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            milliseconds: u64::try_from(taken.as_millis()).unwrap_or(u64::MAX),
             calls: usage.calls,
             read_units: usage.read_units,
             write_units: usage.write_units,
@@ -191,10 +228,10 @@ impl Service {
                 }
             }
         };
-        response = response.negotiated(request.preferred_media_type());
+        response = response.negotiated(preferred_media_type);
         record.status = response.status.as_u16();
         record.write();
-        if request.method == Method::HEAD {
+        if is_head {
             response.body = None;
         }
         response
@@ -204,6 +241,11 @@ impl Service {
     pub fn refuse_unreadable(&self, request_id: &str, accept: &str) -> Response {
         let error =
             ScimError::invalid_syntax("The method or a header of the request cannot be read.");
+        self.refuse(request_id, accept, &error)
+    }
+
+    /// Refuses a request that HTTP does not allow. `accept` is its `Accept`, or empty.
+    pub fn refuse(&self, request_id: &str, accept: &str, error: &ScimError) -> Response {
         let record = RequestRecord {
             request_id: request_id.to_owned(),
             route: "unreadable request".to_owned(),
@@ -222,17 +264,40 @@ impl Service {
             is_cold: self.is_cold.swap(false, Ordering::Relaxed),
         };
         record.write();
-        Response::error(&error).negotiated(preferred(accept))
+        Response::error(error).negotiated(preferred(accept))
     }
 
-    /// Answers a request, and reports what is known of its sender.
-    async fn answer(
+    /// Answers a request: first its head, then its body, which only an admitted one gets read.
+    async fn answer<B: BodySource>(
         &self,
-        request: &Request,
+        request: Request<B>,
         matched: Match,
         sender: &mut Sender,
         undeclared: &AtomicUsize,
     ) -> Result<Response, Refused> {
+        let deadline = Instant::now() + DEADLINE;
+        let admitted = match in_time(deadline, self.admit(&request, matched, sender)).await? {
+            Head::Admitted(admitted) => admitted,
+            Head::Options(methods) => {
+                return Ok(Response::empty(StatusCode::NO_CONTENT).allowing(&methods));
+            }
+        };
+        let reading = Instant::now();
+        let limit = admitted.route.endpoint.max_body_bytes();
+        let request = request.with_body_read(limit).await;
+        sender.sending = reading.elapsed();
+        let acting = self.act(&request, admitted, undeclared);
+        in_time(deadline + sender.sending, acting).await
+    }
+
+    /// Decides by the head of a request whether it may be made, and says what is known of its
+    /// sender.
+    async fn admit<B>(
+        &self,
+        request: &Request<B>,
+        matched: Match,
+        sender: &mut Sender,
+    ) -> Result<Head, Refused> {
         self.require_activation()?;
         let moment = self.clock.moment();
         let now = moment.wall;
@@ -250,10 +315,14 @@ impl Service {
             sender.company = Some(caller.company);
             Some(caller)
         };
+        let admission = match (&self.key_limits, caller) {
+            (Some(limits), Some(caller)) => Some(limits.admit(caller.key).await?),
+            _ => None,
+        };
         let (route, id) = match matched {
             Match::Route { route, id } => (route, id),
             Match::OtherMethods { methods, .. } if request.method == Method::OPTIONS => {
-                return Ok(Response::empty(StatusCode::NO_CONTENT).allowing(&methods));
+                return Ok(Head::Options(methods));
             }
             Match::OtherMethods { methods, .. } => {
                 return Err(Refused {
@@ -269,17 +338,33 @@ impl Service {
                 .into());
             }
         };
-        let is_acceptable = request.preferred_media_type().is_some();
-        if !is_acceptable && has_body_on_success(&request.method) {
+        if request.preferred_media_type().is_none() && has_body_on_success(&request.method) {
             return Err(ScimError::not_acceptable().into());
         }
+        Ok(Head::Admitted(Admitted {
+            route,
+            id,
+            caller,
+            now,
+            _admission: admission,
+        }))
+    }
+
+    /// Does what an admitted request asks for.
+    async fn act(
+        &self,
+        request: &Request,
+        admitted: Admitted,
+        undeclared: &AtomicUsize,
+    ) -> Result<Response, Refused> {
         let origin = self.config.public_url.as_ref().unwrap_or(&request.origin);
+        let (endpoint, caller) = (admitted.route.endpoint, admitted.caller);
         let exchange = Exchange {
             request,
             change_id: request.id.clone(),
-            id,
+            id: admitted.id,
             base_url: format!("{origin}{BASE_PATH}"),
-            now,
+            now: admitted.now,
             store: &self.store,
             authentication: &self.authentication,
             places: &self.places,
@@ -289,18 +374,18 @@ impl Service {
         };
         // RFC 7644 §3.11: every response says where the user really is.
         let location = caller
-            .filter(|_| route.endpoint.handler() == Handler::Me)
+            .filter(|_| endpoint.handler() == Handler::Me)
             .map(|caller| resource::location(&exchange.base_url, &USER, &caller.owner.to_string()));
         let refused = |error| Refused {
             error,
             allow: None,
             location: location.clone(),
         };
-        let response = dispatch(route.endpoint, &exchange, caller)
+        let response = dispatch(endpoint, &exchange, caller)
             .await
             .map_err(refused)?;
         let is_sent = response.body.is_some() && request.method != Method::HEAD;
-        if is_sent && !is_acceptable {
+        if is_sent && request.preferred_media_type().is_none() {
             return Err(refused(ScimError::not_acceptable()));
         }
         Ok(response.located(location.as_deref()))
@@ -321,6 +406,16 @@ impl Service {
 /// anything is written. DELETE never has one, and of GET a 304 has none.
 fn has_body_on_success(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+/// Gives work up at the deadline, with 503.
+async fn in_time<T>(
+    deadline: Instant,
+    work: impl Future<Output = Result<T, Refused>>,
+) -> Result<T, Refused> {
+    let late = || ScimError::unavailable(RETRY_AFTER_SECONDS).caused_by("not done in time");
+    let done = tokio::time::timeout_at(deadline, work).await;
+    done.unwrap_or_else(|_| Err(late().into()))
 }
 
 async fn dispatch(

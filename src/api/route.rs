@@ -3,7 +3,9 @@
 use http::Method;
 use percent_encoding::percent_decode_str;
 
+use super::message::MAX_BODY_BYTES;
 use crate::config::BASE_PATH;
+use crate::scim::bulk::MAX_PAYLOAD_BYTES;
 
 /// What a request can ask for; one function serves each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +100,37 @@ impl Endpoint {
                 | Self::GetSchema
                 | Self::OpenApi
         )
+    }
+
+    /// Largest body in bytes; `None` if it takes none, so that what is sent is not read.
+    #[must_use]
+    pub const fn max_body_bytes(self) -> Option<usize> {
+        match self {
+            Self::Bulk => Some(MAX_PAYLOAD_BYTES),
+            Self::CreateUser
+            | Self::ReplaceUser
+            | Self::PatchUser
+            | Self::SearchUsers
+            | Self::SearchAll
+            | Self::SearchGroups
+            | Self::ReplaceMe
+            | Self::PatchMe => Some(MAX_BODY_BYTES),
+            Self::ListUsers
+            | Self::GetUser
+            | Self::DeleteUser
+            | Self::GetMe
+            | Self::RefuseCreateMe
+            | Self::RefuseDeleteMe
+            | Self::ListGroups
+            | Self::GetGroup
+            | Self::RefuseGroups
+            | Self::ServiceProviderConfig
+            | Self::ListResourceTypes
+            | Self::GetResourceType
+            | Self::ListSchemas
+            | Self::GetSchema
+            | Self::OpenApi => None,
+        }
     }
 }
 

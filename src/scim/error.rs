@@ -219,13 +219,10 @@ impl ScimError {
         )
     }
 
-    /// 429 with `Retry-After`. The detail ends with when to try again.
-    pub fn too_many_requests(retry_after: u32, detail: &str) -> Self {
-        let mut error = Self::new(
-            429,
-            None,
-            format!("{detail} Or try again in {retry_after} s."),
-        );
+    /// 429 with `Retry-After`: the client sends more than it may.
+    #[must_use]
+    pub fn too_many_requests(detail: impl Into<String>, retry_after: u32) -> Self {
+        let mut error = Self::new(429, None, detail);
         error.retry_after = Some(retry_after);
         error
     }

@@ -104,7 +104,12 @@ fn the_threat_model_names_tests_that_exist() {
         .collect();
     assert!(named.len() > 20, "{named:?}");
     for (module, test) in named {
-        let places = ["tests/it", "tests/it/properties", "src/bin/paradigm-scim"];
+        let places = [
+            "tests/it",
+            "tests/it/properties",
+            "src/api",
+            "src/bin/paradigm-scim",
+        ];
         let is_there = places.iter().any(|place| {
             let file = root.join(place).join(format!("{module}.rs"));
             std::fs::read_to_string(file).is_ok_and(|code| code.contains(&format!("fn {test}(")))

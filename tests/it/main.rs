@@ -20,6 +20,7 @@ mod concurrency;
 mod conversations;
 mod counting;
 mod cursors;
+mod desynchronisation;
 mod dialects;
 mod discovery;
 mod doctor;

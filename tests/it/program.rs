@@ -217,6 +217,24 @@ fn the_public_url_is_the_one_in_locations() {
 }
 
 #[test]
+fn it_listens_on_a_host_name() {
+    let serve = Serve::start(&["--in-memory", "--listen", "localhost:0"], Some("True"));
+    assert_eq!(serve.get("/Me", serve.token()).0, 200);
+    for (listen, expected) in [
+        ("localhost", "HOST:PORT"),
+        ("nobody.invalid:0", "nobody.invalid"),
+        ("0.0.0.0:0", "--allow-plain-http"),
+    ] {
+        let mut command = Command::new(PROGRAM);
+        command.args(["serve", "--in-memory", "--listen", listen]);
+        let output = command.env_remove("SCIM_PUBLIC_URL").output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{listen}");
+        assert!(message.contains(expected), "{listen}: {message}");
+    }
+}
+
+#[test]
 fn operators_manage_companies_users_and_keys_while_the_server_runs() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

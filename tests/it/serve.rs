@@ -31,10 +31,13 @@ impl Serve {
     ) -> Self {
         let mut command = Command::new(PROGRAM);
         command
-            .args(["serve", "--listen", "127.0.0.1:0"])
+            .arg("serve")
             .args(arguments)
             .env_remove("SCIM_INSTANCE_ACTIVATION")
             .stdout(Stdio::piped());
+        if !arguments.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         if let Some(value) = activation {
             command.env("SCIM_INSTANCE_ACTIVATION", value);
         }

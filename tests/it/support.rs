@@ -268,12 +268,11 @@ impl World {
     pub(crate) async fn send(&self, call: Call) -> Answer {
         let is_heavy = call.is_heavy;
         let request = call.into_request();
-        let (response, usage) = measured(self.service.handle(&request)).await;
+        let name = format!("{} {}", request.method, request.path);
+        let (response, usage) = measured(self.service.handle(request)).await;
         assert!(
             is_heavy || usage.work <= MAX_PATCH_WORK / 10,
-            "{} {} takes {} of {MAX_PATCH_WORK}",
-            request.method,
-            request.path,
+            "{name} takes {} of {MAX_PATCH_WORK}",
             usage.work
         );
         Answer {

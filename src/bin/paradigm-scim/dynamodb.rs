@@ -1,6 +1,5 @@
 //! `dynamodb`: the embedded DynamoDB as a server of its own, for handlers that run as processes.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -8,16 +7,16 @@ use paradigm_scim::config::{DEFAULT_TABLE, TABLE_VARIABLE};
 use paradigm_scim::store::embedded::Embedded;
 use paradigm_scim::telemetry;
 
+use crate::listen::{listen, resolve};
 use crate::output::line;
-use crate::serve::listen;
 use crate::signal::end_signal;
 use crate::{Failure, demo, open};
 
 #[derive(Args)]
 pub(crate) struct DynamoDb {
-    /// Address and port to listen on
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8000")]
-    listen: SocketAddr,
+    /// Host name or address, and port, to listen on
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8000")]
+    listen: String,
     /// Keep the data in a file in this folder, not in memory
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -43,7 +42,7 @@ impl DynamoDb {
         } else {
             None
         };
-        let listener = listen(self.listen).await?;
+        let listener = listen(&resolve(&self.listen).await?).await?;
         line(&format!("DynamoDB: http://{}", listener.local_addr()?))?;
         line(&format!("Table: {}", self.table))?;
         if let Some(token) = token {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use clap::Args;
 use hyper_util::server::graceful::GracefulShutdown;
 use paradigm_scim::api::Service;
+use paradigm_scim::api::key_limits::{KeyLimits, LOWEST_RATE};
 use paradigm_scim::config::{ACTIVATION_VARIABLE, BASE_PATH, Config, SystemClock, origin_of};
 use paradigm_scim::store::Store;
 use paradigm_scim::store::embedded::Embedded;
@@ -18,6 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::connection::connection;
+use crate::listen::{is_loopback, listen, resolve};
 use crate::open::StoreArguments;
 use crate::output::line;
 use crate::signal::end_signal;
@@ -30,12 +33,24 @@ const GRACE: Duration = Duration::from_secs(10);
 
 #[derive(Args)]
 pub(crate) struct Serve {
-    /// Address and port to listen on
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
+    /// Host name or address, and port, to listen on; beyond this machine only behind a proxy with
+    /// TLS, which --public-url names
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
+    listen: String,
     /// Scheme and host that clients use, if not those of their requests
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
+    /// Listen beyond this machine without TLS: whoever is on the network can read and use the API
+    /// keys and change every request
+    #[arg(long)]
+    allow_plain_http: bool,
+    /// Requests a second that each API key may send; more are delayed, then refused with 429
+    #[arg(long, value_name = "NUMBER", default_value_t = 200,
+        value_parser = clap::value_parser!(u32).range(i64::from(LOWEST_RATE)..=1_000_000))]
+    key_rate: u32,
+    /// Requests that each API key may have under way at a time; more wait, then are refused with 429
+    #[arg(long, value_name = "NUMBER", default_value = "16")]
+    key_concurrency: NonZeroU32,
     /// Keep the embedded store in memory: everything is gone when the program ends
     #[arg(long, conflicts_with_all = ["data_dir", "endpoint_url"])]
     in_memory: bool,
@@ -46,18 +61,37 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) async fn run(&self) -> Result<(), Failure> {
         telemetry::log_to_terminal();
-        let store = self.open().await?;
-        let listener = listen(self.listen).await?;
-        let address = listener.local_addr()?;
         let mut config = Config::from_env();
         if let Some(url) = &self.public_url {
             config.public_url = Some(origin_of(url));
         }
-        self.greet(&store, &config, address).await?;
-        let service = Service::new(store, config, Arc::new(SystemClock));
-        let service = Arc::new(service.computing_aside(computing_threads()));
+        let addresses = resolve(&self.listen).await?;
+        self.require_tls(&addresses, &config)?;
+        let store = self.open().await?;
+        let listener = listen(&addresses).await?;
+        self.greet(&store, &config, listener.local_addr()?).await?;
+        let service = Service::new(store, config, Arc::new(SystemClock))
+            .limiting(KeyLimits::new(self.key_rate, self.key_concurrency))
+            .computing_aside(computing_threads());
+        let service = Arc::new(service);
         let accept = async move || accept(&listener).await;
         serve(accept, service, end_signal()?).await
+    }
+
+    /// Refuses to carry API keys over a network in clear text, unless that is wanted.
+    fn require_tls(&self, addresses: &[SocketAddr], config: &Config) -> Result<(), Failure> {
+        let public_url = config.public_url.as_deref().unwrap_or_default();
+        let is_https = public_url
+            .get(..6)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"));
+        if is_https || self.allow_plain_http || addresses.iter().all(is_loopback) {
+            return Ok(());
+        }
+        Err(format!(
+            "{} is reached from other machines, and API keys would cross the network in clear text. Let a proxy with TLS stand in front, and name it by --public-url https://HOST; or accept the risk by --allow-plain-http.",
+            self.listen
+        )
+        .into())
     }
 
     async fn open(&self) -> Result<Store, Failure> {
@@ -105,13 +139,6 @@ impl Serve {
 /// How many threads may compute for long at a time: half of the processors, at least one.
 fn computing_threads() -> usize {
     std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).max(1))
-}
-
-/// Takes an address and port, or says why not.
-pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| format!("cannot listen on {address}: {error}").into())
 }
 
 async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
@@ -177,10 +204,69 @@ where
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use clap::Parser;
     use tokio::io::{DuplexStream, duplex};
     use tokio::sync::{mpsc, oneshot};
 
     use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        serve: Serve,
+    }
+
+    fn parsed(arguments: &[&str]) -> Result<Serve, clap::Error> {
+        let arguments = [&["serve"], arguments].concat();
+        Line::try_parse_from(arguments).map(|line| line.serve)
+    }
+
+    #[tokio::test]
+    async fn keys_cross_a_network_in_clear_text_only_if_that_is_wanted() {
+        let here = [
+            "127.0.0.1:80",
+            "127.9.9.9:80",
+            "[::1]:80",
+            "[::ffff:127.0.0.1]:80",
+        ];
+        let beyond = ["0.0.0.0:80", "[::]:80", "192.0.2.1:80", "[2001:db8::1]:80"];
+        let any = [here, beyond].concat();
+        for (addresses, arguments, public_url, is_allowed) in [
+            (here.as_slice(), [].as_slice(), None, true),
+            (here.as_slice(), [].as_slice(), Some("http://a"), true),
+            (beyond.as_slice(), [].as_slice(), None, false),
+            (beyond.as_slice(), [].as_slice(), Some("http://a"), false),
+            (beyond.as_slice(), [].as_slice(), Some("httpsx"), false),
+            (any.as_slice(), [].as_slice(), Some("https://a"), true),
+            (any.as_slice(), [].as_slice(), Some("HTTPS://a"), true),
+            (
+                any.as_slice(),
+                ["--allow-plain-http"].as_slice(),
+                None,
+                true,
+            ),
+        ] {
+            for address in addresses {
+                let serve = parsed(&[&["--listen", address], arguments].concat()).unwrap();
+                let config = Config {
+                    is_activated: true,
+                    public_url: public_url.map(str::to_owned),
+                    ..Config::default()
+                };
+                let found = resolve(&serve.listen).await.unwrap();
+                let allowed = serve.require_tls(&found, &config);
+                assert_eq!(allowed.is_ok(), is_allowed, "{address} {public_url:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_key_can_be_limited_to_less_than_providers_send() {
+        assert!(parsed(&["--key-rate", "49"]).is_err());
+        assert!(parsed(&["--key-concurrency", "0"]).is_err());
+        let serve = parsed(&["--key-rate", "50", "--key-concurrency", "1"]).unwrap();
+        assert_eq!((serve.key_rate, serve.key_concurrency.get()), (50, 1));
+    }
 
     /// On a clock that only waiting moves.
     #[tokio::test(start_paused = true)]
