@@ -81,6 +81,12 @@ pub struct RequestRecord {
     pub status: u16,
     /// Its `scimType`.
     pub scim_type: Option<&'static str>,
+    /// Name of the rule that a refused request broke.
+    pub rule: Option<&'static str>,
+    /// The attribute it was refused for, as its schema names it.
+    pub attribute: Option<String>,
+    /// Index of the operation it was refused for.
+    pub operation: Option<usize>,
     /// Why it failed, for statuses from 500 on.
     pub cause: Option<String>,
     /// Milliseconds since 1970 at which the request was answered.
@@ -126,6 +132,9 @@ impl RequestRecord {
         tell("key", self.key.clone().into());
         tell("status", self.status.into());
         tell("scimType", self.scim_type.into());
+        tell("rule", self.rule.into());
+        tell("attribute", self.attribute.clone().into());
+        tell("operation", self.operation.into());
         tell("cause", self.cause.clone().into());
         tell("coldStart", self.is_cold.into());
         tell("dynamoDbCalls", self.calls.into());
@@ -182,6 +191,7 @@ impl RequestRecord {
         } = self;
         let company = self.company.as_deref();
         let (key, scim_type, cause) = (self.key.as_deref(), self.scim_type, self.cause.as_deref());
+        let (rule, attribute, operation) = (self.rule, self.attribute.as_deref(), self.operation);
         macro_rules! tell {
             ($level:ident) => {
                 tracing::$level!(
@@ -191,6 +201,9 @@ impl RequestRecord {
                     read_units,
                     write_units,
                     scim_type,
+                    rule,
+                    attribute,
+                    operation,
                     cause,
                     company,
                     key,

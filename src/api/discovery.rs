@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::Exchange;
 use super::message::Response;
+use super::rule;
 use crate::scim::{ScimError, discovery};
 
 /// `GET /ServiceProviderConfig`
@@ -28,7 +29,10 @@ pub(super) fn get_resource_type(exchange: &Exchange<'_>) -> Result<Response, Sci
     refuse_filter(exchange)?;
     discovery::find_resource_type(&exchange.id, &exchange.base_url)
         .map(found)
-        .ok_or_else(|| ScimError::not_found("There is no such resource type; see /ResourceTypes."))
+        .ok_or_else(|| {
+            ScimError::not_found("There is no such resource type; see /ResourceTypes.")
+                .rule(rule::DISCOVERY_UNKNOWN)
+        })
 }
 
 /// `GET /Schemas`
@@ -42,7 +46,10 @@ pub(super) fn get_schema(exchange: &Exchange<'_>) -> Result<Response, ScimError>
     refuse_filter(exchange)?;
     discovery::find_schema(&exchange.id, &exchange.base_url)
         .map(found)
-        .ok_or_else(|| ScimError::not_found("There is no such schema; see /Schemas."))
+        .ok_or_else(|| {
+            ScimError::not_found("There is no such schema; see /Schemas.")
+                .rule(rule::DISCOVERY_UNKNOWN)
+        })
 }
 
 fn found(resource: Map<String, Value>) -> Response {
@@ -54,7 +61,8 @@ fn refuse_filter(exchange: &Exchange<'_>) -> Result<(), ScimError> {
     match exchange.query()?.filter() {
         Some(_) => Err(ScimError::forbidden(
             "This endpoint cannot be filtered; leave 'filter' out.",
-        )),
+        )
+        .rule(rule::DISCOVERY_FILTER)),
         None => Ok(()),
     }
 }

@@ -8,9 +8,11 @@ mod error;
 mod groups;
 mod me;
 pub mod message;
+mod near_miss;
 mod openapi;
 mod query;
 pub mod route;
+pub mod rule;
 mod users;
 
 use std::sync::Arc;
@@ -23,12 +25,12 @@ use jiff::Timestamp;
 use crate::config::{ACTIVATION_VARIABLE, BASE_PATH, Clock, Config};
 use crate::directory::{CompanyId, KeyId, Operation};
 use crate::scim::schema::USER;
-use crate::scim::{ScimError, resource};
+use crate::scim::{Rule, ScimError, resource};
 use crate::store::usage::measured;
 use crate::store::{Store, UserChange};
 use crate::telemetry::RequestRecord;
 use authentication::{AuthenticationCache, Caller, authenticate, token_of};
-use error::RETRY_AFTER_SECONDS;
+use error::not_in_time;
 use message::{Request, Response};
 use query::Query;
 use route::{Endpoint, Handler, Match};
@@ -113,10 +115,7 @@ impl Service {
     /// Answers a request. Every failure is an answer too, and every answer one line of the log.
     pub async fn handle(&self, request: &Request) -> Response {
         let started = std::time::Instant::now();
-        let matched = match route::find(&request.method, &request.path) {
-            Match::Route { route, .. } if !self.handler.serves(route.endpoint) => Match::Nothing,
-            matched => matched,
-        };
+        let matched = self.find(request);
         let route = match &matched {
             Match::Route { route, .. } => format!("{} {}", request.method, route.path),
             Match::OtherMethods { .. } => "other method".to_owned(),
@@ -127,9 +126,8 @@ impl Service {
         let answering = Box::pin(self.answer(request, matched, &mut sender));
         let answering = tokio::time::timeout(DEADLINE, answering);
         let (answered, usage) = measured(answering).await;
-        let late = || ScimError::unavailable(RETRY_AFTER_SECONDS).caused_by("not done in time");
-        let result = answered.unwrap_or_else(|_| Err(late().into()));
-        let error = result.as_ref().err().map(|refused| &refused.error);
+        let result = answered.unwrap_or_else(|_| Err(not_in_time().into()));
+        let error = result.as_ref().err().map(|refused| refused.error.as_ref());
         let mut record = RequestRecord {
             request_id: request.id.clone(),
             route,
@@ -137,6 +135,9 @@ impl Service {
             key: sender.key.map(|key| key.to_string()),
             status: 0,
             scim_type: error.and_then(|error| Some(error.scim_type?.as_str())),
+            rule: error.and_then(|error| Some(error.rule?.as_str())),
+            attribute: error.and_then(|error| error.attribute.clone()),
+            operation: error.and_then(|error| error.operation),
             cause: error.and_then(cause),
             timestamp: self.clock.now().as_millisecond(),
             milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -163,10 +164,22 @@ impl Service {
         response
     }
 
+    /// Where a request leads, for this handler.
+    fn find(&self, request: &Request) -> Match {
+        if route::is_base(&request.path) && query::path_within(&request.query).is_some() {
+            return Match::Nothing;
+        }
+        match route::find(&request.method, &request.path) {
+            Match::Route { route, .. } if !self.handler.serves(route.endpoint) => Match::Nothing,
+            matched => matched,
+        }
+    }
+
     /// Refuses a request whose headers or method HTTP does not know.
     pub fn refuse_unreadable(&self, request_id: &str) -> Response {
         let error =
-            ScimError::invalid_syntax("The method or a header of the request cannot be read.");
+            ScimError::invalid_syntax("The method or a header of the request cannot be read.")
+                .rule(rule::REQUEST_UNREADABLE);
         let record = RequestRecord {
             request_id: request_id.to_owned(),
             route: "unreadable request".to_owned(),
@@ -174,6 +187,9 @@ impl Service {
             key: None,
             status: error.status,
             scim_type: error.scim_type.map(|scim_type| scim_type.as_str()),
+            rule: error.rule.map(Rule::as_str),
+            attribute: None,
+            operation: None,
             cause: None,
             timestamp: self.clock.now().as_millisecond(),
             milliseconds: 0,
@@ -215,21 +231,21 @@ impl Service {
                 return Ok(Response::empty(StatusCode::NO_CONTENT).allowing(&methods));
             }
             Match::OtherMethods { methods, .. } => {
+                let refused = ScimError::method_not_allowed(format!("This path takes {methods}."))
+                    .rule(rule::METHOD_NOT_ALLOWED);
                 return Err(Refused {
-                    error: ScimError::method_not_allowed(format!("This path takes {methods}.")),
                     allow: Some(methods),
-                    location: None,
+                    ..refused.into()
                 });
             }
             Match::Nothing => {
-                return Err(ScimError::not_found(format!(
-                    "There is nothing here; users are at {BASE_PATH}/Users."
-                ))
-                .into());
+                return Err(nothing_at(request).into());
             }
         };
         if !request.accepts_json() {
-            return Err(ScimError::not_acceptable().into());
+            return Err(ScimError::not_acceptable()
+                .rule(rule::NOT_ACCEPTABLE)
+                .into());
         }
         let origin = self.config.public_url.as_ref().unwrap_or(&request.origin);
         let exchange = Exchange {
@@ -248,7 +264,7 @@ impl Service {
         match dispatch(route.endpoint, &exchange, caller).await {
             Ok(response) => Ok(response.located(location.as_deref())),
             Err(error) => Err(Refused {
-                error,
+                error: Box::new(error),
                 allow: None,
                 location,
             }),
@@ -261,7 +277,8 @@ impl Service {
         } else {
             Err(ScimError::forbidden(format!(
                 "SCIM is not activated on this instance; its operator sets {ACTIVATION_VARIABLE}=True."
-            )))
+            ))
+            .rule(rule::NOT_ACTIVATED))
         }
     }
 }
@@ -271,7 +288,7 @@ async fn dispatch(
     exchange: &Exchange<'_>,
     caller: Option<Caller>,
 ) -> Result<Response, ScimError> {
-    let caller = || caller.ok_or_else(ScimError::unauthorized);
+    let caller = || caller.ok_or_else(|| ScimError::unauthorized().rule(rule::UNAUTHORIZED));
     match endpoint {
         Endpoint::ListUsers => users::list(exchange, caller()?).await,
         Endpoint::CreateUser => users::create(exchange, caller()?).await,
@@ -281,6 +298,7 @@ async fn dispatch(
         Endpoint::DeleteUser => users::delete(exchange, caller()?).await,
         Endpoint::SearchUsers => users::search_users(exchange, caller()?).await,
         Endpoint::SearchAll => users::search_all(exchange, caller()?).await,
+        Endpoint::QueryAll => users::query_all(exchange, caller()?).await,
         Endpoint::Bulk => bulk::bulk(exchange, caller()?).await,
         Endpoint::GetMe => me::get(exchange, caller()?).await,
         Endpoint::ReplaceMe => me::replace(exchange, caller()?).await,
@@ -300,9 +318,29 @@ async fn dispatch(
     }
 }
 
+/// The refusal of a path at which there is nothing. It names the path that the client most likely means.
+fn nothing_at(request: &Request) -> ScimError {
+    if let Some(path) = near_miss::nearest(&request.path) {
+        return ScimError::not_found(format!(
+            "There is nothing at this path; send the request to {BASE_PATH}{path}."
+        ))
+        .rule(rule::PATH_MISSPELT);
+    }
+    if let Some(path) = query::path_within(&request.query) {
+        return ScimError::not_found(format!(
+            "The path is inside the query string; send the request to {BASE_PATH}{path}, and parameters behind a '?' at its end."
+        ))
+        .rule(rule::PATH_MISSPELT);
+    }
+    ScimError::not_found(format!(
+        "There is nothing at this path; users are at {BASE_PATH}/Users."
+    ))
+    .rule(rule::PATH_UNKNOWN)
+}
+
 /// An error, with the methods that would have been right, or where the resource is.
 struct Refused {
-    error: ScimError,
+    error: Box<ScimError>,
     allow: Option<String>,
     location: Option<String>,
 }
@@ -310,7 +348,7 @@ struct Refused {
 impl From<ScimError> for Refused {
     fn from(error: ScimError) -> Self {
         Self {
-            error,
+            error: Box::new(error),
             allow: None,
             location: None,
         }

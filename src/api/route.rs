@@ -3,6 +3,7 @@
 use http::Method;
 use percent_encoding::percent_decode_str;
 
+use super::near_miss;
 use crate::config::BASE_PATH;
 
 /// What a request can ask for; one function serves each.
@@ -24,6 +25,8 @@ pub enum Endpoint {
     SearchUsers,
     /// `POST /.search`
     SearchAll,
+    /// `GET /`, the base URI
+    QueryAll,
     /// `POST /Bulk`
     Bulk,
     /// `GET /Me`
@@ -69,7 +72,7 @@ impl Endpoint {
             Self::ReplaceUser => Handler::ReplaceUser,
             Self::PatchUser => Handler::PatchUser,
             Self::DeleteUser => Handler::DeleteUser,
-            Self::SearchUsers | Self::SearchAll => Handler::Search,
+            Self::SearchUsers | Self::SearchAll | Self::QueryAll => Handler::Search,
             Self::Bulk => Handler::Bulk,
             Self::GetMe
             | Self::ReplaceMe
@@ -116,7 +119,7 @@ pub enum Handler {
     PatchUser,
     /// `DELETE /Users/{id}`
     DeleteUser,
-    /// `/.search` and `/Users/.search`
+    /// `/.search`, `/Users/.search` and `GET /`
     Search,
     /// `/Bulk`
     Bulk,
@@ -216,6 +219,7 @@ pub static ROUTES: &[Route] = &[
     route(Method::DELETE, "/Users/{id}", Endpoint::DeleteUser),
     route(Method::POST, "/Users/.search", Endpoint::SearchUsers),
     route(Method::POST, "/.search", Endpoint::SearchAll),
+    route(Method::GET, "/", Endpoint::QueryAll),
     route(Method::POST, "/Bulk", Endpoint::Bulk),
     route(Method::GET, "/Me", Endpoint::GetMe),
     route(Method::PUT, "/Me", Endpoint::ReplaceMe),
@@ -291,6 +295,8 @@ pub fn find(method: &Method, path: &str) -> Match {
         .iter()
         .filter_map(|route| id_in(&segments, route).map(|id| (route, id)))
         .collect();
+    // The name of another path is no id, such as in `/Users/Bulk`.
+    candidates.retain(|(route, id)| !(has_resource_id(route) && near_miss::meant(id).is_some()));
     // A path that is written out is no id: `/Users/.search`.
     if candidates.iter().any(|(_, id)| id.is_empty()) {
         candidates.retain(|(_, id)| id.is_empty());
@@ -334,8 +340,20 @@ fn segments(path: &str) -> Option<Vec<String>> {
     segments.map(decode).collect()
 }
 
+/// Whether a path is the base path itself.
+#[must_use]
+pub(super) fn is_base(path: &str) -> bool {
+    segments(path).is_some_and(|segments| segments.is_empty())
+}
+
+/// Whether `{id}` is one that the service has made: other ids are names and URNs.
+fn has_resource_id(route: &Route) -> bool {
+    ["/Users/{id}", "/Groups/{id}"].contains(&route.path)
+}
+
 fn id_in(segments: &[String], route: &Route) -> Option<String> {
-    let template: Vec<&str> = route.path.split('/').skip(1).collect();
+    let template = route.path.split('/').filter(|segment| !segment.is_empty());
+    let template: Vec<&str> = template.collect();
     if template.len() != segments.len() {
         return None;
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{ScimError, dialect};
+use super::{ScimError, dialect, rule};
 
 /// Most operations in one request.
 pub const MAX_OPERATIONS: usize = 100;
@@ -91,28 +91,32 @@ impl BulkRequest {
         let Some(Value::Array(operations)) = message.shift_remove("Operations") else {
             return Err(ScimError::invalid_syntax(
                 "A bulk request needs an 'Operations' array (RFC 7644 section 3.7).",
-            ));
+            )
+            .rule(rule::BULK_OPERATIONS));
         };
         if operations.is_empty() {
             return Err(ScimError::invalid_syntax(
                 "'Operations' must contain at least one operation.",
-            ));
+            )
+            .rule(rule::BULK_OPERATIONS));
         }
         if operations.len() > MAX_OPERATIONS {
-            return Err(ScimError::too_many_operations(MAX_OPERATIONS));
+            return Err(
+                ScimError::too_many_operations(MAX_OPERATIONS).rule(rule::BULK_OPERATIONS_NUMBER)
+            );
         }
         let fail_on_errors = match message.shift_remove("failOnErrors") {
             None | Some(Value::Null) => None,
             Some(count) => Some(count.as_u64().filter(|count| *count > 0).ok_or_else(|| {
                 ScimError::invalid_syntax("'failOnErrors' must be a positive integer.")
+                    .rule(rule::BULK_FAIL_ON_ERRORS)
             })?),
         };
         let operations = operations
             .into_iter()
             .enumerate()
             .map(|(index, operation)| {
-                Operation::parse(operation)
-                    .map_err(|error| error.within(&format!("Operations[{index}]")))
+                Operation::parse(operation).map_err(|error| error.in_operation(index))
             })
             .collect::<Result<Vec<_>, _>>()?;
         let mut bulk_ids = BTreeSet::new();
@@ -120,7 +124,8 @@ impl BulkRequest {
         if let Some(twice) = declared.find(|bulk_id| !bulk_ids.insert(*bulk_id)) {
             return Err(ScimError::invalid_syntax(format!(
                 "The bulkId '{twice}' is given twice; each must be unique in the request."
-            )));
+            ))
+            .rule(rule::BULK_ID));
         }
         Ok(Self {
             fail_on_errors,
@@ -170,28 +175,32 @@ impl<'r> Ordering<'r> {
 impl Operation {
     fn parse(operation: Value) -> Result<Self, ScimError> {
         let Value::Object(mut members) = operation else {
-            return Err(ScimError::invalid_syntax("An operation must be an object."));
+            return Err(ScimError::invalid_syntax("An operation must be an object.")
+                .rule(rule::BULK_OPERATION));
         };
         let mut text = |name: &str| match members.shift_remove(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(ScimError::invalid_syntax(format!(
-                "'{name}' must be a string."
-            ))),
+            Some(_) => Err(
+                ScimError::invalid_syntax(format!("'{name}' must be a string."))
+                    .rule(rule::BULK_OPERATION),
+            ),
         };
         let method = text("method")?;
         let path = text("path")?;
         let bulk_id = text("bulkId")?;
         let version = text("version")?;
         let (Some(method), Some(path)) = (method, path) else {
-            return Err(ScimError::invalid_syntax(
-                "An operation needs 'method' and 'path'.",
-            ));
+            return Err(
+                ScimError::invalid_syntax("An operation needs 'method' and 'path'.")
+                    .rule(rule::BULK_OPERATION),
+            );
         };
         if path.contains('?') {
-            return Err(ScimError::invalid_syntax(
-                "The 'path' of an operation takes no query.",
-            ));
+            return Err(
+                ScimError::invalid_syntax("The 'path' of an operation takes no query.")
+                    .rule(rule::BULK_OPERATION),
+            );
         }
         if bulk_id
             .as_ref()
@@ -199,7 +208,8 @@ impl Operation {
         {
             return Err(ScimError::invalid_syntax(format!(
                 "A 'bulkId' may have at most {MAX_BULK_ID_BYTES} bytes and no '/'."
-            )));
+            ))
+            .rule(rule::BULK_ID));
         }
         Ok(Self {
             method: Method::parse(method),
@@ -278,7 +288,8 @@ impl BulkIds {
                     Created::Failed,
                     ScimError::invalid_value(format!(
                         "'{REFERENCE}{reference}' refers to no resource that this request has created; give the POST that creates it this 'bulkId'."
-                    )),
+                    ))
+                    .rule(rule::BULK_REFERENCE),
                 ),
             };
             self.note(operation, created);
@@ -366,6 +377,7 @@ fn circular() -> ScimError {
     ScimError::conflict(
         "The operation waits for one that waits for it, or for others that do so; create the resources first, and their references in a second request.",
     )
+    .rule(rule::BULK_CIRCLE)
 }
 
 /// The BulkResponse message.

@@ -14,6 +14,8 @@ pub mod patch;
 pub mod path;
 pub mod projection;
 pub mod resource;
+pub mod rule;
 pub mod schema;
 
 pub use error::ScimError;
+pub use rule::Rule;

@@ -7,11 +7,11 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::ScimError;
 use super::compare::is_present;
 use super::etag;
 use super::path::{AttributePath, Name, resolve, resolve_in};
 use super::schema::{Attribute, ResourceType, Schema, Type};
+use super::{ScimError, rule};
 
 /// base64 whose padding may be left out (RFC 7643 §2.3.6).
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -74,9 +74,12 @@ impl Document {
             return Err(ScimError::invalid_syntax(format!(
                 "Send '{}' as an array of objects, not by sub-attribute.",
                 path.attribute.name
-            )));
+            ))
+            .rule(rule::ATTRIBUTE_SPLIT)
+            .about(path.attribute.name));
         }
-        let Some(value) = validate(path.leaf(), value)? else {
+        let validated = validate(path.leaf(), value).map_err(|error| path.named_in(error))?;
+        let Some(value) = validated else {
             return Ok(());
         };
         // `name` and `name.givenName` may come in any order, as long as they do not overlap.
@@ -112,7 +115,9 @@ impl Document {
                 return Err(ScimError::invalid_value(format!(
                     "'{}' must be an object.",
                     schema.id
-                )));
+                ))
+                .rule(rule::ATTRIBUTE_TYPE)
+                .about(schema.id));
             }
         };
         for (key, value) in members {
@@ -210,7 +215,9 @@ impl Document {
             Some(attribute) => Err(ScimError::invalid_value(format!(
                 "'{}' is required and may not be empty.",
                 attribute.name
-            ))),
+            ))
+            .rule(rule::ATTRIBUTE_REQUIRED)
+            .about(attribute.name)),
             None => Ok(()),
         }
     }
@@ -267,7 +274,9 @@ fn check_schemas(schemas: &Value, resource_type: &ResourceType) -> Result<(), Sc
         _ => Err(ScimError::invalid_syntax(format!(
             "'schemas' must contain '{}'.",
             resource_type.schema.id
-        ))),
+        ))
+        .rule(rule::SCHEMAS)
+        .about("schemas")),
     }
 }
 
@@ -305,7 +314,10 @@ pub fn given_twice(attribute: &Attribute, sub_attribute: &Attribute) -> ScimErro
     } else {
         format!("{}.{}", attribute.name, sub_attribute.name)
     };
-    ScimError::invalid_syntax(format!("'{name}' is given twice; send it once."))
+    let mut error = ScimError::invalid_syntax(format!("'{name}' is given twice; send it once."))
+        .rule(rule::ATTRIBUTE_REPEATED);
+    error.attribute = Some(name);
+    error
 }
 
 /// Drops values that are there already (RFC 7643 §2.4), so that repeated requests do not pile up.
@@ -329,7 +341,9 @@ pub fn check_elements(attribute: &Attribute, elements: &[Value]) -> Result<(), S
         return Err(ScimError::invalid_value(format!(
             "'{}' may have at most {MAX_VALUES} values.",
             attribute.name
-        )));
+        ))
+        .rule(rule::VALUES_NUMBER)
+        .about(attribute.name));
     }
     let primaries = elements
         .iter()
@@ -339,7 +353,9 @@ pub fn check_elements(attribute: &Attribute, elements: &[Value]) -> Result<(), S
         return Err(ScimError::invalid_value(format!(
             "At most one value of '{}' may have \"primary\": true.",
             attribute.name
-        )));
+        ))
+        .rule(rule::VALUES_PRIMARY)
+        .about(attribute.name));
     }
     Ok(())
 }
@@ -391,8 +407,10 @@ fn validate_complex(
         if sub_attribute.is_read_only() {
             continue;
         }
-        let Some(value) = validate(sub_attribute, value)
-            .map_err(|error| error.within(&format!("'{}'", attribute.name)))?
+        let Some(value) = validate(sub_attribute, value).map_err(|error| {
+            let whole = attribute.name;
+            error.within(&format!("'{whole}'")).about(whole)
+        })?
         else {
             continue;
         };
@@ -413,10 +431,14 @@ pub fn cannot_be_cleared(attribute: &Attribute) -> ScimError {
         "'{}' must have a value and cannot be cleared.",
         attribute.name
     ))
+    .rule(rule::ATTRIBUTE_CLEARED)
+    .about(attribute.name)
 }
 
 fn wrong_type(attribute: &Attribute, wanted: &str) -> ScimError {
     ScimError::invalid_value(format!("'{}' must be {wanted}.", attribute.name))
+        .rule(rule::ATTRIBUTE_TYPE)
+        .about(attribute.name)
 }
 
 /// What the server says about a resource (RFC 7643 §3.1).

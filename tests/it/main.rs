@@ -37,6 +37,7 @@ mod patches;
 mod policies;
 mod program;
 mod properties;
+mod refusals;
 mod releases;
 mod runtime_api;
 mod serve;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::Exchange;
 use super::authentication::Caller;
 use super::message::{Request, Response};
+use super::rule;
 use crate::directory::{Operation, User, UserId};
 use crate::scim::patch::PatchOp;
 use crate::scim::projection::Projection;
@@ -19,7 +20,7 @@ use crate::scim::schema::USER;
 use crate::scim::{ScimError, dialect, etag};
 use crate::store::Next;
 
-pub(super) use list::{list, search_all, search_users};
+pub(super) use list::{list, query_all, search_all, search_users};
 
 /// `POST /Users` (RFC 7644 §3.3).
 pub(super) async fn create(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {
@@ -39,7 +40,7 @@ pub(super) async fn get(exchange: &Exchange<'_>, caller: Caller) -> Result<Respo
         .ok_or_else(no_such_user)?;
     let preconditions = Preconditions::of(exchange.request);
     if preconditions.is_unmatched(&user) {
-        return Err(ScimError::precondition_failed());
+        return Err(ScimError::precondition_failed().rule(rule::VERSION_CHANGED));
     }
     if preconditions.is_excluded(&user) {
         return Ok(Response::not_modified(
@@ -162,7 +163,7 @@ fn user_id(exchange: &Exchange<'_>) -> Result<UserId, ScimError> {
 }
 
 fn no_such_user() -> ScimError {
-    ScimError::not_found("There is no user with this id in this company.")
+    ScimError::not_found("There is no user with this id in this company.").rule(rule::USER_UNKNOWN)
 }
 
 /// Which versions of a user a request is meant for (RFC 9110 §13.1.1, §13.1.2).
@@ -199,7 +200,7 @@ impl Preconditions {
 
     fn check(&self, user: &User) -> Result<(), ScimError> {
         if self.is_unmatched(user) || self.is_excluded(user) {
-            return Err(ScimError::precondition_failed());
+            return Err(ScimError::precondition_failed().rule(rule::VERSION_CHANGED));
         }
         Ok(())
     }

@@ -5,7 +5,6 @@ use std::cmp::Ordering;
 use serde_json::{Map, Value};
 
 use super::{Change, Target};
-use crate::scim::ScimError;
 use crate::scim::compare::order;
 use crate::scim::dialect;
 use crate::scim::path::{AttributePath, ValuePath};
@@ -14,6 +13,7 @@ use crate::scim::resource::{
     validate_element,
 };
 use crate::scim::schema::{Attribute, Type};
+use crate::scim::{ScimError, rule};
 
 /// Applies one change. A `$ref` that was not sent with a new `value` would still point to the old
 /// one, so it goes.
@@ -68,7 +68,9 @@ fn apply_change(change: &Change, id: &str, document: &mut Document) -> Result<()
         Change::AssertId(value) if value.as_str() == Some(id) => Ok(()),
         Change::AssertId(_) => Err(ScimError::mutability(
             "'id' is read-only, and the one sent is not this resource's.",
-        )),
+        )
+        .rule(rule::ID_MISMATCH)
+        .about("id")),
         Change::Add(Target::Attribute(path), value) => add(document, path, value.clone()),
         Change::Replace(Target::Attribute(path), value) => replace(document, path, value.clone()),
         Change::Remove(Target::Attribute(path)) => {
@@ -386,6 +388,8 @@ fn no_match(attribute: &Attribute) -> ScimError {
         "No value of '{}' matches the filter in 'path'.",
         attribute.name
     ))
+    .rule(rule::PATCH_NO_TARGET)
+    .about(attribute.name)
 }
 
 /// Adds an element and returns its index. One with the same `value` and `type` is merged, so that

@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use super::{Change, Target};
-use crate::scim::ScimError;
 use crate::scim::dialect;
 use crate::scim::path::{PatchPath, PathError};
 use crate::scim::resource::validate;
 use crate::scim::schema::{Attribute, ResourceType, Schema};
+use crate::scim::{ScimError, rule};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Op {
@@ -22,23 +22,27 @@ pub(super) fn operation(
     resource_type: &'static ResourceType,
 ) -> Result<Vec<Change>, ScimError> {
     let Value::Object(mut operation) = operation else {
-        return Err(ScimError::invalid_syntax("An operation must be an object."));
+        return Err(ScimError::invalid_syntax("An operation must be an object.")
+            .rule(rule::PATCH_OPERATION));
     };
     let op = match operation.get("op").and_then(Value::as_str) {
         Some("add") => Op::Add,
         Some("replace") => Op::Replace,
         Some("remove") => Op::Remove,
         _ => {
-            return Err(ScimError::invalid_syntax(
-                "'op' must be 'add', 'replace' or 'remove'.",
-            ));
+            return Err(
+                ScimError::invalid_syntax("'op' must be 'add', 'replace' or 'remove'.")
+                    .rule(rule::PATCH_OPERATION),
+            );
         }
     };
     let value = operation.shift_remove("value");
     let path = match operation.shift_remove("path") {
         None => return parse_without_path(op, value, resource_type),
         Some(Value::String(path)) => path,
-        Some(_) => return Err(ScimError::invalid_path("'path' must be a string.")),
+        Some(_) => {
+            return Err(ScimError::invalid_path("'path' must be a string.").rule(rule::PATCH_PATH));
+        }
     };
     let Some(path) = parse_path(path.trim(), resource_type)? else {
         return Ok(Vec::new());
@@ -46,8 +50,10 @@ pub(super) fn operation(
     match op {
         Op::Remove => parse_remove(path, value, resource_type).map(|change| vec![change]),
         Op::Add | Op::Replace => {
-            let value = value
-                .ok_or_else(|| ScimError::invalid_value("'add' and 'replace' need a 'value'."))?;
+            let value = value.ok_or_else(|| {
+                ScimError::invalid_value("'add' and 'replace' need a 'value'.")
+                    .rule(rule::PATCH_VALUE)
+            })?;
             let changes = assignments(op, path, value, resource_type)?;
             let refused: Option<Vec<_>> = changes.iter().map(only_read_only).collect();
             match refused.and_then(|attributes| attributes.first().copied()) {
@@ -72,9 +78,10 @@ fn parse_path(
         }
         Err(PathError::UnknownAttribute | PathError::UnknownSubAttribute(_)) => return Ok(None),
         Err(error) => {
-            return Err(ScimError::invalid_path(format!(
-                "'path' cannot be used: {error}."
-            )));
+            return Err(
+                ScimError::invalid_path(format!("'path' cannot be used: {error}."))
+                    .rule(rule::PATCH_PATH),
+            );
         }
     };
     match path.read_only() {
@@ -88,6 +95,8 @@ fn read_only(attribute: &Attribute) -> ScimError {
         "'{}' is read-only; leave it out of the request.",
         attribute.name
     ))
+    .rule(rule::ATTRIBUTE_READ_ONLY)
+    .about(attribute.name)
 }
 
 /// The read-only sub-attribute that a change of a complex attribute is about, if it is about
@@ -112,17 +121,21 @@ fn parse_without_path(
     resource_type: &'static ResourceType,
 ) -> Result<Vec<Change>, ScimError> {
     if op == Op::Remove {
-        return Err(ScimError::no_target("'remove' needs a 'path'."));
+        return Err(
+            ScimError::no_target("'remove' needs a 'path'.").rule(rule::PATCH_REMOVE_WITHOUT_PATH)
+        );
     }
     let Some(Value::Object(members)) = value else {
         return Err(ScimError::invalid_value(
             "Without a 'path', 'value' must be an object of attributes.",
-        ));
+        )
+        .rule(rule::PATCH_VALUE));
     };
     let mut changes = Vec::with_capacity(members.len());
     for (key, value) in members {
         let path = dialect::keys_as_paths(&key, resource_type).map_err(|error| {
             ScimError::invalid_path(format!("The key '{key}' cannot be used: {error}."))
+                .rule(rule::PATCH_PATH)
         })?;
         let Some(path) = path else {
             continue;
@@ -183,7 +196,9 @@ fn schema_assignments(
         _ => Err(ScimError::invalid_value(format!(
             "The value of '{}' must be an object.",
             schema.id
-        ))),
+        ))
+        .rule(rule::PATCH_VALUE)
+        .about(schema.id)),
     }
 }
 
@@ -194,7 +209,9 @@ fn remove_schema(
     if schema.id == resource_type.schema.id {
         return Err(ScimError::mutability(
             "The core schema has required attributes and cannot be removed.",
-        ));
+        )
+        .rule(rule::PATCH_REMOVE_REQUIRED)
+        .about(schema.id));
     }
     Ok(Change::RemoveExtension(schema))
 }
@@ -209,7 +226,9 @@ fn single_element(attribute: &Attribute, value: Value) -> Result<Value, ScimErro
         _ => Err(ScimError::invalid_value(format!(
             "The value for selected elements of '{}' must be one object.",
             attribute.name
-        ))),
+        ))
+        .rule(rule::PATCH_VALUE)
+        .about(attribute.name)),
     }
 }
 
@@ -228,7 +247,9 @@ fn parse_remove(
         return Err(ScimError::mutability(format!(
             "'{}' is required and cannot be removed.",
             attribute.name
-        )));
+        ))
+        .rule(rule::PATCH_REMOVE_REQUIRED)
+        .about(attribute.name));
     }
     let Some(listed) = dialect::removal_by_value(&path, value) else {
         return Ok(Change::Remove(Target::Attribute(path)));
@@ -236,7 +257,10 @@ fn parse_remove(
     if path.is_in_every_value() {
         return Err(ScimError::invalid_value(
             "A 'value' cannot select what to remove of a sub-attribute; use a filter in 'path'.",
-        ));
+        )
+        .rule(rule::PATCH_VALUE)
+        .about(attribute.name)
+        .about(path.attribute.name));
     }
     // What lists nothing removes nothing.
     let listed = match validate(attribute, listed)? {
