@@ -84,6 +84,12 @@ pub struct RequestRecord {
     pub status: u16,
     /// Its `scimType`.
     pub scim_type: Option<&'static str>,
+    /// Name of the rule that a refused request broke.
+    pub rule: Option<&'static str>,
+    /// The attribute it was refused for, as its schema names it.
+    pub attribute: Option<String>,
+    /// Index of the operation it was refused for.
+    pub operation: Option<usize>,
     /// Why it failed, for statuses from 500 on.
     pub cause: Option<String>,
     /// Milliseconds since 1970 at which the request was answered.
@@ -137,6 +143,9 @@ impl RequestRecord {
         tell("status", self.status.into());
         tell("scimType", self.scim_type.into());
         tell("undeclaredAttributes", self.some_undeclared().into());
+        tell("rule", self.rule.into());
+        tell("attribute", self.attribute.clone().into());
+        tell("operation", self.operation.into());
         tell("cause", self.cause.clone().into());
         tell("coldStart", self.is_cold.into());
         tell("dynamoDbCalls", self.calls.into());
@@ -196,6 +205,7 @@ impl RequestRecord {
         let company = self.company.as_deref();
         let (key, scim_type, cause) = (self.key.as_deref(), self.scim_type, self.cause.as_deref());
         let undeclared_attributes = self.some_undeclared();
+        let (rule, attribute, operation) = (self.rule, self.attribute.as_deref(), self.operation);
         macro_rules! tell {
             ($level:ident) => {
                 tracing::$level!(
@@ -207,6 +217,9 @@ impl RequestRecord {
                     work,
                     scim_type,
                     undeclared_attributes,
+                    rule,
+                    attribute,
+                    operation,
                     cause,
                     company,
                     key,

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::rule;
 use crate::config::Moment;
 use crate::directory::api_key::SecretHash;
 use crate::directory::{
@@ -63,12 +64,14 @@ enum Refusal {
 impl From<Refusal> for ScimError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::Unauthorized => Self::unauthorized(),
+            Refusal::Unauthorized => Self::unauthorized().rule(rule::UNAUTHORIZED),
             Refusal::NotPermitted => Self::forbidden(
                 "The API key's owner may not manage users; give them the permission 'users:manage'.",
-            ),
+            )
+            .rule(rule::NOT_PERMITTED),
             Refusal::Suspended => {
                 Self::forbidden("The company is suspended; ask the operator of this instance.")
+                    .rule(rule::COMPANY_SUSPENDED)
             }
         }
     }
@@ -218,7 +221,7 @@ impl Drop for CachedVerdicts<'_> {
 pub fn token_of(headers: &HeaderMap) -> Result<Token, ScimError> {
     bearer_token(headers)
         .and_then(Token::parse)
-        .ok_or_else(ScimError::unauthorized)
+        .ok_or_else(|| Refusal::Unauthorized.into())
 }
 
 /// Finds out who sent a token.

@@ -9,19 +9,20 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::authentication::Caller;
-use super::error::RETRY_AFTER_SECONDS;
+use super::error::not_in_time;
 use super::message::Response;
 use super::route::{self, Endpoint, Match};
 use super::users::Preconditions;
-use super::{Exchange, cause, groups, users};
+use super::{Exchange, cause, groups, rule, users};
 use crate::config::BASE_PATH;
 use crate::directory::{User, UserId};
 use crate::scim::bulk::{
     BulkIds, BulkRequest, MAX_DATA_BYTES, MAX_PAYLOAD_BYTES, Method, Operation, bulk_response,
 };
+use crate::scim::error::ScimType;
 use crate::scim::resource::location;
 use crate::scim::schema::USER;
-use crate::scim::{ScimError, etag};
+use crate::scim::{Rule, ScimError, etag, rule as scim_rule};
 
 /// After this no further operation is begun, so that the answer leaves well before API Gateway's
 /// 30 s end.
@@ -93,13 +94,12 @@ impl Job<'_> {
 
     /// Processes an operation, as far as time allows.
     async fn in_time(&self, index: usize, operation: &Operation) -> Result<Done, ScimError> {
-        let late = || ScimError::unavailable(RETRY_AFTER_SECONDS).caused_by("not done in time");
         if self.started.elapsed() >= BEGIN_WITHIN {
-            return Err(late());
+            return Err(not_in_time());
         }
         let end = self.started + END_WITHIN;
         let processed = tokio::time::timeout_at(end, self.process(index, operation)).await;
-        processed.unwrap_or_else(|_| Err(late()))
+        processed.unwrap_or_else(|_| Err(not_in_time()))
     }
 
     /// When an operation begins.
@@ -129,7 +129,7 @@ impl Job<'_> {
         };
         match endpoint {
             Endpoint::CreateUser if operation.bulk_id.is_none() => {
-                Err(ScimError::invalid_syntax("A POST needs a 'bulkId'."))
+                Err(ScimError::invalid_syntax("A POST needs a 'bulkId'.").rule(scim_rule::BULK_ID))
             }
             Endpoint::CreateUser => {
                 let user = users::make(&exchange, self.caller, data(operation)?).await?;
@@ -179,16 +179,32 @@ impl Job<'_> {
         }
     }
 
-    /// What the request's own line of the log cannot tell: why one of its operations failed.
+    /// Logs why an operation failed, which the request's own line does not show: the request succeeds.
     fn log(&self, index: usize, error: &ScimError) {
-        let Some(cause) = cause(error) else {
-            return;
-        };
         let (request_id, status) = (&self.exchange.request.id, error.status);
-        if status == 503 {
-            tracing::warn!(request_id, index, status, cause, "a bulk operation failed");
-        } else {
-            tracing::error!(request_id, index, status, cause, "a bulk operation failed");
+        let scim_type = error.scim_type.map(ScimType::as_str);
+        let rule = error.rule.map(Rule::as_str);
+        let (attribute, operation) = (error.attribute.as_deref(), error.operation);
+        let cause = cause(error);
+        macro_rules! log {
+            ($level:ident) => {
+                tracing::$level!(
+                    request_id,
+                    index,
+                    status,
+                    scim_type,
+                    rule,
+                    attribute,
+                    operation,
+                    cause,
+                    "a bulk operation failed"
+                )
+            };
+        }
+        match status {
+            503 => log!(warn),
+            500.. if status != 501 => log!(error),
+            _ => log!(info),
         }
     }
 
@@ -245,13 +261,16 @@ fn target(operation: &Operation) -> Result<(Endpoint, String), ScimError> {
 fn data(operation: &Operation) -> Result<Map<String, Value>, ScimError> {
     let data = operation.data.as_deref().map_or("", RawValue::get);
     if data.len() > MAX_DATA_BYTES {
-        return Err(ScimError::payload_too_large(MAX_DATA_BYTES));
+        return Err(ScimError::payload_too_large(MAX_DATA_BYTES).rule(rule::BODY_TOO_LARGE));
     }
-    serde_json::from_str(data).map_err(|_| ScimError::invalid_syntax("'data' must be an object."))
+    serde_json::from_str(data).map_err(|_| {
+        ScimError::invalid_syntax("'data' must be an object.").rule(scim_rule::BULK_OPERATION)
+    })
 }
 
 fn no_such_operation() -> ScimError {
     ScimError::invalid_syntax(
         "A bulk request takes POST /Users and PUT, PATCH and DELETE /Users/{id}.",
     )
+    .rule(rule::BULK_TARGET)
 }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::Exchange;
 use super::message::Response;
+use super::rule;
 use crate::scim::{ScimError, discovery};
 
 /// `GET /ServiceProviderConfig`
@@ -25,7 +26,10 @@ pub(super) fn get_resource_type(exchange: &Exchange<'_>) -> Result<Response, Sci
     refuse_filter(exchange)?;
     discovery::find_resource_type(&exchange.id, &exchange.base_url)
         .map(|resource| found(exchange, resource))
-        .ok_or_else(|| ScimError::not_found("There is no such resource type; see /ResourceTypes."))
+        .ok_or_else(|| {
+            ScimError::not_found("There is no such resource type; see /ResourceTypes.")
+                .rule(rule::DISCOVERY_UNKNOWN)
+        })
 }
 
 /// `GET /Schemas`
@@ -40,7 +44,10 @@ pub(super) fn get_schema(exchange: &Exchange<'_>) -> Result<Response, ScimError>
     refuse_filter(exchange)?;
     discovery::find_schema(&exchange.id, &exchange.base_url)
         .map(|resource| found(exchange, resource))
-        .ok_or_else(|| ScimError::not_found("There is no such schema; see /Schemas."))
+        .ok_or_else(|| {
+            ScimError::not_found("There is no such schema; see /Schemas.")
+                .rule(rule::DISCOVERY_UNKNOWN)
+        })
 }
 
 fn found(exchange: &Exchange<'_>, resource: Map<String, Value>) -> Response {
@@ -52,7 +59,8 @@ fn refuse_filter(exchange: &Exchange<'_>) -> Result<(), ScimError> {
     match exchange.query()?.filter() {
         Some(_) => Err(ScimError::forbidden(
             "This endpoint cannot be filtered; leave 'filter' out.",
-        )),
+        )
+        .rule(rule::DISCOVERY_FILTER)),
         None => Ok(()),
     }
 }

@@ -6,6 +6,7 @@ use http::StatusCode;
 use super::Exchange;
 use super::message::Response;
 use super::query::Query;
+use super::rule;
 use crate::scim::list::{ListResponse, Start};
 use crate::scim::{ScimError, cursor};
 
@@ -33,7 +34,7 @@ fn nothing_found(query: &Query<'_>) -> Result<Response, ScimError> {
 
 /// `GET /Groups/{id}`
 pub(super) fn get_group() -> Result<Response, ScimError> {
-    Err(ScimError::not_found("There are no groups here."))
+    Err(ScimError::not_found("There are no groups here.").rule(rule::GROUP_UNKNOWN))
 }
 
 /// Every other method on groups.
@@ -46,4 +47,5 @@ pub(super) fn not_supported() -> ScimError {
     ScimError::not_implemented(
         "Groups are not supported; users are. Switch group provisioning (group push) off at the identity provider: in Entra, for example, open Provisioning, Mappings, 'Provision Microsoft Entra ID Groups' and set Enabled to No.",
     )
+    .rule(rule::GROUPS_UNSUPPORTED)
 }

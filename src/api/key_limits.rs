@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use crate::api::rule;
 use crate::directory::KeyId;
 use crate::scim::ScimError;
 
@@ -101,6 +102,7 @@ impl KeyLimits {
             ),
             seconds,
         )
+        .rule(rule::KEY_RATE)
     }
 
     fn too_many_at_a_time(&self) -> ScimError {
@@ -111,6 +113,7 @@ impl KeyLimits {
             ),
             seconds,
         )
+        .rule(rule::KEY_CONCURRENCY)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Exchange;
 use super::authentication::Caller;
 use super::message::Response;
-use super::users;
+use super::{rule, users};
 use crate::scim::ScimError;
 
 /// `GET /Me`
@@ -28,14 +28,16 @@ pub(super) async fn patch(exchange: &Exchange<'_>, caller: Caller) -> Result<Res
 pub(super) fn refuse_create() -> Result<Response, ScimError> {
     Err(ScimError::not_implemented(
         "A user cannot register through /Me; create users with POST /Users.",
-    ))
+    )
+    .rule(rule::ME_CREATE))
 }
 
 /// `DELETE /Me`: it would revoke the key it was asked with, and nobody could undo it.
 pub(super) fn refuse_delete() -> Result<Response, ScimError> {
     Err(ScimError::forbidden(
         "The owner of an API key cannot be deleted through /Me; use DELETE /Users/{id} if that is meant.",
-    ))
+    )
+    .rule(rule::ME_DELETE))
 }
 
 fn on_owner<'r>(exchange: &Exchange<'r>, caller: Caller) -> Exchange<'r> {

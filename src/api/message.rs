@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_LOCATION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION,
-    RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+    ACCEPT, ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LOCATION,
+    CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::Serialize;
@@ -15,11 +15,16 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::accept::{MediaType, preferred};
+use super::rule;
 use crate::scim::list::ListResponse;
 use crate::scim::{ScimError, etag};
 
 pub use super::accept::{JSON, MEDIA_TYPE};
 
+/// The content coding that changes nothing (RFC 9110 §12.5.3).
+const IDENTITY: &str = "identity";
+/// What some clients write before UTF-8 text.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// A response that no cache may store, which every response is unless it says otherwise: it is about people, or
 /// true for the moment only.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -133,35 +138,71 @@ impl Request {
         let body = match &self.body {
             Body::Complete(body) if body.len() <= limit => body,
             Body::Complete(_) | Body::TooLarge => {
-                return Err(ScimError::payload_too_large(limit));
+                return Err(ScimError::payload_too_large(limit).rule(rule::BODY_TOO_LARGE));
             }
             Body::Broken => {
                 return Err(ScimError::invalid_syntax(
                     "The request body did not arrive as announced.",
-                ));
+                )
+                .rule(rule::BODY_INCOMPLETE));
             }
         };
-        let content_type = self.header(CONTENT_TYPE).unwrap_or_default();
-        if !content_type.trim().is_empty() {
-            let media_type = content_type.split(';').next().unwrap_or_default().trim();
-            let is_json = [MEDIA_TYPE, JSON]
-                .iter()
-                .any(|accepted| accepted.eq_ignore_ascii_case(media_type));
-            if !is_json {
-                return Err(ScimError::unsupported_media_type());
-            }
-        }
-        serde_json::from_slice(body).map_err(|error| {
-            ScimError::invalid_syntax(match error.classify() {
-                Category::Data => "The request body must be a JSON object.".to_owned(),
-                _ => format!(
-                    "The request body is not valid JSON (line {}, column {}).",
-                    error.line(),
-                    error.column()
-                ),
-            })
-        })
+        self.require_no_content_coding()?;
+        self.require_json()?;
+        parsed(body)
     }
+
+    /// RFC 9110 §8.4: a body that is compressed is not read.
+    fn require_no_content_coding(&self) -> Result<(), ScimError> {
+        let codings = self.header(CONTENT_ENCODING).unwrap_or_default();
+        let mut codings = codings.split(',').map(str::trim);
+        let is_none = |coding: &str| coding.is_empty() || coding.eq_ignore_ascii_case(IDENTITY);
+        if codings.all(is_none) {
+            return Ok(());
+        }
+        Err(ScimError::unsupported_content_coding().rule(rule::BODY_CONTENT_ENCODING))
+    }
+
+    fn require_json(&self) -> Result<(), ScimError> {
+        let content_type = self.header(CONTENT_TYPE).unwrap_or_default();
+        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        let is_json = [MEDIA_TYPE, JSON]
+            .iter()
+            .any(|accepted| accepted.eq_ignore_ascii_case(media_type));
+        if is_json || content_type.trim().is_empty() {
+            return Ok(());
+        }
+        Err(ScimError::unsupported_media_type().rule(rule::BODY_CONTENT_TYPE))
+    }
+}
+
+/// Reads a body that is a JSON object. A byte order mark before it is ignored (RFC 8259 §8.1).
+fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, ScimError> {
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    let text = std::str::from_utf8(body).map_err(|error| {
+        ScimError::invalid_syntax(format!(
+            "The request body is not UTF-8 text (byte {}); encode the JSON as UTF-8.",
+            error.valid_up_to() + 1
+        ))
+        .rule(rule::BODY_NOT_UTF8)
+    })?;
+    if text.trim().is_empty() {
+        return Err(ScimError::invalid_syntax(
+            "The request body is empty; send the JSON object that this request needs.",
+        )
+        .rule(rule::BODY_EMPTY));
+    }
+    serde_json::from_str(text).map_err(|error| {
+        let detail = match error.classify() {
+            Category::Data => "The request body must be a JSON object.".to_owned(),
+            _ => format!(
+                "The request body is not valid JSON (line {}, column {}).",
+                error.line(),
+                error.column()
+            ),
+        };
+        ScimError::invalid_syntax(detail).rule(rule::BODY_NOT_JSON_OBJECT)
+    })
 }
 
 /// A response.
@@ -265,6 +306,10 @@ impl Response {
         let mut response = Self::json(status, &error.to_json());
         if status == StatusCode::UNAUTHORIZED {
             response = response.with(WWW_AUTHENTICATE, "Bearer");
+        }
+        // RFC 9110 §12.5.3: what would have been accepted.
+        if error.rule == Some(rule::BODY_CONTENT_ENCODING) {
+            response = response.with(ACCEPT_ENCODING, IDENTITY);
         }
         if let Some(seconds) = error.retry_after {
             response = response.with(RETRY_AFTER, &seconds.to_string());

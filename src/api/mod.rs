@@ -11,9 +11,11 @@ mod groups;
 pub mod key_limits;
 mod me;
 pub mod message;
+mod near_miss;
 mod openapi;
 mod query;
 pub mod route;
+pub mod rule;
 mod users;
 
 use std::sync::Arc;
@@ -27,14 +29,14 @@ use tokio::time::Instant;
 use crate::config::{ACTIVATION_VARIABLE, BASE_PATH, Clock, Config};
 use crate::directory::{CompanyId, KeyId, Operation, UserId};
 use crate::scim::schema::USER;
-use crate::scim::{ScimError, resource};
+use crate::scim::{Rule, ScimError, resource};
 use crate::store::usage::measured;
 use crate::store::{Store, UserChange};
 use crate::telemetry::RequestRecord;
 use accept::preferred;
 use authentication::{AuthenticationCache, CachedVerdicts, Caller, authenticate, token_of};
 use computing::Computing;
-use error::RETRY_AFTER_SECONDS;
+use error::not_in_time;
 use key_limits::{Admission, KeyLimits};
 use message::{BodySource, Request, Response};
 use query::Query;
@@ -183,10 +185,7 @@ impl Service {
     /// The body is read only if the route takes one and its caller may use it.
     pub async fn handle<B: BodySource>(&self, request: Request<B>) -> Response {
         let started = std::time::Instant::now();
-        let matched = match route::find(&request.method, &request.path) {
-            Match::Route { route, .. } if !self.handler.serves(route.endpoint) => Match::Nothing,
-            matched => matched,
-        };
+        let matched = self.find(&request);
         let route = match &matched {
             Match::Route { route, .. } => format!("{} {}", request.method, route.path),
             Match::OtherMethods { .. } => "other method".to_owned(),
@@ -200,7 +199,7 @@ impl Service {
         let answering = Box::pin(self.answer(request, matched, &mut sender, &undeclared));
         let (result, usage) = measured(answering).await;
         let taken = started.elapsed().saturating_sub(sender.sending);
-        let error = result.as_ref().err().map(|refused| &refused.error);
+        let error = result.as_ref().err().map(|refused| refused.error.as_ref());
         let mut record = RequestRecord {
             request_id,
             route,
@@ -209,6 +208,9 @@ impl Service {
             undeclared: undeclared.into_inner(),
             status: 0,
             scim_type: error.and_then(|error| Some(error.scim_type?.as_str())),
+            rule: error.and_then(|error| Some(error.rule?.as_str())),
+            attribute: error.and_then(|error| error.attribute.clone()),
+            operation: error.and_then(|error| error.operation),
             cause: error.and_then(cause),
             timestamp: self.clock.now().as_millisecond(),
             milliseconds: u64::try_from(taken.as_millis()).unwrap_or(u64::MAX),
@@ -237,10 +239,22 @@ impl Service {
         response
     }
 
+    /// Where a request leads, for this handler.
+    fn find<B>(&self, request: &Request<B>) -> Match {
+        if route::is_base(&request.path) && query::path_within(&request.query).is_some() {
+            return Match::Nothing;
+        }
+        match route::find(&request.method, &request.path) {
+            Match::Route { route, .. } if !self.handler.serves(route.endpoint) => Match::Nothing,
+            matched => matched,
+        }
+    }
+
     /// Refuses a request whose headers or method HTTP does not know. `accept` is its `Accept`, or empty.
     pub fn refuse_unreadable(&self, request_id: &str, accept: &str) -> Response {
         let error =
-            ScimError::invalid_syntax("The method or a header of the request cannot be read.");
+            ScimError::invalid_syntax("The method or a header of the request cannot be read.")
+                .rule(rule::REQUEST_UNREADABLE);
         self.refuse(request_id, accept, &error)
     }
 
@@ -254,6 +268,9 @@ impl Service {
             undeclared: 0,
             status: error.status,
             scim_type: error.scim_type.map(|scim_type| scim_type.as_str()),
+            rule: error.rule.map(Rule::as_str),
+            attribute: None,
+            operation: None,
             cause: None,
             timestamp: self.clock.now().as_millisecond(),
             milliseconds: 0,
@@ -325,21 +342,21 @@ impl Service {
                 return Ok(Head::Options(methods));
             }
             Match::OtherMethods { methods, .. } => {
+                let refused = ScimError::method_not_allowed(format!("This path takes {methods}."))
+                    .rule(rule::METHOD_NOT_ALLOWED);
                 return Err(Refused {
-                    error: ScimError::method_not_allowed(format!("This path takes {methods}.")),
                     allow: Some(methods),
-                    location: None,
+                    ..refused.into()
                 });
             }
             Match::Nothing => {
-                return Err(ScimError::not_found(format!(
-                    "There is nothing here; users are at {BASE_PATH}/Users."
-                ))
-                .into());
+                return Err(nothing_at(request).into());
             }
         };
         if request.preferred_media_type().is_none() && has_body_on_success(&request.method) {
-            return Err(ScimError::not_acceptable().into());
+            return Err(ScimError::not_acceptable()
+                .rule(rule::NOT_ACCEPTABLE)
+                .into());
         }
         Ok(Head::Admitted(Admitted {
             route,
@@ -377,7 +394,7 @@ impl Service {
             .filter(|_| endpoint.handler() == Handler::Me)
             .map(|caller| resource::location(&exchange.base_url, &USER, &caller.owner.to_string()));
         let refused = |error| Refused {
-            error,
+            error: Box::new(error),
             allow: None,
             location: location.clone(),
         };
@@ -386,7 +403,9 @@ impl Service {
             .map_err(refused)?;
         let is_sent = response.body.is_some() && request.method != Method::HEAD;
         if is_sent && request.preferred_media_type().is_none() {
-            return Err(refused(ScimError::not_acceptable()));
+            return Err(refused(
+                ScimError::not_acceptable().rule(rule::NOT_ACCEPTABLE),
+            ));
         }
         Ok(response.located(location.as_deref()))
     }
@@ -397,7 +416,8 @@ impl Service {
         } else {
             Err(ScimError::forbidden(format!(
                 "SCIM is not activated on this instance; its operator sets {ACTIVATION_VARIABLE}=True."
-            )))
+            ))
+            .rule(rule::NOT_ACTIVATED))
         }
     }
 }
@@ -413,9 +433,8 @@ async fn in_time<T>(
     deadline: Instant,
     work: impl Future<Output = Result<T, Refused>>,
 ) -> Result<T, Refused> {
-    let late = || ScimError::unavailable(RETRY_AFTER_SECONDS).caused_by("not done in time");
     let done = tokio::time::timeout_at(deadline, work).await;
-    done.unwrap_or_else(|_| Err(late().into()))
+    done.unwrap_or_else(|_| Err(not_in_time().into()))
 }
 
 async fn dispatch(
@@ -423,7 +442,7 @@ async fn dispatch(
     exchange: &Exchange<'_>,
     caller: Option<Caller>,
 ) -> Result<Response, ScimError> {
-    let caller = || caller.ok_or_else(ScimError::unauthorized);
+    let caller = || caller.ok_or_else(|| ScimError::unauthorized().rule(rule::UNAUTHORIZED));
     match endpoint {
         Endpoint::ListUsers => users::list(exchange, caller()?).await,
         Endpoint::CreateUser => users::create(exchange, caller()?).await,
@@ -433,6 +452,7 @@ async fn dispatch(
         Endpoint::DeleteUser => users::delete(exchange, caller()?).await,
         Endpoint::SearchUsers => users::search_users(exchange, caller()?).await,
         Endpoint::SearchAll => users::search_all(exchange, caller()?).await,
+        Endpoint::QueryAll => users::query_all(exchange, caller()?).await,
         Endpoint::Bulk => bulk::bulk(exchange, caller()?).await,
         Endpoint::GetMe => me::get(exchange, caller()?).await,
         Endpoint::ReplaceMe => me::replace(exchange, caller()?).await,
@@ -452,9 +472,29 @@ async fn dispatch(
     }
 }
 
+/// The refusal of a path at which there is nothing. It names the path that the client most likely means.
+fn nothing_at<B>(request: &Request<B>) -> ScimError {
+    if let Some(path) = near_miss::nearest(&request.path) {
+        return ScimError::not_found(format!(
+            "There is nothing at this path; send the request to {BASE_PATH}{path}."
+        ))
+        .rule(rule::PATH_MISSPELT);
+    }
+    if let Some(path) = query::path_within(&request.query) {
+        return ScimError::not_found(format!(
+            "The path is inside the query string; send the request to {BASE_PATH}{path}, and parameters behind a '?' at its end."
+        ))
+        .rule(rule::PATH_MISSPELT);
+    }
+    ScimError::not_found(format!(
+        "There is nothing at this path; users are at {BASE_PATH}/Users."
+    ))
+    .rule(rule::PATH_UNKNOWN)
+}
+
 /// An error, with the methods that would have been right, or where the resource is.
 struct Refused {
-    error: ScimError,
+    error: Box<ScimError>,
     allow: Option<String>,
     location: Option<String>,
 }
@@ -462,7 +502,7 @@ struct Refused {
 impl From<ScimError> for Refused {
     fn from(error: ScimError) -> Self {
         Self {
-            error,
+            error: Box::new(error),
             allow: None,
             location: None,
         }

@@ -4,6 +4,7 @@ use http::Method;
 use percent_encoding::percent_decode_str;
 
 use super::message::MAX_BODY_BYTES;
+use super::near_miss;
 use crate::config::BASE_PATH;
 use crate::scim::bulk::MAX_PAYLOAD_BYTES;
 
@@ -26,6 +27,8 @@ pub enum Endpoint {
     SearchUsers,
     /// `POST /.search`
     SearchAll,
+    /// `GET /`, the base URI
+    QueryAll,
     /// `POST /Bulk`
     Bulk,
     /// `GET /Me`
@@ -71,7 +74,7 @@ impl Endpoint {
             Self::ReplaceUser => Handler::ReplaceUser,
             Self::PatchUser => Handler::PatchUser,
             Self::DeleteUser => Handler::DeleteUser,
-            Self::SearchUsers | Self::SearchAll => Handler::Search,
+            Self::SearchUsers | Self::SearchAll | Self::QueryAll => Handler::Search,
             Self::Bulk => Handler::Bulk,
             Self::GetMe
             | Self::ReplaceMe
@@ -115,7 +118,8 @@ impl Endpoint {
             | Self::SearchGroups
             | Self::ReplaceMe
             | Self::PatchMe => Some(MAX_BODY_BYTES),
-            Self::ListUsers
+            Self::QueryAll
+            | Self::ListUsers
             | Self::GetUser
             | Self::DeleteUser
             | Self::GetMe
@@ -149,7 +153,7 @@ pub enum Handler {
     PatchUser,
     /// `DELETE /Users/{id}`
     DeleteUser,
-    /// `/.search` and `/Users/.search`
+    /// `/.search`, `/Users/.search` and `GET /`
     Search,
     /// `/Bulk`
     Bulk,
@@ -249,6 +253,7 @@ pub static ROUTES: &[Route] = &[
     route(Method::DELETE, "/Users/{id}", Endpoint::DeleteUser),
     route(Method::POST, "/Users/.search", Endpoint::SearchUsers),
     route(Method::POST, "/.search", Endpoint::SearchAll),
+    route(Method::GET, "/", Endpoint::QueryAll),
     route(Method::POST, "/Bulk", Endpoint::Bulk),
     route(Method::GET, "/Me", Endpoint::GetMe),
     route(Method::PUT, "/Me", Endpoint::ReplaceMe),
@@ -324,6 +329,8 @@ pub fn find(method: &Method, path: &str) -> Match {
         .iter()
         .filter_map(|route| id_in(&segments, route).map(|id| (route, id)))
         .collect();
+    // The name of another path is no id, such as in `/Users/Bulk`.
+    candidates.retain(|(route, id)| !(has_resource_id(route) && near_miss::meant(id).is_some()));
     // A path that is written out is no id: `/Users/.search`.
     if candidates.iter().any(|(_, id)| id.is_empty()) {
         candidates.retain(|(_, id)| id.is_empty());
@@ -367,8 +374,20 @@ fn segments(path: &str) -> Option<Vec<String>> {
     segments.map(decode).collect()
 }
 
+/// Whether a path is the base path itself.
+#[must_use]
+pub(super) fn is_base(path: &str) -> bool {
+    segments(path).is_some_and(|segments| segments.is_empty())
+}
+
+/// Whether `{id}` is one that the service has made: other ids are names and URNs.
+fn has_resource_id(route: &Route) -> bool {
+    ["/Users/{id}", "/Groups/{id}"].contains(&route.path)
+}
+
 fn id_in(segments: &[String], route: &Route) -> Option<String> {
-    let template: Vec<&str> = route.path.split('/').skip(1).collect();
+    let template = route.path.split('/').filter(|segment| !segment.is_empty());
+    let template: Vec<&str> = template.collect();
     if template.len() != segments.len() {
         return None;
     }

@@ -10,7 +10,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 use super::error::shortened;
-use super::{ScimError, dialect};
+use super::{ScimError, dialect, rule};
 
 /// Most operations in one request.
 pub const MAX_OPERATIONS: usize = 100;
@@ -107,15 +107,19 @@ impl BulkRequest {
         let Some(Operations(operations)) = operations else {
             return Err(ScimError::invalid_syntax(
                 "A bulk request needs an 'Operations' array (RFC 7644 section 3.7).",
-            ));
+            )
+            .rule(rule::BULK_OPERATIONS));
         };
         if operations.is_empty() {
             return Err(ScimError::invalid_syntax(
                 "'Operations' must contain at least one operation.",
-            ));
+            )
+            .rule(rule::BULK_OPERATIONS));
         }
         if operations.len() > MAX_OPERATIONS {
-            return Err(ScimError::too_many_operations(MAX_OPERATIONS));
+            return Err(
+                ScimError::too_many_operations(MAX_OPERATIONS).rule(rule::BULK_OPERATIONS_NUMBER)
+            );
         }
         let fail_on_errors = match message.remove("failOnErrors").map(|text| read(&text)) {
             None | Some(Some(Value::Null)) => None,
@@ -125,6 +129,7 @@ impl BulkRequest {
                     .filter(|count| *count > 0)
                     .ok_or_else(|| {
                         ScimError::invalid_syntax("'failOnErrors' must be a positive integer.")
+                            .rule(rule::BULK_FAIL_ON_ERRORS)
                     })?,
             ),
         };
@@ -132,8 +137,7 @@ impl BulkRequest {
             .iter()
             .enumerate()
             .map(|(index, operation)| {
-                Operation::parse(operation)
-                    .map_err(|error| error.within(&format!("Operations[{index}]")))
+                Operation::parse(operation).map_err(|error| error.in_operation(index))
             })
             .collect::<Result<Vec<_>, _>>()?;
         let mut bulk_ids = BTreeSet::new();
@@ -141,7 +145,8 @@ impl BulkRequest {
         if let Some(twice) = declared.find(|bulk_id| !bulk_ids.insert(*bulk_id)) {
             return Err(ScimError::invalid_syntax(format!(
                 "The bulkId '{twice}' is given twice; each must be unique in the request."
-            )));
+            ))
+            .rule(rule::BULK_ID));
         }
         Ok(Self {
             fail_on_errors,
@@ -226,32 +231,39 @@ impl<'r> Ordering<'r> {
 impl Operation {
     fn parse(operation: &RawValue) -> Result<Self, ScimError> {
         let Some(mut members) = read::<RawMembers>(operation) else {
-            return Err(ScimError::invalid_syntax("An operation must be an object."));
+            return Err(ScimError::invalid_syntax("An operation must be an object.")
+                .rule(rule::BULK_OPERATION));
         };
         dialect::bulk_operation(&mut members);
         let mut text = |name: &str| {
             let text = members.remove(name);
             text.map_or(Some(None), |text| read::<Option<String>>(&text))
-                .ok_or_else(|| ScimError::invalid_syntax(format!("'{name}' must be a string.")))
+                .ok_or_else(|| {
+                    ScimError::invalid_syntax(format!("'{name}' must be a string."))
+                        .rule(rule::BULK_OPERATION)
+                })
         };
         let method = text("method")?;
         let path = text("path")?;
         let bulk_id = text("bulkId")?;
         let version = text("version")?;
         let (Some(method), Some(path)) = (method, path) else {
-            return Err(ScimError::invalid_syntax(
-                "An operation needs 'method' and 'path'.",
-            ));
+            return Err(
+                ScimError::invalid_syntax("An operation needs 'method' and 'path'.")
+                    .rule(rule::BULK_OPERATION),
+            );
         };
         if path.len() > MAX_PATH_BYTES {
             return Err(ScimError::invalid_syntax(format!(
                 "The 'path' of an operation may have at most {MAX_PATH_BYTES} bytes."
-            )));
+            ))
+            .rule(rule::BULK_OPERATION));
         }
         if path.contains('?') {
-            return Err(ScimError::invalid_syntax(
-                "The 'path' of an operation takes no query.",
-            ));
+            return Err(
+                ScimError::invalid_syntax("The 'path' of an operation takes no query.")
+                    .rule(rule::BULK_OPERATION),
+            );
         }
         if bulk_id
             .as_ref()
@@ -259,7 +271,8 @@ impl Operation {
         {
             return Err(ScimError::invalid_syntax(format!(
                 "A 'bulkId' may have at most {MAX_BULK_ID_BYTES} bytes and no '/'."
-            )));
+            ))
+            .rule(rule::BULK_ID));
         }
         let data = members.remove("data");
         Ok(Self {
@@ -348,7 +361,8 @@ impl BulkIds {
                     ScimError::invalid_value(format!(
                         "'{REFERENCE}{}' refers to no resource that this request has created; give the POST that creates it this 'bulkId'.",
                         shortened(reference)
-                    )),
+                    ))
+                    .rule(rule::BULK_REFERENCE),
                 ),
             };
             self.note(operation, created);
@@ -442,6 +456,7 @@ fn circular() -> ScimError {
     ScimError::conflict(
         "The operation waits for one that waits for it, or for others that do so; create the resources first, and their references in a second request.",
     )
+    .rule(rule::BULK_CIRCLE)
 }
 
 /// The BulkResponse message.

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::Sha256;
 use uuid::Uuid;
 
-use super::ScimError;
+use super::{ScimError, rule};
 
 /// How long a cursor is good for.
 pub const CURSOR_TIMEOUT: SignedDuration = SignedDuration::from_hours(1);
@@ -89,6 +89,7 @@ pub fn expired() -> ScimError {
     ScimError::expired_cursor(
         "The cursor has expired; begin again with an empty 'cursor', and ask for the next page sooner.",
     )
+    .rule(rule::CURSOR_EXPIRED)
 }
 
 /// The refusal of what is no cursor of this server, or of another query.
@@ -97,6 +98,7 @@ pub fn invalid() -> ScimError {
     ScimError::invalid_cursor(
         "The cursor is none of this query's: send the 'nextCursor' of the page before with the same query, or an empty 'cursor' to begin.",
     )
+    .rule(rule::CURSOR_INVALID)
 }
 
 fn seal_of(content: &[u8], query: &str, secret: &[u8; 32]) -> Result<Seal, ScimError> {

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use super::rule::{self, Rule};
+
 /// URN of the SCIM error message (RFC 7644 §3.12).
 pub const ERROR_URN: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
@@ -67,6 +69,12 @@ pub struct ScimError {
     pub scim_type: Option<ScimType>,
     /// A sentence for the client.
     pub detail: String,
+    /// The rule that was broken, for the log.
+    pub rule: Option<Rule>,
+    /// The attribute that the refusal is about, as its schema names it, for the log.
+    pub attribute: Option<String>,
+    /// Index of the operation that was refused, in a PATCH or bulk request, for the log.
+    pub operation: Option<usize>,
     /// Seconds after which trying again makes sense (`Retry-After`).
     pub retry_after: Option<u32>,
     /// The cause, for the log.
@@ -79,6 +87,9 @@ impl ScimError {
             status,
             scim_type,
             detail: detail.into(),
+            rule: None,
+            attribute: None,
+            operation: None,
             retry_after: None,
             source: None,
         }
@@ -219,6 +230,16 @@ impl ScimError {
         )
     }
 
+    /// 415 for a body that is compressed.
+    #[must_use]
+    pub fn unsupported_content_coding() -> Self {
+        Self::new(
+            415,
+            None,
+            "Send the body as it is, without 'Content-Encoding'; compressed bodies are not read.",
+        )
+    }
+
     /// 429 with `Retry-After`: the client sends more than it may.
     #[must_use]
     pub fn too_many_requests(detail: impl Into<String>, retry_after: u32) -> Self {
@@ -235,13 +256,17 @@ impl ScimError {
     /// 503 with `Retry-After`: the store is busy or does not answer.
     #[must_use]
     pub fn unavailable(retry_after: u32) -> Self {
-        let mut error = Self::new(
-            503,
-            None,
+        Self::out_of_service(
+            retry_after,
             format!(
                 "The directory is busy. Try again in {retry_after} s; a change may have been made already."
             ),
-        );
+        )
+    }
+
+    /// 503 with `Retry-After`, for another reason.
+    pub fn out_of_service(retry_after: u32, detail: impl Into<String>) -> Self {
+        let mut error = Self::new(503, None, detail);
         error.retry_after = Some(retry_after);
         error
     }
@@ -253,6 +278,7 @@ impl ScimError {
             None,
             "The server failed to handle this request; the operator's log has the cause.",
         );
+        error.rule = Some(rule::INTERNAL);
         error.source = Some(source.into());
         error
     }
@@ -262,6 +288,31 @@ impl ScimError {
     pub fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// The same error with the rule that was broken.
+    #[must_use]
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.rule = Some(rule);
+        self
+    }
+
+    /// The same error about an attribute, named as in its schema. If it is about a sub-attribute already, this is the
+    /// attribute that the sub-attribute belongs to.
+    #[must_use]
+    pub fn about(mut self, attribute: &'static str) -> Self {
+        self.attribute = Some(match self.attribute {
+            None => attribute.to_owned(),
+            Some(sub_attribute) => format!("{attribute}.{sub_attribute}"),
+        });
+        self
+    }
+
+    /// The same error of one operation of a PATCH or bulk request.
+    #[must_use]
+    pub fn in_operation(mut self, index: usize) -> Self {
+        self.operation = Some(index);
+        self.within(&format!("Operations[{index}]"))
     }
 
     /// The same error with `prefix` before its detail, to say which part of a request failed.

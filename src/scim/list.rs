@@ -8,13 +8,13 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::ScimError;
 use super::compare::SortKey;
 use super::cursor::MARK_BYTES;
 use super::filter::elements_at;
 use super::path::{AttributePath, Name, resolve};
 use super::resource::is_primary;
 use super::schema::ResourceType;
+use super::{ScimError, rule};
 
 /// URN of the ListResponse message (RFC 7644 §3.4.2).
 pub const LIST_RESPONSE_URN: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
@@ -59,7 +59,8 @@ impl Page {
             (Some(_), Some(_)) => {
                 return Err(ScimError::invalid_value(
                     "Use either 'startIndex' or 'cursor', not both.",
-                ));
+                )
+                .rule(rule::PAGE_METHOD));
             }
             (start_index, None) => {
                 let index = integer(start_index).ok_or_else(|| not_an_integer("startIndex"))?;
@@ -73,7 +74,8 @@ impl Page {
             (None, Start::Cursor(_)) => {
                 return Err(ScimError::invalid_count(format!(
                     "'count' must be an integer, at most {MAX_COUNT}."
-                )));
+                ))
+                .rule(rule::PAGE_NUMBER));
             }
         };
         Ok(Self { start, count })
@@ -81,7 +83,7 @@ impl Page {
 }
 
 fn not_an_integer(name: &str) -> ScimError {
-    ScimError::invalid_value(format!("'{name}' must be an integer."))
+    ScimError::invalid_value(format!("'{name}' must be an integer.")).rule(rule::PAGE_NUMBER)
 }
 
 /// `Some(None)` if there is no value, `None` if it is no integer.
@@ -122,7 +124,8 @@ impl Sort {
         let Ok(Name::Attribute(path)) = resolve(sort_by, resource_type) else {
             return Err(ScimError::invalid_value(
                 "'sortBy' must name an attribute that a schema declares.",
-            ));
+            )
+            .rule(rule::SORT_ATTRIBUTE));
         };
         // Sorting by a complex attribute means its `value`, where it has one.
         let sub_attribute = path
@@ -135,7 +138,9 @@ impl Sort {
         if !path.leaf().sub_attributes.is_empty() {
             return Err(ScimError::invalid_value(
                 "'sortBy' must name one of the sub-attributes of a complex attribute.",
-            ));
+            )
+            .rule(rule::SORT_ATTRIBUTE)
+            .about(path.attribute.name));
         }
         let descending = match sort_order {
             None | Some("") => false,
@@ -144,7 +149,8 @@ impl Sort {
             Some(_) => {
                 return Err(ScimError::invalid_value(
                     "'sortOrder' must be 'ascending' or 'descending'.",
-                ));
+                )
+                .rule(rule::SORT_ORDER));
             }
         };
         Ok(Some(Self { path, descending }))

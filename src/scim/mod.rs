@@ -14,9 +14,11 @@ pub mod patch;
 pub mod path;
 pub mod projection;
 pub mod resource;
+pub mod rule;
 pub mod schema;
 pub mod size;
 pub mod undeclared;
 pub mod work;
 
 pub use error::ScimError;
+pub use rule::Rule;

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::ScimError;
 use super::dialect;
 use super::filter::{self, Filter, FilterError, Scope};
 use super::schema::{Attribute, Declared, ResourceType, Schema};
@@ -39,6 +40,17 @@ impl AttributePath {
     #[must_use]
     pub fn is_in_every_value(&self) -> bool {
         self.attribute.multi_valued && self.sub_attribute.is_some()
+    }
+
+    /// An error about the attribute that the path ends at, with the whole path for the log.
+    #[must_use]
+    pub fn named_in(&self, error: ScimError) -> ScimError {
+        match self.sub_attribute {
+            Some(leaf) if error.attribute.as_deref() == Some(leaf.name) => {
+                error.about(self.attribute.name)
+            }
+            _ => error,
+        }
     }
 
     /// The same path without its sub-attribute.

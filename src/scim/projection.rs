@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::ScimError;
 use super::path::{AttributePath, Name, resolve};
 use super::schema::{COMMON_ATTRIBUTES, ResourceType, Returned, Schema, USER_SCHEMA};
+use super::{ScimError, rule};
 
 /// Most names in `attributes` or `excludedAttributes`: more than all schemas declare.
 pub const MAX_NAMES: usize = 200;
@@ -33,9 +33,10 @@ impl Projection {
         resource_type: &ResourceType,
     ) -> Result<Self, ScimError> {
         if attributes.len().max(excluded_attributes.len()) > MAX_NAMES {
-            return Err(ScimError::invalid_value(format!(
-                "Name at most {MAX_NAMES} attributes."
-            )));
+            return Err(
+                ScimError::invalid_value(format!("Name at most {MAX_NAMES} attributes."))
+                    .rule(rule::PROJECTION_NAMES),
+            );
         }
         match (attributes.is_empty(), excluded_attributes.is_empty()) {
             (true, true) => Ok(Self::Default),
@@ -43,7 +44,8 @@ impl Projection {
             (true, false) => Ok(Self::Except(names(excluded_attributes, resource_type))),
             (false, false) => Err(ScimError::invalid_value(
                 "Use either 'attributes' or 'excludedAttributes', not both.",
-            )),
+            )
+            .rule(rule::PROJECTION_BOTH)),
         }
     }
 

@@ -9,11 +9,11 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::ScimError;
 use super::compare::is_present;
 use super::etag;
 use super::path::{AttributePath, Name, resolve, resolve_in};
 use super::schema::{Attribute, ResourceType, Schema, Type};
+use super::{ScimError, rule};
 
 /// base64 whose padding may be left out (RFC 7643 §2.3.6).
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -82,9 +82,12 @@ impl Document {
             return Err(ScimError::invalid_syntax(format!(
                 "Send '{}' as an array of objects, not by sub-attribute.",
                 path.attribute.name
-            )));
+            ))
+            .rule(rule::ATTRIBUTE_SPLIT)
+            .about(path.attribute.name));
         }
-        let Some(value) = validate(path.leaf(), value)? else {
+        let validated = validate(path.leaf(), value).map_err(|error| path.named_in(error))?;
+        let Some(value) = validated else {
             return Ok(());
         };
         // `name` and `name.givenName` may come in any order, as long as they do not overlap.
@@ -120,7 +123,9 @@ impl Document {
                 return Err(ScimError::invalid_value(format!(
                     "'{}' must be an object.",
                     schema.id
-                )));
+                ))
+                .rule(rule::ATTRIBUTE_TYPE)
+                .about(schema.id));
             }
         };
         for (key, value) in members {
@@ -232,7 +237,9 @@ impl Document {
             Some(attribute) => Err(ScimError::invalid_value(format!(
                 "'{}' is required and may not be empty.",
                 attribute.name
-            ))),
+            ))
+            .rule(rule::ATTRIBUTE_REQUIRED)
+            .about(attribute.name)),
             None => Ok(()),
         }
     }
@@ -289,7 +296,9 @@ fn check_schemas(schemas: &Value, resource_type: &ResourceType) -> Result<(), Sc
         _ => Err(ScimError::invalid_syntax(format!(
             "'schemas' must contain '{}'.",
             resource_type.schema.id
-        ))),
+        ))
+        .rule(rule::SCHEMAS)
+        .about("schemas")),
     }
 }
 
@@ -325,7 +334,10 @@ pub fn given_twice(attribute: &Attribute, sub_attribute: &Attribute) -> ScimErro
     } else {
         format!("{}.{}", attribute.name, sub_attribute.name)
     };
-    ScimError::invalid_syntax(format!("'{name}' is given twice; send it once."))
+    let mut error = ScimError::invalid_syntax(format!("'{name}' is given twice; send it once."))
+        .rule(rule::ATTRIBUTE_REPEATED);
+    error.attribute = Some(name);
+    error
 }
 
 /// Drops values that are there already (RFC 7643 §2.4), so that repeated requests do not pile up.
@@ -348,7 +360,9 @@ pub fn check_number(attribute: &Attribute, elements: &[Value]) -> Result<(), Sci
         return Err(ScimError::invalid_value(format!(
             "'{}' may have at most {MAX_VALUES} values.",
             attribute.name
-        )));
+        ))
+        .rule(rule::VALUES_NUMBER)
+        .about(attribute.name));
     }
     Ok(())
 }
@@ -368,7 +382,9 @@ pub fn check_elements(attribute: &Attribute, elements: &[Value]) -> Result<(), S
         return Err(ScimError::invalid_value(format!(
             "At most one value of '{}' may have \"primary\": true.",
             attribute.name
-        )));
+        ))
+        .rule(rule::VALUES_PRIMARY)
+        .about(attribute.name));
     }
     Ok(())
 }
@@ -420,8 +436,10 @@ fn validate_complex(
         if sub_attribute.is_read_only() {
             continue;
         }
-        let Some(value) = validate(sub_attribute, value)
-            .map_err(|error| error.within(&format!("'{}'", attribute.name)))?
+        let Some(value) = validate(sub_attribute, value).map_err(|error| {
+            let whole = attribute.name;
+            error.within(&format!("'{whole}'")).about(whole)
+        })?
         else {
             continue;
         };
@@ -442,10 +460,14 @@ pub fn cannot_be_cleared(attribute: &Attribute) -> ScimError {
         "'{}' must have a value and cannot be cleared; send the value it is to have.",
         attribute.name
     ))
+    .rule(rule::ATTRIBUTE_CLEARED)
+    .about(attribute.name)
 }
 
 fn wrong_type(attribute: &Attribute, wanted: &str) -> ScimError {
     ScimError::invalid_value(format!("'{}' must be {wanted}.", attribute.name))
+        .rule(rule::ATTRIBUTE_TYPE)
+        .about(attribute.name)
 }
 
 /// What the server says about a resource (RFC 7643 §3.1).

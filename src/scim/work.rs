@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::ScimError;
+use super::{ScimError, rule};
 
 /// Most work of a query, in bytes that are compared, folded or copied.
 pub const MAX_QUERY_WORK: u64 = 96 * 1024 * 1024;
@@ -34,6 +34,7 @@ impl From<Exhausted> for ScimError {
         Self::invalid_value(
             "The request needs more computing than one request may take; send fewer or shorter operations, filters and values.",
         )
+        .rule(rule::PATCH_WORK)
     }
 }
 

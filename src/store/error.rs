@@ -7,6 +7,11 @@ use thiserror::Error;
 /// Most users that may bear one `externalId` or email before looking them up is refused.
 pub const MAX_LOOK_UP_MATCHES: usize = 1000;
 
+/// Why the file of the embedded store cannot be written.
+pub(super) const DISK_FULL: &str = "the disk is full";
+/// The same, if SQLite does not know more.
+pub(super) const DISK_FAILED: &str = "the disk failed, or a quota or size limit is reached";
+
 /// Why the store did not do what it was asked to.
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -28,6 +33,9 @@ pub enum StoreError {
     /// DynamoDB is throttling, in conflict, or does not answer, and trying again did not help.
     #[error("the store is busy: {0}")]
     Busy(String),
+    /// The embedded store's file cannot be written. Nothing of the request is.
+    #[error("the store's file cannot be written: {0}")]
+    Unwritable(&'static str),
     /// An item is not as this program writes it.
     #[error("an item lacks a valid '{0}'")]
     Corrupt(&'static str),
@@ -37,6 +45,9 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Code of the embedded store's responses when its file cannot be written.
+    pub(super) const UNWRITABLE_CODE: &str = "UnwritableException";
+
     /// Sorts an SDK error into those worth trying again and those not. What it says of an error is
     /// free of the request, which holds personal data.
     pub(super) fn from_sdk<E>(error: SdkError<E>) -> Self
@@ -49,6 +60,13 @@ impl StoreError {
                 // Without a code it is no answer of DynamoDB's, or a broken one.
                 let is_broken = error.code().is_none() || status < 400;
                 let code = error.code().unwrap_or("without code");
+                if code == Self::UNWRITABLE_CODE {
+                    let reasons = [DISK_FULL, DISK_FAILED];
+                    let is_reason = |reason: &&str| error.message() == Some(reason);
+                    return Self::Unwritable(
+                        reasons.into_iter().find(is_reason).unwrap_or(DISK_FAILED),
+                    );
+                }
                 let summary = format!("{code}, HTTP status {status}");
                 if is_broken || status >= 500 || status == 429 || is_retryable(code) {
                     Self::Busy(summary)

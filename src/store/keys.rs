@@ -238,8 +238,8 @@ impl Key {
         }
     }
 
-    /// The key for people. An item of another program's may have anything in its key, also what is
-    /// personal: of a part that is none of ours only the length is told.
+    /// The key for people: ids as they are, `<digest>` for a digest, which is pseudonymous personal data, and only the
+    /// length of any other part, because another program may have put anything there.
     pub(super) fn shown(&self) -> (String, String) {
         let shown = |text: &str| {
             let parts = text.split('#').map(shown_part);
@@ -259,10 +259,10 @@ fn shown_part(part: &str) -> String {
         || part.parse::<u8>().is_ok()
         || KeyId::parse(part).is_some()
         || UserId::parse(part).is_some()
-        || part.parse::<Timestamp>().is_ok()
-        || is_digest();
+        || part.parse::<Timestamp>().is_ok();
     match part.chars().count() {
         _ if is_ours => part.to_owned(),
+        _ if is_digest() => "<digest>".to_owned(),
         0 => String::new(),
         length => format!("<{length} characters>"),
     }
@@ -448,7 +448,9 @@ mod tests {
             assert_eq!(look_up, found);
             assert_eq!(whose.is_none(), look_up == LookUp::UserName);
             assert_eq!(look_up.key_of_digest(company, &digest, user), key);
-            assert_eq!(key.shown(), (key.pk, key.sk));
+            let digest = key.pk.rsplit('#').next().unwrap();
+            let pk = key.pk.replace(digest, "<digest>");
+            assert_eq!(key.shown(), (pk, key.sk.clone()));
         }
         let of_user = self::user(company, user).pk;
         let foreign = Key {

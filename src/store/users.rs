@@ -262,6 +262,23 @@ impl Store {
             .collect()
     }
 
+    /// All of the company's users, oldest first, for an operator: a walk from the last id of a batch to the next.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn listed_users(&self, company: CompanyId) -> Result<Vec<User>, StoreError> {
+        let mut users = Vec::new();
+        let mut after = None;
+        loop {
+            let ids = self.user_ids_after(company, after, BATCH_SIZE).await?;
+            users.extend(self.users(company, &ids).await?);
+            if ids.len() < BATCH_SIZE {
+                return Ok(users);
+            }
+            after = ids.last().copied();
+        }
+    }
+
     /// The ids of all of the company's users, oldest first.
     ///
     /// # Errors

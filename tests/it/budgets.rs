@@ -161,6 +161,9 @@ async fn measure(others: usize) -> Vec<(&'static str, Usage)> {
         let search = Call::new("POST", path).json(&json!({"filter": hit}));
         m.row(&client, about, &[("GetItem", 2)], search).await;
     }
+    let base = Call::new("GET", "/").query(&encode(&[("filter", hit)]));
+    m.row(&client, "base URI, userName eq", &[("GetItem", 2)], base)
+        .await;
 
     let change = [one, write];
     m.row(&client, "GET Me", &[one], Call::new("GET", "/Me"))
@@ -442,4 +445,32 @@ async fn a_walk_by_index_passes_over_nobody_when_others_are_deleted() {
     assert_eq!(again.total(), 21 - 8);
     let first = ["administrator@example.com", "u8", "u9", "u10", "u11"];
     assert_eq!(names(&again), first);
+}
+
+/// An operator's listing goes on from the last user of each batch, and passes over none again.
+#[tokio::test]
+async fn a_listing_of_all_users_costs_the_same_for_each_user_however_many_there_are() {
+    let mut costs = Vec::new();
+    for users in [400, 800] {
+        let embedded = Embedded::in_memory().unwrap();
+        let (store, usage) = counted_store(&embedded).await;
+        let world = World::on(store);
+        let company = world.client().await.company;
+        // With the administrator.
+        fill(&embedded, company, users - 1).await;
+        *usage.lock().unwrap() = Usage::default();
+        let listed = world.store.listed_users(company).await.unwrap();
+        let usage = usage.lock().unwrap().clone();
+        assert_eq!(listed.len(), users);
+        let mut ids: Vec<_> = listed.iter().map(|user| user.id).collect();
+        ids.dedup();
+        assert_eq!(ids.len(), users);
+        costs.push((usage.calls.values().sum::<usize>(), usage.read_units));
+    }
+    let [(calls, units), (twice_calls, twice_units)] = costs[..] else {
+        panic!("{costs:?}");
+    };
+    // One Query and one BatchGetItem for each hundred, and a Query that finds the end.
+    assert_eq!((calls, twice_calls), (9, 17));
+    assert!(twice_units < 2.1 * units, "{units} and {twice_units}");
 }

@@ -156,6 +156,16 @@ impl Table {
         delete.send().await.unwrap();
     }
 
+    /// The digests in the keys of lookup items.
+    async fn digests(&self) -> Vec<String> {
+        let items = self.items().await.into_iter();
+        let keys = items.map(|item| item["PK"].as_s().unwrap().clone());
+        let last = keys.map(|key| key.rsplit('#').next().unwrap().to_owned());
+        let digests: Vec<String> = last.filter(|part| part.len() == 43).collect();
+        assert!(digests.len() > 3, "{digests:?}");
+        digests
+    }
+
     async fn user(&self, id: &str) -> Item {
         let items = self.items().await;
         let is_user = |item: &Item| {
@@ -619,6 +629,10 @@ async fn the_command_tells_repairs_when_told_to_and_leaves_what_is_not_safe() {
         assert!(!is_well && !printed.contains("marker"), "{printed}");
         assert_eq!(names(&report), expected(false), "{report}");
         assert_eq!(before, table.image().await);
+        assert!(printed.contains("#<digest>"), "{printed}");
+        for digest in table.digests().await {
+            assert!(!printed.contains(&digest), "{printed}");
+        }
     }
     let text = Command::new(PROGRAM)
         .args(["check", "--repair", "--data-dir"])

@@ -1,8 +1,11 @@
 //! Whole conversations: `tests/data/conversations` by subject, `tests/data/idp` by the client that
 //! leads them, `tests/data/rfc` by the rule they show; each file is a list of steps over the real router. `capture` takes values out of an answer by JSON pointer for later steps, as `{name}`.
+//! A `body` is a JSON object, raw text, or `{"base64": …}` for bytes that are no text.
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use paradigm_scim::conversation::{Variables, capture, differences, filled_in};
 use serde_json::Value;
 
@@ -69,6 +72,10 @@ async fn run(client: &Client<'_>, step: &Value, variables: &mut Variables) -> Ve
     match &step["body"] {
         Value::Null => {}
         Value::String(raw) => call = call.body(raw.clone()),
+        bytes if bytes["base64"].is_string() => {
+            let text = bytes["base64"].as_str().unwrap();
+            call = call.body(STANDARD.decode(text).unwrap());
+        }
         body => call = call.json(body),
     }
     let answer = if step["anonymous"] == true {

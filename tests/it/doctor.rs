@@ -32,7 +32,7 @@ fn command(url: &str, token: Option<&str>) -> Command {
     let mut command = Command::new(PROGRAM);
     command.args(["doctor", "--url", url]);
     match token {
-        Some(token) => command.args(["--token", token]),
+        Some(token) => command.env("SCIM_TOKEN", token),
         None => command.env_remove("SCIM_TOKEN"),
     };
     command

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use paradigm_scim::api::route::{Handler, Match, ROUTES, find};
+use paradigm_scim::api::route::{Handler, Match, ROUTES, Route, find};
 use paradigm_scim::conversation::differences;
 use rustls::version::TLS13;
 use serde_json::{Value, json};
@@ -47,6 +47,17 @@ impl DynamoDb {
             url,
             _stdout: stdout,
         }
+    }
+
+    /// What a handler on this store has in its environment.
+    pub(crate) fn environment(&self) -> [(&'static str, &str); 5] {
+        [
+            ("SCIM_DYNAMODB_ENDPOINT_URL", self.url.as_str()),
+            ("AWS_REGION", "eu-west-3"),
+            ("AWS_ACCESS_KEY_ID", "demo"),
+            ("AWS_SECRET_ACCESS_KEY", "demo"),
+            ("SCIM_INSTANCE_ACTIVATION", "True"),
+        ]
     }
 }
 
@@ -126,14 +137,8 @@ pub(crate) fn binary(handler: &str) -> &'static str {
 #[tokio::test]
 async fn every_event_is_answered_as_written_beside_it() {
     let dynamodb = DynamoDb::start();
-    let environment = [
-        ("SCIM_DYNAMODB_ENDPOINT_URL", dynamodb.url.as_str()),
-        ("AWS_REGION", "eu-west-3"),
-        ("AWS_ACCESS_KEY_ID", "demo"),
-        ("AWS_SECRET_ACCESS_KEY", "demo"),
-        ("SCIM_INSTANCE_ACTIVATION", "True"),
-        ("SCIM_TABLE", "paradigm-scim"),
-    ];
+    let settings = [("SCIM_TABLE", "paradigm-scim")];
+    let environment = [&dynamodb.environment()[..], &settings].concat();
     let mut failures = Vec::new();
     for case in cases() {
         let name = &case.name;
@@ -214,12 +219,17 @@ fn template_routes() -> BTreeMap<String, String> {
     routes
 }
 
+/// The key of a route in the gateway, which knows the base URI without a slash.
+fn route_key(method: &str, route: &Route) -> String {
+    format!("{method} /scim/v2{}", route.path.trim_end_matches('/'))
+}
+
 #[test]
 fn template_binaries_events_and_routes_agree() {
     let expected: BTreeMap<String, String> = ROUTES
         .iter()
         .map(|route| {
-            let key = format!("{} /scim/v2{}", route.method, route.path);
+            let key = route_key(route.method.as_str(), route);
             (key, route.endpoint.handler().binary().to_owned())
         })
         .chain([("$default".to_owned(), "default".to_owned())])
@@ -267,12 +277,7 @@ fn template_binaries_events_and_routes_agree() {
         assert_eq!(expected.get(key), Some(&case.handler), "{}", case.name);
         match find(&method.parse().unwrap(), path) {
             Match::Route { route, .. } => {
-                assert_eq!(
-                    key,
-                    format!("{method} /scim/v2{}", route.path),
-                    "{}",
-                    case.name
-                );
+                assert_eq!(key, route_key(method, route), "{}", case.name);
                 covered.insert(key.to_owned());
             }
             other => panic!("{}: {other:?}", case.name),

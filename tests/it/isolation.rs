@@ -106,7 +106,7 @@ const MANAGER_FILTERS: [&str; 2] = ["manager eq \"ID\"", "manager.value eq \"ID\
 fn is_search(route: &Route) -> bool {
     matches!(
         route.endpoint,
-        Endpoint::ListUsers | Endpoint::SearchUsers | Endpoint::SearchAll
+        Endpoint::ListUsers | Endpoint::SearchUsers | Endpoint::SearchAll | Endpoint::QueryAll
     )
 }
 

@@ -401,15 +401,8 @@ async fn what_a_handler_cannot_read_is_refused_and_not_logged() {
 #[tokio::test]
 async fn a_handler_logs_one_line_with_metrics_for_a_request() {
     let dynamodb = DynamoDb::start();
-    let environment = [
-        ("SCIM_DYNAMODB_ENDPOINT_URL", dynamodb.url.as_str()),
-        ("AWS_REGION", "eu-west-3"),
-        ("AWS_ACCESS_KEY_ID", "demo"),
-        ("AWS_SECRET_ACCESS_KEY", "demo"),
-        ("SCIM_INSTANCE_ACTIVATION", "True"),
-        ("SCIM_LOG", "trace"),
-        ("SCIM_STACK", "paradigm-scim-test"),
-    ];
+    let settings = [("SCIM_LOG", "trace"), ("SCIM_STACK", "paradigm-scim-test")];
+    let environment = [&dynamodb.environment()[..], &settings].concat();
     let cases = cases();
     for (name, expected) in [
         (
@@ -581,6 +574,9 @@ fn alarms_watch_metrics_that_requests_tell() {
         undeclared: 0,
         status: 200,
         scim_type: None,
+        rule: None,
+        attribute: None,
+        operation: None,
         cause: None,
         timestamp: 0,
         milliseconds: 5,

@@ -7,6 +7,13 @@ use serde_json::Value;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_paradigm-scim");
 
+/// The program, run by a shell: `exec` or what ends in it, and what is to be done before.
+pub(crate) fn by_shell(prelude: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{prelude} \"$0\" \"$@\""), PROGRAM]);
+    shell
+}
+
 /// A running `serve`; ended when dropped.
 pub(crate) struct Serve {
     process: Child,
@@ -29,7 +36,16 @@ impl Serve {
         activation: Option<&str>,
         configure: impl FnOnce(&mut Command),
     ) -> Self {
-        let mut command = Command::new(PROGRAM);
+        Self::start_by(Command::new(PROGRAM), arguments, activation, configure)
+    }
+
+    /// The same by another program, such as a shell that sets limits first.
+    pub(crate) fn start_by(
+        mut command: Command,
+        arguments: &[&str],
+        activation: Option<&str>,
+        configure: impl FnOnce(&mut Command),
+    ) -> Self {
         command
             .arg("serve")
             .args(arguments)

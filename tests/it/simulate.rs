@@ -12,7 +12,8 @@ fn simulate(url: &str, token: &str, arguments: &[&str]) -> Output {
     Command::new(PROGRAM)
         .arg("simulate")
         .args(arguments)
-        .args(["--url", url, "--token", token])
+        .args(["--url", url])
+        .env("SCIM_TOKEN", token)
         .output()
         .unwrap()
 }

@@ -77,8 +77,8 @@ pub(super) fn schemas() -> Value {
             "type": "object",
             "properties": {
                 "schemas": only(SEARCH_REQUEST_URN),
-                "attributes": {"type": "array", "items": text},
-                "excludedAttributes": {"type": "array", "items": text},
+                "attributes": {"type": ["array", "string"], "items": text},
+                "excludedAttributes": {"type": ["array", "string"], "items": text},
                 "filter": filter(),
                 "sortBy": sort_by(),
                 "sortOrder": sort_order(),

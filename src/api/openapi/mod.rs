@@ -67,6 +67,16 @@ struct Description {
     others: &'static [u16],
 }
 
+const QUERY: &[&str] = &[
+    "filter",
+    "startIndex",
+    "count",
+    "cursor",
+    "sortBy",
+    "sortOrder",
+    "attributes",
+    "excludedAttributes",
+];
 const PROJECTED: &[&str] = &["attributes", "excludedAttributes"];
 const CONDITIONAL: &[&str] = &["attributes", "excludedAttributes", "ifMatch", "ifNoneMatch"];
 const WRITES: &[u16] = &[400, 404, 409, 412, 413, 415];
@@ -92,17 +102,16 @@ fn description(endpoint: Endpoint) -> Description {
     };
     match endpoint {
         Endpoint::ListUsers => Description {
-            parameters: &[
-                "filter",
-                "startIndex",
-                "count",
-                "cursor",
-                "sortBy",
-                "sortOrder",
-                "attributes",
-                "excludedAttributes",
-            ],
+            parameters: QUERY,
             ..plain("List or find users", "UserList", &[400, 429])
+        },
+        Endpoint::QueryAll => Description {
+            parameters: QUERY,
+            ..plain(
+                "List or find resources of all types",
+                "UserList",
+                &[400, 404],
+            )
         },
         Endpoint::SearchUsers => Description {
             body: Some("SearchRequest"),
@@ -247,9 +256,12 @@ fn operation(route: &Route) -> Value {
     operation
 }
 
-/// Such as `getUsersById`.
+/// Such as `getUsersById`; at the base URI `getAll`.
 fn operation_id(route: &Route) -> String {
     let mut id = route.method.as_str().to_lowercase();
+    if route.path == "/" {
+        id.push_str("All");
+    }
     for segment in route.path.split('/').filter(|segment| !segment.is_empty()) {
         let word = match segment {
             "{id}" => "ById",

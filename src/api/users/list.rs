@@ -43,6 +43,15 @@ pub(in crate::api) async fn search_all(
     search(exchange, caller, &query, Scope::AnyResource(&USER)).await
 }
 
+/// `GET /`, the base URI: the same (RFC 7644 §3.4.2.1).
+pub(in crate::api) async fn query_all(
+    exchange: &Exchange<'_>,
+    caller: Caller,
+) -> Result<Response, ScimError> {
+    let query = exchange.query()?;
+    search(exchange, caller, &query, Scope::AnyResource(&USER)).await
+}
+
 async fn search(
     exchange: &Exchange<'_>,
     caller: Caller,
@@ -56,9 +65,7 @@ async fn search(
     let selection = Selection {
         exchange,
         caller,
-        filter: filter.map_err(|error| {
-            ScimError::invalid_filter(format!("The filter cannot be used: {error}."))
-        })?,
+        filter: filter?,
         sort,
     };
     let page_builder = PageBuilder::new(page.count, projection, sort);

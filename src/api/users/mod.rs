@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::Exchange;
 use super::authentication::Caller;
 use super::message::{Request, Response};
+use super::rule;
 use crate::directory::{Operation, User, UserId};
 use crate::scim::patch::{PatchOp, Patched, Skipped};
 use crate::scim::projection::Projection;
@@ -25,7 +26,7 @@ use crate::scim::{ScimError, dialect, etag, undeclared};
 use crate::store::Next;
 use crate::store::usage::count_work;
 
-pub(super) use list::{list, search_all, search_users};
+pub(super) use list::{list, query_all, search_all, search_users};
 
 /// Most changes of a PATCH that is applied at once: what identity providers usually send has fewer.
 const SMALL_PATCH_CHANGES: usize = 20;
@@ -48,7 +49,7 @@ pub(super) async fn get(exchange: &Exchange<'_>, caller: Caller) -> Result<Respo
         .ok_or_else(no_such_user)?;
     let preconditions = Preconditions::of(exchange.request);
     if preconditions.is_unmatched(&user) {
-        return Err(ScimError::precondition_failed());
+        return Err(ScimError::precondition_failed().rule(rule::VERSION_CHANGED));
     }
     if preconditions.is_excluded(&user) {
         return Ok(Response::not_modified(
@@ -229,7 +230,7 @@ fn user_id(exchange: &Exchange<'_>) -> Result<UserId, ScimError> {
 }
 
 fn no_such_user() -> ScimError {
-    ScimError::not_found("There is no user with this id in this company.")
+    ScimError::not_found("There is no user with this id in this company.").rule(rule::USER_UNKNOWN)
 }
 
 /// Which versions of a user a request is meant for (RFC 9110 §13.1.1, §13.1.2).
@@ -266,7 +267,7 @@ impl Preconditions {
 
     fn check(&self, user: &User) -> Result<(), ScimError> {
         if self.is_unmatched(user) || self.is_excluded(user) {
-            return Err(ScimError::precondition_failed());
+            return Err(ScimError::precondition_failed().rule(rule::VERSION_CHANGED));
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use super::places::Place;
 use super::rendered;
 use crate::api::Exchange;
 use crate::api::authentication::Caller;
+use crate::api::rule;
 use crate::directory::{CompanyId, User, UserId};
 use crate::scim::compare::SortKey;
 use crate::scim::cursor::{MARK_BYTES, Position};
@@ -425,6 +426,7 @@ fn too_much(_: Exhausted) -> ScimError {
     ScimError::too_many(
         "The filter needs more computing over these users than one request may take; use fewer comparisons, or filter by 'id', 'userName', 'externalId' or 'emails.value' with 'eq' as well.",
     )
+    .rule(rule::QUERY_WORK)
 }
 
 /// A position in the order of ids.

@@ -16,8 +16,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
-use paradigm_scim::api::Service;
 use paradigm_scim::api::message::{Body, BodySource, Request, Response};
+use paradigm_scim::api::{Service, rule};
 use paradigm_scim::scim::ScimError;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_io_timeout::TimeoutStream;
@@ -167,10 +167,11 @@ fn wrong_host() -> ScimError {
     ScimError::invalid_syntax(
         "Send exactly one 'Host' header, with a host name and perhaps a port.",
     )
+    .rule(rule::HOST)
 }
 
 fn wrong_target() -> ScimError {
-    ScimError::invalid_syntax("Leave user information out of the request target.")
+    ScimError::invalid_syntax("Leave user information out of the request target.").rule(rule::HOST)
 }
 
 fn sent(response: Response) -> hyper::Response<Full<Bytes>> {

@@ -324,7 +324,7 @@ fn checked_token(token: &str) -> Result<String, Failure> {
     let token = token.trim();
     let token = token.strip_prefix("Bearer ").unwrap_or(token);
     if token.is_empty() || !token.chars().all(|c| c.is_ascii_graphic()) {
-        return Err("--token must be one word of printable ASCII".into());
+        return Err("the token must be one word of printable ASCII".into());
     }
     Ok(token.to_owned())
 }

@@ -21,6 +21,7 @@ mod request_target;
 mod serve;
 mod signal;
 mod simulate;
+mod token;
 mod user;
 
 use std::process::ExitCode;

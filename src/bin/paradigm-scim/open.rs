@@ -1,7 +1,8 @@
 //! Which store the commands work on.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::fs::{DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -15,6 +16,8 @@ use uuid::Uuid;
 use crate::Failure;
 
 const FILE_NAME: &str = "paradigm-scim.sqlite";
+/// Nobody but the owner lists, reads or writes.
+const PRIVATE_FOLDER: u32 = 0o700;
 
 /// Where the store is.
 #[derive(Args, Clone)]
@@ -85,13 +88,21 @@ fn keeping_audit(store: Store) -> Result<Store, Failure> {
 
 /// The embedded database in a folder, which is made if it is not there.
 pub(crate) fn in_folder(folder: &Path) -> Result<Embedded, Failure> {
-    // What is in it is nobody else's business on this machine.
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
+    private_folder(folder)
         .map_err(|error| format!("the folder {} cannot be made: {error}", folder.display()))?;
     Ok(Embedded::in_file(&folder.join(FILE_NAME))?)
+}
+
+/// Makes a folder, if it is not there, that only its owner may use, whatever the umask: it holds personal data.
+fn private_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new()
+        .recursive(true)
+        .mode(PRIVATE_FOLDER)
+        .create(folder)?;
+    std::fs::set_permissions(folder, Permissions::from_mode(PRIVATE_FOLDER))
 }
 
 /// Now, as the service tells it.

@@ -16,9 +16,6 @@ use crate::import::Import;
 use crate::open::{self, StoreArguments, now, operator_change};
 use crate::output::Format;
 
-/// Users read at a time for a listing.
-const LIST_STEP: usize = 100;
-
 #[derive(Subcommand)]
 pub(crate) enum User {
     /// Create a user
@@ -125,7 +122,7 @@ impl User {
             Self::Import(import) => import.run().await,
             Self::List(place) => {
                 let (store, company) = place.open().await?;
-                let users = all(&store, company).await?;
+                let users = store.listed_users(company).await?;
                 let users: Vec<Value> = users.iter().map(shown).collect();
                 let columns = ["id", "userName", "state", "permissions", "lastModified"];
                 place.format.records(&columns, &users)
@@ -225,19 +222,6 @@ pub(crate) async fn create(
         .create_user(&operator_change(company, Operation::Create), &user)
         .await?;
     Ok(user)
-}
-
-async fn all(store: &Store, company: CompanyId) -> Result<Vec<DirectoryUser>, Failure> {
-    let mut users = Vec::new();
-    let mut offset = 0;
-    loop {
-        let ids = store.user_ids(company, offset, LIST_STEP).await?;
-        if ids.is_empty() {
-            return Ok(users);
-        }
-        offset += ids.len();
-        users.extend(store.users(company, &ids).await?);
-    }
 }
 
 fn no_such_user() -> Failure {

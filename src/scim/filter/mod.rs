@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::compare::Constant;
 use super::path::AttributePath;
 use super::schema::{Attribute, ResourceType};
+use super::{ScimError, rule};
 
 pub use evaluator::elements_at;
 pub use parser::parse;
@@ -162,6 +163,22 @@ impl FilterError {
     #[must_use]
     pub fn is_unknown_attribute(&self) -> bool {
         matches!(self, Self::UnknownAttribute { .. })
+    }
+}
+
+impl From<FilterError> for ScimError {
+    fn from(error: FilterError) -> Self {
+        let refused = Self::invalid_filter(format!("The filter cannot be used: {error}."));
+        match error {
+            FilterError::Syntax { .. } => refused.rule(rule::FILTER_SYNTAX),
+            FilterError::UnknownAttribute { .. } => refused.rule(rule::FILTER_UNKNOWN_ATTRIBUTE),
+            FilterError::Incomparable { attribute, .. } => {
+                refused.rule(rule::FILTER_COMPARISON).about(attribute)
+            }
+            FilterError::TooLong => refused.rule(rule::FILTER_LENGTH),
+            FilterError::TooManyComparisons => refused.rule(rule::FILTER_COMPARISONS),
+            FilterError::TooDeep => refused.rule(rule::FILTER_NESTING),
+        }
     }
 }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::{Change, MAX_VALUE_BYTES, Target};
-use crate::scim::ScimError;
 use crate::scim::compare;
 use crate::scim::dialect;
 use crate::scim::path::{AttributePath, ValuePath};
@@ -16,6 +15,7 @@ use crate::scim::resource::{
 use crate::scim::schema::{Attribute, Type};
 use crate::scim::size::json_bytes;
 use crate::scim::work::{Exhausted, Work};
+use crate::scim::{ScimError, rule};
 
 /// Applies one change. A `$ref` that was not sent with a new `value` would still point to the old
 /// one, so it goes.
@@ -83,7 +83,9 @@ fn apply_change(
         Change::AssertId(value) if value.as_str() == Some(id) => Ok(()),
         Change::AssertId(_) => Err(ScimError::mutability(
             "'id' is read-only, and the one sent is not this resource's.",
-        )),
+        )
+        .rule(rule::ID_MISMATCH)
+        .about("id")),
         Change::Add(Target::Attribute(path), value) => add(document, path, value.clone(), work),
         Change::Replace(Target::Attribute(path), value) => {
             replace(document, path, value.clone(), work)
@@ -309,7 +311,9 @@ fn check_copies(attribute: &Attribute, value: &Value, copies: usize) -> Result<(
         return Err(ScimError::invalid_value(format!(
             "The value of '{}' in {copies} elements would have more than {MAX_VALUE_BYTES} bytes together; send a shorter one.",
             attribute.name
-        )));
+        ))
+        .rule(rule::PATCH_VALUE_SIZE)
+        .about(attribute.name));
     }
     Ok(())
 }
@@ -470,6 +474,8 @@ fn no_match(attribute: &Attribute) -> ScimError {
         "No value of '{}' matches the filter in 'path'.",
         attribute.name
     ))
+    .rule(rule::PATCH_NO_TARGET)
+    .about(attribute.name)
 }
 
 /// Adds an element and returns its index. One with the same `value` and `type` is merged, so that

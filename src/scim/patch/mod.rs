@@ -7,13 +7,13 @@ mod selection;
 
 use serde_json::{Map, Value};
 
-use super::ScimError;
 use super::dialect;
 use super::path::{AttributePath, ValuePath};
 use super::resource::Document;
 use super::schema::{Attribute, ResourceType, Schema};
 use super::size::json_bytes;
 use super::work::Work;
+use super::{ScimError, rule};
 
 /// Most operations in one message.
 pub const MAX_OPERATIONS: usize = 200;
@@ -100,6 +100,26 @@ enum Target {
     Values(ValuePath),
 }
 
+impl Change {
+    /// An error about the attribute that is changed, with the whole path for the log.
+    fn named_in(&self, error: ScimError) -> ScimError {
+        match self {
+            Self::Add(target, _) | Self::Replace(target, _) | Self::Remove(target) => {
+                match target {
+                    Target::Attribute(path) => path.named_in(error),
+                    Target::Values(values) => AttributePath {
+                        sub_attribute: values.sub_attribute,
+                        ..values.path
+                    }
+                    .named_in(error),
+                }
+            }
+            Self::RemoveListed(path, _) => path.named_in(error),
+            Self::RemoveExtension(_) | Self::AssertId(_) => error,
+        }
+    }
+}
+
 impl PatchOp {
     /// Parses a message.
     ///
@@ -113,17 +133,20 @@ impl PatchOp {
         let Some(Value::Array(operations)) = message.shift_remove("Operations") else {
             return Err(ScimError::invalid_syntax(
                 "A PATCH body needs an 'Operations' array (RFC 7644 section 3.5.2).",
-            ));
+            )
+            .rule(rule::PATCH_OPERATIONS));
         };
         if operations.is_empty() {
             return Err(ScimError::invalid_syntax(
                 "'Operations' must contain at least one operation.",
-            ));
+            )
+            .rule(rule::PATCH_OPERATIONS));
         }
         if operations.len() > MAX_OPERATIONS {
             return Err(ScimError::invalid_syntax(format!(
                 "'Operations' may contain at most {MAX_OPERATIONS} operations; send several requests."
-            )));
+            ))
+            .rule(rule::PATCH_OPERATIONS_NUMBER));
         }
         let mut steps = Vec::with_capacity(operations.len());
         let mut parser = parse::Parser {
@@ -138,7 +161,7 @@ impl PatchOp {
                     check_edits(&edits, &mut comparisons)?;
                     Ok(edits)
                 })
-                .map_err(|error| error.within(&format!("Operations[{index}]")))?;
+                .map_err(|error| error.in_operation(index))?;
             steps.extend(edits.into_iter().map(|edit| Step {
                 operation: index,
                 edit,
@@ -178,7 +201,7 @@ impl PatchOp {
         let mut patched = document.clone();
         let mut skipped = Vec::new();
         for Step { operation, edit } in &self.steps {
-            let named = |error: ScimError| error.within(&format!("Operations[{operation}]"));
+            let named = |error: ScimError| edit.change.named_in(error).in_operation(*operation);
             let unmatched = selection::unmatched(edit, &patched, work);
             if let Some(unmatched) = unmatched.map_err(|exhausted| named(exhausted.into()))? {
                 skipped.push(Skipped {
@@ -217,13 +240,16 @@ fn check_edits(edits: &[Edit], comparisons: &mut usize) -> Result<(), ScimError>
         if *comparisons > MAX_COMPARISONS {
             return Err(ScimError::invalid_path(format!(
                 "The paths of a request may have at most {MAX_COMPARISONS} comparisons together; send several requests."
-            )));
+            ))
+            .rule(rule::PATCH_COMPARISONS));
         }
         if value.is_some_and(|value| json_bytes(value) > MAX_VALUE_BYTES) {
             return Err(ScimError::invalid_value(format!(
                 "The value of '{}' may have at most {MAX_VALUE_BYTES} bytes as JSON.",
                 target.attribute().name
-            )));
+            ))
+            .rule(rule::PATCH_VALUE_SIZE)
+            .about(target.attribute().name));
         }
     }
     Ok(())

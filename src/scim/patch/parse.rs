@@ -3,13 +3,12 @@
 use serde_json::Value;
 
 use super::{Change, Edit, Target};
-use crate::scim::ScimError;
 use crate::scim::dialect;
 use crate::scim::error::shortened;
 use crate::scim::path::{AttributePath, PatchPath, PathError};
 use crate::scim::resource::{cannot_be_cleared, validate};
 use crate::scim::schema::{Attribute, ResourceType, Schema};
-use crate::scim::undeclared;
+use crate::scim::{ScimError, rule, undeclared};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Op {
@@ -29,7 +28,8 @@ impl Parser {
     /// Parses an operation; one without a path makes several edits.
     pub(super) fn operation(&mut self, operation: Value) -> Result<Vec<Edit>, ScimError> {
         let Value::Object(mut operation) = operation else {
-            return Err(ScimError::invalid_syntax("An operation must be an object."));
+            return Err(ScimError::invalid_syntax("An operation must be an object.")
+                .rule(rule::PATCH_OPERATION));
         };
         let op = match operation.get("op").and_then(Value::as_str) {
             Some("add") => Op::Add,
@@ -38,14 +38,19 @@ impl Parser {
             _ => {
                 return Err(ScimError::invalid_syntax(
                     "'op' must be 'add', 'replace' or 'remove'.",
-                ));
+                )
+                .rule(rule::PATCH_OPERATION));
             }
         };
         let value = operation.shift_remove("value");
         let path = match operation.shift_remove("path") {
             None => return self.without_path(op, value),
             Some(Value::String(path)) => path,
-            Some(_) => return Err(ScimError::invalid_path("'path' must be a string.")),
+            Some(_) => {
+                return Err(
+                    ScimError::invalid_path("'path' must be a string.").rule(rule::PATCH_PATH)
+                );
+            }
         };
         let Some(path) = parse_path(path.trim(), self.resource_type)? else {
             self.undeclared += usize::from(value.is_some_and(|value| !value.is_null()));
@@ -56,6 +61,7 @@ impl Parser {
             Op::Add | Op::Replace => {
                 let value = value.ok_or_else(|| {
                     ScimError::invalid_value("'add' and 'replace' need a 'value'.")
+                        .rule(rule::PATCH_VALUE)
                 })?;
                 let edits = self.assignments(op, path, value)?;
                 let refused: Option<Vec<_>> = edits
@@ -73,12 +79,14 @@ impl Parser {
     /// RFC 7644 §3.5.2.1 and §3.5.2.3: without a path, the value is an object of attributes.
     fn without_path(&mut self, op: Op, value: Option<Value>) -> Result<Vec<Edit>, ScimError> {
         if op == Op::Remove {
-            return Err(ScimError::no_target("'remove' needs a 'path'."));
+            return Err(ScimError::no_target("'remove' needs a 'path'.")
+                .rule(rule::PATCH_REMOVE_WITHOUT_PATH));
         }
         let Some(Value::Object(members)) = value else {
             return Err(ScimError::invalid_value(
                 "Without a 'path', 'value' must be an object of attributes.",
-            ));
+            )
+            .rule(rule::PATCH_VALUE));
         };
         let mut edits = Vec::with_capacity(members.len());
         for (key, value) in members {
@@ -87,6 +95,7 @@ impl Parser {
                     "The key '{}' cannot be used: {error}.",
                     shortened(&key)
                 ))
+                .rule(rule::PATCH_PATH)
             })?;
             let Some(path) = path else {
                 self.undeclared += undeclared::member(&key, &value);
@@ -161,7 +170,9 @@ impl Parser {
             _ => Err(ScimError::invalid_value(format!(
                 "The value of '{}' must be an object.",
                 schema.id
-            ))),
+            ))
+            .rule(rule::PATCH_VALUE)
+            .about(schema.id)),
         }
     }
 
@@ -193,9 +204,10 @@ fn parse_path(
         }
         Err(PathError::UnknownAttribute | PathError::UnknownSubAttribute(_)) => return Ok(None),
         Err(error) => {
-            return Err(ScimError::invalid_path(format!(
-                "'path' cannot be used: {error}."
-            )));
+            return Err(
+                ScimError::invalid_path(format!("'path' cannot be used: {error}."))
+                    .rule(rule::PATCH_PATH),
+            );
         }
     };
     match path.read_only() {
@@ -209,6 +221,8 @@ fn read_only(attribute: &Attribute) -> ScimError {
         "'{}' is read-only; leave it out of the request.",
         attribute.name
     ))
+    .rule(rule::ATTRIBUTE_READ_ONLY)
+    .about(attribute.name)
 }
 
 /// The read-only sub-attribute that a change of a complex attribute is about, if it is about
@@ -233,7 +247,9 @@ fn remove_schema(
     if schema.id == resource_type.schema.id {
         return Err(ScimError::mutability(
             "The core schema has required attributes and cannot be removed.",
-        ));
+        )
+        .rule(rule::PATCH_REMOVE_REQUIRED)
+        .about(schema.id));
     }
     Ok(Change::RemoveExtension(schema))
 }
@@ -252,7 +268,9 @@ fn single_element(op: Op, attribute: &Attribute, value: Value) -> Result<Value, 
         _ => Err(ScimError::invalid_value(format!(
             "The value for selected elements of '{}' must be one object.",
             attribute.name
-        ))),
+        ))
+        .rule(rule::PATCH_VALUE)
+        .about(attribute.name)),
     }
 }
 
@@ -262,7 +280,9 @@ fn attribute_removal(path: AttributePath, value: Option<Value>) -> Result<Change
         return Err(ScimError::mutability(format!(
             "'{}' is required and cannot be removed.",
             attribute.name
-        )));
+        ))
+        .rule(rule::PATCH_REMOVE_REQUIRED)
+        .about(attribute.name));
     }
     if !attribute.is_clearable() {
         return Err(cannot_be_cleared(attribute));
@@ -273,7 +293,10 @@ fn attribute_removal(path: AttributePath, value: Option<Value>) -> Result<Change
     if path.is_in_every_value() {
         return Err(ScimError::invalid_value(
             "A 'value' cannot select what to remove of a sub-attribute; use a filter in 'path'.",
-        ));
+        )
+        .rule(rule::PATCH_VALUE)
+        .about(attribute.name)
+        .about(path.attribute.name));
     }
     // What lists nothing removes nothing.
     let listed = match validate(attribute, listed)? {

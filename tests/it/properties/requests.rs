@@ -38,6 +38,7 @@ fn target() -> impl Strategy<Value = (&'static str, String)> {
         ("PATCH", "/Users/SOMEBODY"),
         ("DELETE", "/Users/SOMEBODY"),
         ("POST", "/.search"),
+        ("GET", "/"),
         ("POST", "/Bulk"),
         ("GET", "/Me"),
     ]);

@@ -17,6 +17,7 @@ use super::report::{Check, Finding};
 use super::tls::{NoHandshake, shake_hands};
 use crate::endpoint::{Answer, Authorization, Endpoint, MEDIA_TYPE};
 use crate::outcome::Outcome;
+use crate::token::SOURCES;
 
 /// How far clocks may be apart, in seconds, before it is said, and before it is a failure.
 const SKEW: (i64, i64) = (30, 300);
@@ -312,7 +313,7 @@ impl Examination {
 
     fn key(&mut self) -> Finding {
         if !self.endpoint.has_token() {
-            return Finding::skipped("no token was given (--token or SCIM_TOKEN)");
+            return Finding::skipped(format!("no token was given; give one by {SOURCES}"));
         }
         let answer = match self.search_nobody() {
             Ok(answer) => answer,

@@ -15,6 +15,7 @@ use ureq::tls::{PemItem, RootCerts, parse_pem};
 
 use crate::Failure;
 use crate::endpoint::{Endpoint, USER_AGENT};
+use crate::token::TokenArguments;
 use checks::{Examination, STEPS};
 use report::Report;
 
@@ -23,9 +24,8 @@ pub(crate) struct Doctor {
     /// The tenant URL, as it would be given to the provider
     #[arg(long, value_name = "URL")]
     url: String,
-    /// The secret token; without it, what needs one is skipped
-    #[arg(long, value_name = "TOKEN", env = "SCIM_TOKEN", hide_env_values = true)]
-    token: Option<String>,
+    #[command(flatten)]
+    token: TokenArguments,
     /// Trust the authorities whose certificates are in this file (PEM), and no others
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
@@ -42,7 +42,8 @@ pub(crate) struct Doctor {
 
 impl Doctor {
     pub(crate) async fn run(&self) -> Result<(), Failure> {
-        let token = self.token.as_deref();
+        let token = self.token.read()?;
+        let token = token.as_deref();
         let endpoint = Endpoint::new(&self.url, token, None, USER_AGENT, self.roots()?)?;
         if self.load && !self.yes && !endpoint.is_loopback() {
             return Err("--load keeps an instance as busy as it gets, which its users may notice and its owner pays for; this one is not on this machine. Add --yes if that is meant. Nothing was sent.".into());

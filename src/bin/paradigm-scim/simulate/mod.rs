@@ -15,6 +15,7 @@ use crate::Failure;
 use crate::endpoint::{Endpoint, has_flag};
 use crate::output::complain;
 use crate::signal::end_signal;
+use crate::token::{SOURCES, TokenArguments};
 use player::Player;
 use report::Head;
 use scenario::Scenario;
@@ -28,9 +29,8 @@ pub(crate) struct Simulate {
     /// The tenant URL, as it would be given to the provider
     #[arg(long, value_name = "URL")]
     url: String,
-    /// The secret token
-    #[arg(long, value_name = "TOKEN", env = "SCIM_TOKEN", hide_env_values = true)]
-    token: String,
+    #[command(flatten)]
+    token: TokenArguments,
     /// Speak as Entra with aadOptscim062020 in its tenant URL (the default if it is in --url)
     #[arg(long, conflicts_with = "no_flag")]
     flag: bool,
@@ -73,9 +73,11 @@ impl Simulate {
     pub(crate) async fn run(&self) -> Result<(), Failure> {
         let flag = self.flag()?;
         let scenario = Scenario::of(self.provider, flag.unwrap_or(false))?;
+        let token = self.token.read()?;
+        let token = token.ok_or_else(|| format!("no token was given; give one by {SOURCES}"))?;
         let endpoint = Endpoint::new(
             &self.url,
-            Some(&self.token),
+            Some(&token),
             flag,
             &scenario.user_agent,
             // What this machine trusts, so that a company's own authority counts.

@@ -1,5 +1,7 @@
 //! DynamoDB in this process: the SDK's requests go to [`dynoxide`] without a socket.
 
+mod file;
+
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
@@ -17,11 +19,15 @@ use dynoxide::actions::transact_write_items::TransactWriteItemsRequest;
 use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::{Store, StoreError, sdk_config};
+use file::InUse;
 
 const TARGET_PREFIX: &str = "DynamoDB_20120810.";
+/// Status of a response to a request for which there is no space: one that the SDK does not send again.
+const INSUFFICIENT_STORAGE: u16 = 507;
 /// Two processes that open one file at a time meet for moments only.
 const OPENING_ATTEMPTS: u32 = 20;
 const OPENING_PAUSE: Duration = Duration::from_millis(100);
@@ -30,7 +36,8 @@ const OPENING_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub struct Embedded {
     database: Database,
-    is_file: bool,
+    /// The use of the file, which ends after the database is closed; `None` in memory.
+    file: Option<InUse>,
 }
 
 impl Embedded {
@@ -42,25 +49,28 @@ impl Embedded {
         let database = Database::memory().map_err(|error| not_opened(&error))?;
         Ok(Self {
             database,
-            is_file: false,
+            file: None,
         })
     }
 
-    /// The database in a file, made if it is not there. Several processes may use it at a time.
+    /// The database in a file, which is created if it is not there. Several processes may use it at a time. After an
+    /// unclean stop the whole file is read and checked first.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError::Refused`] for a damaged file and for one that cannot be opened, [`StoreError::Unwritable`] for a
+    /// full disk.
     pub fn in_file(path: &Path) -> Result<Self, StoreError> {
         let text = path
             .to_str()
             .ok_or_else(|| StoreError::Refused("the path is not UTF-8".to_owned()))?;
+        let in_use = file::prepare(path)?;
         let mut attempts = 1;
         loop {
             match Database::new(text) {
                 Ok(database) => {
                     return Ok(Self {
                         database,
-                        is_file: true,
+                        file: Some(in_use),
                     });
                 }
                 Err(error) if is_busy(&error) && attempts < OPENING_ATTEMPTS => attempts += 1,
@@ -109,6 +119,12 @@ impl Embedded {
 }
 
 fn not_opened(error: &DynoxideError) -> StoreError {
+    if let Some(reason) = file::failure(error) {
+        return StoreError::Unwritable(reason);
+    }
+    if file::is_damage(error) {
+        return file::damaged(&error.to_string());
+    }
     StoreError::Refused(format!("the embedded store cannot be opened: {error}"))
 }
 
@@ -122,7 +138,7 @@ impl fmt::Debug for Connector {
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        if !self.0.is_file {
+        if self.0.file.is_none() {
             return HttpConnectorFuture::ready(answer(&self.0.database, &request));
         }
         // A file may have to be waited for, and must not hold up other requests meanwhile.
@@ -196,6 +212,10 @@ fn refusal(error: &DynoxideError) -> (u16, Vec<u8>) {
     if is_busy(error) {
         let throttled = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"the file is in use"}"#;
         return (400, throttled.into());
+    }
+    if let Some(reason) = file::failure(error) {
+        let unwritable = json!({"__type": StoreError::UNWRITABLE_CODE, "message": reason});
+        return (INSUFFICIENT_STORAGE, unwritable.to_string().into_bytes());
     }
     (error.status_code(), error.to_json().into_bytes())
 }
