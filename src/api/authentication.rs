@@ -346,7 +346,7 @@ mod tests {
         assert!(cache.get(id, now).is_some());
         cache
             .verdicts_about(company, owner)
-            .settle(Err(&ScimError::not_found("")));
+            .settle(Err(&ScimError::not_found("").rule(rule::USER_UNKNOWN)));
         assert!(cache.get(id, now).is_some(), "nothing was written");
         // The write was cut off: nobody knows whether it took effect.
         drop(cache.verdicts_about(company, owner));

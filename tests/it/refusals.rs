@@ -46,6 +46,7 @@ fn written_out(value: &Value) -> Value {
             .iter()
             .map(|(name, value)| (name.clone(), written_out(value)))
             .collect(),
+        Value::Array(elements) => elements.iter().map(written_out).collect(),
         value => value.clone(),
     }
 }

@@ -110,7 +110,7 @@ fn description(endpoint: Endpoint) -> Description {
             ..plain(
                 "List or find resources of all types",
                 "UserList",
-                &[400, 404],
+                &[400, 404, 429],
             )
         },
         Endpoint::SearchUsers => Description {

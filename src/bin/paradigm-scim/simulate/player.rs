@@ -214,8 +214,7 @@ impl<'p> Player<'p> {
                     .chain(wrong.clone())
                     .collect();
                 played.got = self.endpoint.shown(&told.join("; "));
-                let is_odd =
-                    |found: &String| *found != MEDIA_TYPE && *found != self.scenario.accept;
+                let is_odd = |found: &String| *found != self.scenario.accept;
                 let media_type = answer.media_type.filter(is_odd);
                 self.odd_media_type = self.odd_media_type.take().or(media_type);
                 if step.method == "GET" {
