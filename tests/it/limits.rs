@@ -16,9 +16,10 @@ use paradigm_scim::directory::company::MAX_COMPANY_NAME_CHARS;
 use paradigm_scim::directory::user::{MAX_DOCUMENT_BYTES, MAX_EMAILS, MAX_USER_NAME_CHARS};
 use paradigm_scim::directory::{ApiKey, Company, CompanyId, CursorSecret, KeyId, Token, UserId};
 use paradigm_scim::scim::bulk;
-use paradigm_scim::scim::filter::{MAX_FILTER_DEPTH, MAX_FILTER_LENGTH};
+use paradigm_scim::scim::compare::MAX_SORTED_CHARS;
+use paradigm_scim::scim::filter::{MAX_FILTER_COMPARISONS, MAX_FILTER_DEPTH, MAX_FILTER_LENGTH};
 use paradigm_scim::scim::list::MAX_COUNT;
-use paradigm_scim::scim::patch::MAX_OPERATIONS;
+use paradigm_scim::scim::patch::{MAX_COMPARISONS, MAX_OPERATIONS, MAX_VALUE_BYTES};
 use paradigm_scim::scim::path::MAX_PATH_LENGTH;
 use paradigm_scim::scim::projection::MAX_NAMES;
 use paradigm_scim::scim::resource::MAX_VALUES;
@@ -27,10 +28,14 @@ use paradigm_scim::store::{MAX_LOOK_UP_MATCHES, MAX_SCANNED_USERS};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Call, World, encode, fill, store_through};
+use crate::support::{Call, World, encode, fill, fill_with, store_through};
 
 /// Most bytes of the users in a page.
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
+/// Most bytes of documents that are read for a page.
+const MAX_PAGE_READ_BYTES: usize = 12 * 1024 * 1024;
+/// Most bytes of documents that a filter or sort goes through.
+const MAX_SCANNED_BYTES: usize = 32 * 1024 * 1024;
 /// Most users that a page by cursor looks at.
 const MAX_SCANNED_PER_PAGE: usize = 1_000;
 
@@ -74,7 +79,8 @@ fn limits(user: &str) -> Vec<Limit> {
     let path = format!("/Users/{user}");
     let patch =
         move |operations: Value| Call::new("PATCH", &path).json(&json!({"Operations": operations}));
-    let patch_path = patch.clone();
+    let (patch_path, patch_value) = (patch.clone(), patch.clone());
+    let patch_comparisons = patch.clone();
     let bulk = |operation: Value, number: usize| json!({"Operations": vec![operation; number]});
     let missing = json!({"method": "DELETE", "path": "/Users/nobody"});
     let few = bulk(missing.clone(), 1);
@@ -155,6 +161,51 @@ fn limits(user: &str) -> Vec<Limit> {
                     "filter",
                     &format!("{}title pr{}", "(".repeat(n), ")".repeat(n)),
                 )])
+            },
+        ),
+        limit(
+            "filter, comparisons",
+            MAX_FILTER_COMPARISONS,
+            200,
+            refused("invalidFilter"),
+            |n| search(&[("filter", &vec!["title pr"; n].join(" or "))]),
+        ),
+        limit(
+            "comparisons in paths of a PATCH",
+            MAX_COMPARISONS,
+            200,
+            refused("invalidPath"),
+            move |n| {
+                // Five in each path but the last.
+                let path = |comparisons: usize| {
+                    let filter = vec!["value eq \"a\""; comparisons].join(" and ");
+                    json!({"op": "add", "path": format!("roles[{filter}].display"), "value": "d"})
+                };
+                let mut operations = vec![path(5); n / 5];
+                operations.extend((n % 5 > 0).then(|| path(n % 5)));
+                patch_comparisons(operations.into())
+            },
+        ),
+        limit(
+            "value of a PATCH operation, bytes",
+            MAX_VALUE_BYTES,
+            400,
+            refused("invalidValue"),
+            move |n| {
+                // With its quotes. Within the limit of the value, the user is still too large.
+                let value = "t".repeat(n - 2);
+                patch_value(json!([{"op": "add", "path": "title", "value": value}]))
+            },
+        ),
+        limit(
+            "path of a bulk operation, bytes",
+            bulk::MAX_PATH_BYTES,
+            200,
+            refused("invalidSyntax"),
+            |n| {
+                let path = format!("/Users/{}", "x".repeat(n - 7));
+                let operation = json!({"method": "DELETE", "path": path});
+                Call::new("POST", "/Bulk").json(&json!({"Operations": [operation]}))
             },
         ),
         limit(
@@ -394,6 +445,142 @@ async fn bytes_of_a_page() {
     assert_eq!(number, users);
     let rest = format!("count=100&cursor={}", next.unwrap());
     assert_eq!(page(&rest).await, (1, None));
+}
+
+#[tokio::test]
+async fn data_of_a_bulk_operation() {
+    let world = World::new().await;
+    let client = world.client().await;
+    for (bytes, expected) in [
+        (bulk::MAX_DATA_BYTES, "201"),
+        (bulk::MAX_DATA_BYTES + 1, "413"),
+    ] {
+        // What no schema declares is dropped.
+        let user =
+            |size: usize| json!({"userName": bytes.to_string(), "unknown": "u".repeat(size)});
+        let user = user(bytes - user(0).to_string().len());
+        let operation = json!({"method": "POST", "path": "/Users", "bulkId": "b", "data": user});
+        let bulk = json!({"Operations": [operation]});
+        let answer = client.send(Call::new("POST", "/Bulk").json(&bulk)).await;
+        assert_eq!(
+            answer.json()["Operations"][0]["status"],
+            expected,
+            "{bytes}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_value_is_measured_with_all_its_copies() {
+    let world = World::new().await;
+    let client = world.client().await;
+    let roles: Vec<Value> = (0..MAX_VALUES)
+        .map(|n| json!({"value": n.to_string()}))
+        .collect();
+    let id = client
+        .create(&json!({"userName": "u", "roles": roles}))
+        .await;
+    // With its quotes, each of 100 copies.
+    let most = MAX_VALUE_BYTES / MAX_VALUES - 2;
+    for (path, size, status) in [
+        ("roles.display", most - 100, 200),
+        ("roles[value pr].display", most - 100, 200),
+        ("roles.display", most + 1, 400),
+        ("roles[value pr].display", most + 1, 400),
+    ] {
+        let operations = json!([{"op": "replace", "path": path, "value": "d".repeat(size)}]);
+        let answer = client.patch(&id, &operations).await;
+        assert_eq!(answer.status, status, "{path} {size}: {:?}", answer.body);
+        if status == 400 {
+            let detail = answer.json()["detail"].as_str().unwrap();
+            assert!(detail.contains("in 100 elements"), "{detail}");
+        }
+    }
+}
+
+/// Documents of exactly so many bytes.
+fn document_of(bytes: usize) -> impl Fn(usize) -> Value {
+    move |number| {
+        let user = |title: usize| json!({"userName": format!("u{number:05}"), "active": true, "title": "t".repeat(title)});
+        user(bytes - user(0).to_string().len())
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_a_filter_or_sort_goes_through() {
+    let embedded = Embedded::in_memory().unwrap();
+    let world = World::on(embedded.store("test").await.unwrap());
+    let client = world.client().await;
+    let administrator = r#"{"userName":"administrator@example.com","active":true}"#.len();
+    let users = MAX_SCANNED_BYTES / MAX_DOCUMENT_BYTES;
+    fill_with(
+        &embedded,
+        client.company,
+        users - 1,
+        document_of(MAX_DOCUMENT_BYTES),
+    )
+    .await;
+    let rest = MAX_DOCUMENT_BYTES - administrator;
+    fill_with(&embedded, client.company, 1, document_of(rest)).await;
+    let queries = [("filter", "active eq true"), ("sortBy", "title")];
+    for query in queries {
+        let answer = client.send(search(&[query, ("count", "1")])).await;
+        assert_eq!(answer.total(), users as u64 + 1, "{query:?}");
+    }
+    fill_with(&embedded, client.company, 1, document_of(100)).await;
+    for query in queries {
+        let answer = client.send(search(&[query, ("count", "1")])).await;
+        answer.assert_error(400, Some("tooMany"));
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_read_for_a_page() {
+    let embedded = Embedded::in_memory().unwrap();
+    let world = World::on(embedded.store("test").await.unwrap());
+    let client = world.client().await;
+    let users = MAX_PAGE_READ_BYTES / MAX_DOCUMENT_BYTES;
+    fill_with(
+        &embedded,
+        client.company,
+        users,
+        document_of(MAX_DOCUMENT_BYTES),
+    )
+    .await;
+    // The administrator is the first, so the last user does not fit.
+    let names = ("attributes", "userName");
+    let page = client.send(search(&[names, ("count", "200")])).await;
+    assert_eq!(page.user_names().len(), users);
+    let mut seen = 0;
+    let mut cursor = Some(String::new());
+    while let Some(from) = cursor {
+        let query = [names, ("count", "200"), ("cursor", from.as_str())];
+        let page = client.send(search(&query)).await;
+        seen += page.user_names().len();
+        cursor = page.json()["nextCursor"].as_str().map(str::to_owned);
+    }
+    assert_eq!(seen, users + 1);
+}
+
+#[tokio::test]
+async fn characters_that_a_list_is_sorted_by() {
+    let world = World::new().await;
+    let client = world.client().await;
+    let title = |same: usize, last: char| format!("{}{last}", "é".repeat(same));
+    // Those who are created first would come last.
+    for (name, title) in [
+        ("first", title(MAX_SORTED_CHARS, 'b')),
+        ("second", title(MAX_SORTED_CHARS, 'a')),
+        ("third", title(MAX_SORTED_CHARS - 1, 'b')),
+        ("fourth", title(MAX_SORTED_CHARS - 1, 'a')),
+    ] {
+        client
+            .create(&json!({"userName": name, "title": title}))
+            .await;
+    }
+    let sorted = client.send(search(&[("sortBy", "title")])).await;
+    let expected = ["fourth", "third", "first", "second"];
+    assert_eq!(sorted.user_names()[..4], expected);
 }
 
 #[tokio::test]
