@@ -1,5 +1,5 @@
-//! API Gateway's HTTP API events (payload version 2.0) in, answers out: the only file that knows
-//! `lambda_http`.
+//! API Gateway's HTTP API events (payload version 2.0) in, answers out: the only file that knows its
+//! event types.
 //!
 //! `lambda_http::run` makes an `http::Uri` of the event before our code sees it, and panics on an
 //! unescaped `"` or space in `rawQueryString`, which Entra has been captured sending. So its

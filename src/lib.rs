@@ -14,7 +14,7 @@ pub mod conversation;
 pub mod directory;
 /// Tells other programs what changed, as SCIM events (RFC 9967) on an EventBridge bus.
 pub mod events;
-/// API Gateway's events: the only place that knows `lambda_http`.
+/// API Gateway's events as requests and responses.
 pub mod lambda;
 /// The protocol, pure: schemas (RFC 7643), filters, PATCH, lists, errors (RFC 7644).
 pub mod scim;

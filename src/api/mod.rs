@@ -323,7 +323,8 @@ impl Service {
             Match::OtherMethods { is_public, .. } => *is_public,
             Match::Nothing => false,
         };
-        let caller = if is_public {
+        // A handler without a store can verify no key, and serves nothing that needs one.
+        let caller = if is_public || !self.handler.needs_store() {
             None
         } else {
             let token = token_of(&request.headers)?;

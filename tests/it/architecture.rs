@@ -92,6 +92,34 @@ fn crates_stay_in_their_rooms() {
     }
 }
 
+/// What code without clock, environment, files and network does not name. The time is passed in.
+const IMPURE: [&str; 9] = [
+    "async ",
+    ".await",
+    "Timestamp::now",
+    "Zoned::now",
+    "SystemTime",
+    "Instant::now",
+    "std::env",
+    "std::fs",
+    "std::net",
+];
+
+#[test]
+fn the_protocol_and_the_directory_are_pure() {
+    let mut files = 0;
+    for (room, path, code) in rooms() {
+        if !["scim", "directory"].contains(&room.as_str()) {
+            continue;
+        }
+        files += 1;
+        for name in IMPURE {
+            assert!(!code.contains(name), "{path:?} names {name}");
+        }
+    }
+    assert!(files > 30, "{files}");
+}
+
 #[test]
 fn the_threat_model_names_tests_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
