@@ -40,7 +40,7 @@ use usage::Metering;
 pub use audit::AuditEntry;
 pub use error::{MAX_LOOK_UP_MATCHES, StoreError, cause_of};
 pub use keys::LookUp;
-pub use scan_budget::SCAN_UNITS_PER_MINUTE;
+pub use scan_budget::{SCAN_UNITS_PER_MINUTE, Scan, read_units};
 pub use users::{MAX_SCANNED_USERS, Next, StoredUser, UserChange};
 
 /// Items that one BatchGetItem may ask for.

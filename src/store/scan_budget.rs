@@ -3,11 +3,12 @@
 //! and minute, so that one company cannot take the capacity that all companies share, however many processes serve
 //! its requests.
 
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use jiff::{SignedDuration, Timestamp};
 
 use super::api_keys::is_condition_failed;
 use super::keys::{self, PK};
-use super::users::MAX_SCANNED_USERS;
+use super::users::{MAX_SCANNED_USERS, StoredUser};
 use super::{Store, StoreError, item};
 use crate::directory::CompanyId;
 
@@ -18,6 +19,10 @@ pub const SCAN_UNITS_PER_MINUTE: usize = 60_000;
 /// Users whose index entries one read unit pays for, at least: an entry has up to 200 bytes, and half a unit reads
 /// 4 kB of them.
 const INDEX_ENTRIES_PER_UNIT: usize = 40;
+/// What one read unit reads of an item, in bytes.
+const UNIT_BYTES: usize = 4 * 1024;
+/// What an item of a user usually has beside the document, in bytes.
+const OTHER_BYTES: usize = 512;
 /// How long the item is kept after its minute. It must outlast the differences between clocks.
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -27,13 +32,22 @@ const fn estimated_units(users: usize) -> usize {
     users + users.div_ceil(INDEX_ENTRIES_PER_UNIT)
 }
 
+/// A scan that has begun.
+#[derive(Debug)]
+pub struct Scan {
+    company: CompanyId,
+    minute: Minute,
+    /// The users that it has drawn for, at one unit each.
+    users: usize,
+}
+
 impl Store {
     /// Draws a scan of all users of a company from its budget.
     ///
     /// # Errors
     /// [`StoreError::TooManyUsers`] beyond [`MAX_SCANNED_USERS`], without drawing anything;
     /// [`StoreError::ScanBudgetSpent`] if the rest of the minute's budget is too small.
-    pub async fn begin_scan(&self, company: CompanyId, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn begin_scan(&self, company: CompanyId, now: Timestamp) -> Result<Scan, StoreError> {
         let users = self.count_users(company).await?;
         if users > MAX_SCANNED_USERS {
             return Err(StoreError::TooManyUsers);
@@ -50,7 +64,7 @@ impl Store {
         company: CompanyId,
         at_most: usize,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Scan, StoreError> {
         let users = self.count_users(company).await?;
         self.draw(company, users.min(at_most), now).await
     }
@@ -60,34 +74,65 @@ impl Store {
         company: CompanyId,
         users: usize,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Scan, StoreError> {
+        let scan = Scan {
+            company,
+            minute: Minute::of(now),
+            users,
+        };
         let units = estimated_units(users);
-        let minute = Minute::of(now);
+        let most = item::number(SCAN_UNITS_PER_MINUTE - units);
         let drawn = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(item::key(keys::scan_budget(company, minute.begins))))
-            .update_expression("ADD #units :units SET #ttl = :ttl")
+            .drawing(&scan, units)
             .condition_expression("attribute_not_exists(#pk) OR #units <= :most")
             .expression_attribute_names("#pk", PK)
-            .expression_attribute_names("#units", item::UNITS)
-            .expression_attribute_names("#ttl", item::TTL)
-            .expression_attribute_values(":units", item::number(units))
-            .expression_attribute_values(":most", item::number(SCAN_UNITS_PER_MINUTE - units))
-            .expression_attribute_values(":ttl", item::number(minute.drops_at()))
+            .expression_attribute_values(":most", most)
             .send()
             .await;
         match drawn {
             Err(error) if is_condition_failed(&error) => Err(StoreError::ScanBudgetSpent {
-                retry_after: minute.seconds_left(now),
+                retry_after: scan.minute.seconds_left(now),
             }),
-            drawn => drawn.map(drop).map_err(StoreError::from_sdk),
+            drawn => drawn.map(|_| scan).map_err(StoreError::from_sdk),
         }
+    }
+
+    /// Draws what a scan has read beyond its estimate, because users were larger than 4 kB: what that leaves for
+    /// the rest of the minute may be less than nothing. No request fails for it.
+    pub async fn end_scan(&self, scan: Scan, read_units: usize) {
+        let beyond = read_units.saturating_sub(scan.users);
+        if beyond == 0 {
+            return;
+        }
+        if let Err(error) = self.drawing(&scan, beyond).send().await {
+            let error = StoreError::from_sdk(error);
+            tracing::warn!(%error, beyond, "what a scan has read could not be drawn from its budget");
+        }
+    }
+
+    fn drawing(&self, scan: &Scan, units: usize) -> UpdateItemFluentBuilder {
+        let key = keys::scan_budget(scan.company, scan.minute.begins);
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(item::key(key)))
+            .update_expression("ADD #units :units SET #ttl = :ttl")
+            .expression_attribute_names("#units", item::UNITS)
+            .expression_attribute_names("#ttl", item::TTL)
+            .expression_attribute_values(":units", item::number(units))
+            .expression_attribute_values(":ttl", item::number(scan.minute.drops_at()))
     }
 }
 
+/// The read units of users of whom these are the items.
+#[must_use]
+pub fn read_units(batch: &[StoredUser]) -> usize {
+    let units = |stored: &StoredUser| (stored.document_bytes() + OTHER_BYTES).div_ceil(UNIT_BYTES);
+    batch.iter().map(units).sum()
+}
+
 /// A minute of the wall clock.
+#[derive(Debug)]
 struct Minute {
     begins: Timestamp,
 }

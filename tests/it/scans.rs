@@ -11,7 +11,7 @@ use paradigm_scim::store::embedded::Embedded;
 use paradigm_scim::store::{MAX_SCANNED_USERS, SCAN_UNITS_PER_MINUTE};
 use serde_json::json;
 
-use crate::support::{Call, World, dynamodb, encode, fill};
+use crate::support::{Call, World, dynamodb, encode, fill, fill_with};
 
 const TABLE: &str = "test";
 
@@ -185,6 +185,34 @@ async fn a_scan_draws_what_it_is_estimated_to_read() {
         draws(&[("filter", "active eq false"), ("cursor", "")]).await,
         1_025
     );
+}
+
+#[tokio::test]
+async fn a_scan_of_large_users_draws_what_it_has_read() {
+    let (embedded, dynamodb, world) = directory().await;
+    let client = world.client().await;
+    // 13 units each, of 4 kB.
+    let document = |number: usize| json!({"userName": format!("u{number}"), "active": true, "title": "t".repeat(50_000)});
+    fill_with(&embedded, client.company, 99, document).await;
+    // The administrator has one, and the index entries of all have three.
+    let read = 99 * 13 + 1 + 3;
+    for scan in [
+        list(&[("filter", "active eq false")]),
+        list(&[("filter", "active eq false"), ("cursor", "")]),
+    ] {
+        let before = drawn(&dynamodb, client.company)
+            .await
+            .map_or(0, |(units, _)| units);
+        client.send(scan).await.assert_status(200);
+        let (after, _) = drawn(&dynamodb, client.company).await.unwrap();
+        assert_eq!(after - before, read);
+    }
+    // Though each is estimated at 103 units only, no more than the budget can be taken.
+    let mut scans = 2;
+    while client.filter("active eq false").await.status == 200 {
+        scans += 1;
+    }
+    assert_eq!(scans, SCAN_UNITS_PER_MINUTE / read + 1);
 }
 
 #[tokio::test]

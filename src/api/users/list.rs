@@ -1,5 +1,7 @@
 //! `GET /Users` and the searches (RFC 7644 §3.4.2, §3.4.3).
 
+use std::sync::atomic::AtomicUsize;
+
 use http::StatusCode;
 
 use super::page::PageBuilder;
@@ -67,6 +69,7 @@ async fn search(
         caller,
         filter: filter?,
         sort,
+        read_units: AtomicUsize::new(0),
     };
     let page_builder = PageBuilder::new(page.count, projection, sort);
     let mut work = Work::of_query();

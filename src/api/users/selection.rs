@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::StreamExt as _;
 use serde_json::{Map, Value};
@@ -23,7 +24,7 @@ use crate::scim::list::Sort;
 use crate::scim::path::AttributePath;
 use crate::scim::work::{Exhausted, Work};
 use crate::scim::{ScimError, cursor};
-use crate::store::{LookUp, Store, StoreError, StoredUser};
+use crate::store::{LookUp, Scan, Store, StoreError, StoredUser, read_units};
 
 /// Most users that a page by cursor looks at for a filter that no lookup serves; if fewer match
 /// than were requested, the page is short and the next one goes on.
@@ -45,6 +46,8 @@ pub(super) struct Selection<'s> {
     pub(super) caller: Caller,
     pub(super) filter: Option<Filter>,
     pub(super) sort: Option<Sort>,
+    /// The read units of the users that were looked at.
+    pub(super) read_units: AtomicUsize,
 }
 
 /// A user who matches, among all who do.
@@ -168,17 +171,25 @@ impl Selection<'_> {
         page: &mut PageBuilder,
         work: &mut Work,
     ) -> Result<Option<Position>, ScimError> {
-        let wanted = match self.filter {
-            None => page.count(),
-            Some(_) => SCANNED_AT_ONCE,
-        };
-        if self.filter.is_some() {
-            let (company, now) = (self.caller.company, self.exchange.now);
-            let store = self.exchange.store;
-            store
-                .begin_scan_of_page(company, MAX_SCANNED_PER_PAGE, now)
-                .await?;
+        if self.filter.is_none() {
+            return self.walk_on(from, page.count(), page, work).await;
         }
+        let (store, now) = (self.exchange.store, self.exchange.now);
+        let scan = store.begin_scan_of_page(self.caller.company, MAX_SCANNED_PER_PAGE, now);
+        let scan = scan.await?;
+        let last = self.walk_on(from, SCANNED_AT_ONCE, page, work).await;
+        self.end(scan).await;
+        last
+    }
+
+    /// The same, by `wanted` users at a time.
+    async fn walk_on(
+        &self,
+        from: Option<Position>,
+        wanted: usize,
+        page: &mut PageBuilder,
+        work: &mut Work,
+    ) -> Result<Option<Position>, ScimError> {
         let (mut last, mut scanned) = (from, 0);
         loop {
             let after = last.map(|position| UserId::new(position.after));
@@ -276,15 +287,12 @@ impl Selection<'_> {
         let access = self.filter.as_ref().and_then(Access::of);
         let candidates = match &access {
             Some(access) => access.candidates(store, company).await?,
-            None => {
-                store.begin_scan(company, self.exchange.now).await?;
-                Candidates::All(store.scanned_user_ids(company).await?)
-            }
+            None => Candidates::All,
         };
         let mut matches = match candidates {
             Candidates::One(user) => self.only(user, from, work)?,
             Candidates::Some(ids) => self.look_at(ids, Some(HashMap::new()), from, work).await?,
-            Candidates::All(ids) => self.look_at(ids, None, from, work).await?,
+            Candidates::All => self.scan(from, work).await?,
         };
         if let Some(sort) = self.sort {
             let order = |left: &Match, right: &Match| {
@@ -296,6 +304,22 @@ impl Selection<'_> {
                 .await;
         }
         Ok(matches)
+    }
+
+    /// Everyone who matches, among all users of the company.
+    async fn scan(&self, from: Option<Position>, work: &mut Work) -> Result<Matches, ScimError> {
+        let (store, company) = (self.exchange.store, self.caller.company);
+        let scan = store.begin_scan(company, self.exchange.now).await?;
+        let ids = store.scanned_user_ids(company).await?;
+        let matches = self.look_at(ids, None, from, work).await;
+        self.end(scan).await;
+        matches
+    }
+
+    /// Ends a scan by what was read for it.
+    async fn end(&self, scan: Scan) {
+        let read_units = self.read_units.load(Ordering::Relaxed);
+        self.exchange.store.end_scan(scan, read_units).await;
     }
 
     /// The only user who may match.
@@ -365,6 +389,8 @@ impl Selection<'_> {
         let store = self.exchange.store;
         let mut batches = pin!(store.stored_users(self.caller.company, ids));
         while let Some(mut batch) = batches.next().await.transpose()? {
+            self.read_units
+                .fetch_add(read_units(&batch), Ordering::Relaxed);
             while !batch.is_empty() {
                 let rest = batch.split_off(stretch(&batch));
                 let stretch = std::mem::replace(&mut batch, rest);
@@ -444,7 +470,7 @@ enum Candidates {
     /// Those who share a value, in order.
     Some(Vec<UserId>),
     /// All of the company.
-    All(Vec<UserId>),
+    All,
 }
 
 /// How the candidates of a filter are found without looking at everyone.
