@@ -325,14 +325,14 @@ impl Selection<'_> {
     /// The only user who may match.
     fn only(
         &self,
-        user: Option<User>,
+        user: Option<Box<User>>,
         from: Option<Position>,
         work: &mut Work,
     ) -> Result<Matches, ScimError> {
         let mut matches = Matches::default();
         if let Some(user) = user {
             let id = user.id;
-            if let Some(resource) = self.matching_user(user, work)? {
+            if let Some(resource) = self.matching_user(*user, work)? {
                 matches.found.push(self.found(id, &resource, from));
                 matches.kept = Some(HashMap::from([(id, resource)]));
             }
@@ -466,7 +466,7 @@ fn unsorted(after: UserId) -> Position {
 /// The users who may match a filter.
 enum Candidates {
     /// The only one, already read.
-    One(Option<User>),
+    One(Option<Box<User>>),
     /// Those who share a value, in order.
     Some(Vec<UserId>),
     /// All of the company.
@@ -528,11 +528,12 @@ impl<'f> Access<'f> {
     ) -> Result<Candidates, StoreError> {
         Ok(match *self {
             Self::Id(id) => Candidates::One(match UserId::parse(id) {
-                Some(id) => store.user(company, id).await?,
+                Some(id) => store.user(company, id).await?.map(Box::new),
                 None => None,
             }),
             Self::LookUp(LookUp::UserName, value) => {
-                Candidates::One(store.user_by_user_name(company, value).await?)
+                let user = store.user_by_user_name(company, value).await?;
+                Candidates::One(user.map(Box::new))
             }
             Self::LookUp(look_up, value) => {
                 Candidates::Some(store.user_ids_by_look_up(company, look_up, value).await?)
