@@ -3,12 +3,20 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_types::body::SdkBody;
 use jiff::SignedDuration;
 use paradigm_scim::api::Service;
 use paradigm_scim::config::Config;
+use paradigm_scim::store::embedded::Embedded;
 use serde_json::json;
 
-use crate::support::{Answer, Call, Client, World, encode};
+use crate::support::{Answer, Call, Client, World, encode, store_through};
 
 async fn page(client: &Client<'_>, cursor: &str, others: &[(&str, &str)]) -> Answer {
     let parameters = [&[("cursor", cursor)], others].concat();
@@ -232,4 +240,48 @@ async fn a_cursor_cannot_be_made_changed_or_lent() {
             answer.assert_error(400, Some("invalidCursor"));
         }
     }
+}
+
+/// A store in which the users of one BatchGetItem are deleted: the one after so many others.
+#[derive(Debug)]
+struct Deleted {
+    inner: SharedHttpConnector,
+    others: Arc<AtomicUsize>,
+}
+
+impl HttpConnector for Deleted {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        if !target.ends_with("BatchGetItem") || self.others.fetch_sub(1, Ordering::SeqCst) != 0 {
+            return self.inner.call(request);
+        }
+        let nothing = SdkBody::from(r#"{"Responses":{"test":[]},"UnprocessedKeys":{}}"#);
+        let response = HttpResponse::new(200.try_into().unwrap(), nothing);
+        HttpConnectorFuture::ready(Ok(response))
+    }
+}
+
+/// The client would take a page without cursor for the last one.
+#[tokio::test]
+async fn a_sorted_walk_does_not_end_when_all_users_of_a_page_are_deleted_meanwhile() {
+    let embedded = Embedded::in_memory().unwrap();
+    let others = Arc::new(AtomicUsize::new(usize::MAX));
+    let counted = Arc::clone(&others);
+    let store = store_through(&embedded, move |inner| Deleted {
+        inner,
+        others: Arc::clone(&counted),
+    })
+    .await;
+    let world = World::on(store);
+    let client = world.client().await;
+    create_many(&client, 5).await;
+    let by_name = [("sortBy", "userName"), ("count", "2")];
+    let first = page(&client, "", &by_name).await;
+    // Everyone is read, then those of the page.
+    others.store(1, Ordering::SeqCst);
+    page(&client, &next(&first).unwrap(), &by_name)
+        .await
+        .assert_error(400, Some("expiredCursor"));
+    let again = page(&client, "", &by_name).await;
+    assert_eq!(again.user_names().len(), 2);
 }

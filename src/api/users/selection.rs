@@ -160,8 +160,19 @@ impl Selection<'_> {
             all.found.drain(..passed);
         }
         let are_more = all.found.len() > page.count();
+        let end = all.found.iter().take(page.count()).last();
+        let end = end.map(|found| found.id);
         let is_cut = self.fill(page, all, work).await?;
-        Ok(page.last().filter(|_| are_more || is_cut))
+        if !are_more && !is_cut {
+            return Ok(None);
+        }
+        match (page.last(), self.sort) {
+            (Some(last), _) => Ok(Some(last)),
+            // All users of the page are deleted meanwhile. The list goes on after them, if it has a
+            // place for them.
+            (None, None) => Ok(end.map(unsorted)),
+            (None, Some(_)) => Err(cursor::expired()),
+        }
     }
 
     /// Goes on from one user to the next, as far as one page may.
