@@ -66,7 +66,13 @@ impl KeyLimits {
     pub async fn admit(&self, key: KeyId) -> Result<Admission, ScimError> {
         let now = Instant::now();
         let (begin, places) = self.reserve(key, now)?;
-        sleep_until(begin).await;
+        // Even a sleep that is over takes until the clock's next tick, a millisecond.
+        if begin > now {
+            sleep_until(begin).await;
+        }
+        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+            return Ok(Admission { _place: place });
+        }
         match timeout_at(now + LONGEST_DELAY, places.acquire_owned()).await {
             Ok(Ok(place)) => Ok(Admission { _place: place }),
             Ok(Err(_)) | Err(_) => Err(self.too_many_at_a_time()),

@@ -201,7 +201,7 @@ fn description(endpoint: Endpoint) -> Description {
             )
         },
         Endpoint::GetGroup => refused("Groups are not supported", &[404]),
-        Endpoint::RefuseGroups => refused("Groups are not supported", &[501]),
+        Endpoint::RefuseGroups => refused("Groups are not supported", &[404, 501]),
         Endpoint::ServiceProviderConfig => discovery(
             "What the service provider supports",
             "ServiceProviderConfig",
