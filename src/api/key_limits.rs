@@ -126,6 +126,8 @@ impl KeyLimits {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     const TICK: Duration = Duration::from_millis(2);
@@ -158,6 +160,16 @@ mod tests {
         let (greedy, modest) = tokio::join!(greedy, modest);
         assert!(greedy.0 > 0);
         assert_eq!(modest, (0, Duration::ZERO));
+    }
+
+    /// The clock ticks once a millisecond: to wait for it would cut the rate of everybody.
+    #[tokio::test]
+    async fn a_request_within_the_limits_does_not_wait_for_the_clock() {
+        let limits = limits(50, 2);
+        for _ in 0..100 {
+            let admission = limits.admit(KeyId::new(1)).now_or_never();
+            assert!(admission.is_some_and(|admission| admission.is_ok()));
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -160,7 +160,7 @@ impl Selection<'_> {
             all.found.drain(..passed);
         }
         let are_more = all.found.len() > page.count();
-        let end = all.found.iter().take(page.count()).last();
+        let end = all.found.iter().take(page.count()).next_back();
         let end = end.map(|found| found.id);
         let is_cut = self.fill(page, all, work).await?;
         if !are_more && !is_cut {
