@@ -43,11 +43,12 @@ impl DynamoDb {
             None
         };
         let listener = listen(&resolve(&self.listen).await?).await?;
+        let end = end_signal()?;
         line(&format!("DynamoDB: http://{}", listener.local_addr()?))?;
         line(&format!("Table: {}", self.table))?;
         if let Some(token) = token {
             line(&format!("Secret token: {}", *token.reveal()))?;
         }
-        Ok(database.serve(listener, end_signal()?).await?)
+        Ok(database.serve(listener, end).await?)
     }
 }

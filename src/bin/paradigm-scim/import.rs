@@ -91,7 +91,7 @@ impl Import {
             length => ProgressBar::new(length),
         };
         let is_over = Arc::new(AtomicBool::new(false));
-        tokio::spawn(ending(Arc::clone(&is_over)));
+        tokio::spawn(ending(end_signal()?, Arc::clone(&is_over)));
         let mut lines = Lines::new(progress.wrap_read(file));
         let numbered = std::iter::from_fn(|| match is_over.load(Ordering::Relaxed) {
             true => None,
@@ -127,10 +127,9 @@ impl Import {
 }
 
 /// Takes no more lines after a signal; what has begun is done.
-async fn ending(is_over: Arc<AtomicBool>) -> Result<(), Failure> {
-    end_signal()?.await;
+async fn ending(end: impl Future<Output = ()>, is_over: Arc<AtomicBool>) {
+    end.await;
     is_over.store(true, Ordering::Relaxed);
-    Ok(())
 }
 
 /// The lines of a file, or why one is none; after an error of reading no more.

@@ -69,13 +69,14 @@ impl Serve {
         self.require_tls(&addresses, &config)?;
         let store = self.open().await?;
         let listener = listen(&addresses).await?;
+        let end = end_signal()?;
         self.greet(&store, &config, listener.local_addr()?).await?;
         let service = Service::new(store, config, Arc::new(SystemClock))
             .limiting(KeyLimits::new(self.key_rate, self.key_concurrency))
             .computing_aside(computing_threads());
         let service = Arc::new(service);
         let accept = async move || accept(&listener).await;
-        serve(accept, service, end_signal()?).await
+        serve(accept, service, end).await
     }
 
     /// Refuses to carry API keys over a network in clear text, unless that is wanted.

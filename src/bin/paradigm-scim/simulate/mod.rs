@@ -92,7 +92,7 @@ impl Simulate {
         let progress = self.progress(&scenario);
         let prefix = format!("scim-simulate-{}-", Uuid::now_v7().simple());
         let is_over = Arc::new(AtomicBool::new(false));
-        tokio::spawn(ending(Arc::clone(&is_over), prefix.clone()));
+        tokio::spawn(ending(end_signal()?, Arc::clone(&is_over), prefix.clone()));
         let users = usize::from(self.users);
         let play =
             move || Player::new(&endpoint, &scenario, &progress, &is_over).play(users, &prefix);
@@ -129,8 +129,12 @@ impl Simulate {
 
 /// Ends the simulation at the first signal: the step under way ends, and what was made is removed.
 /// At the second one it is left as it is.
-async fn ending(is_over: Arc<AtomicBool>, prefix: String) -> Result<(), Failure> {
-    end_signal()?.await;
+async fn ending(
+    end: impl Future<Output = ()>,
+    is_over: Arc<AtomicBool>,
+    prefix: String,
+) -> Result<(), Failure> {
+    end.await;
     is_over.store(true, Ordering::Relaxed);
     complain(&"ending: what was made is being removed; once more to leave it there".into());
     end_signal()?.await;
