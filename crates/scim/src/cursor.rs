@@ -32,6 +32,17 @@ pub struct Position {
 
 /// Seals a position. `query` is all that must be the same when the cursor comes back.
 ///
+/// ```
+/// use scim::cursor::{MARK_BYTES, Position, open, seal};
+///
+/// let position = Position { after: uuid::Uuid::nil(), mark: [0; MARK_BYTES] };
+/// let (secret, now) = ([7; 32], "2026-01-01T00:00:00Z".parse()?);
+/// let cursor = seal(position, "title pr", &secret, now)?;
+/// assert_eq!(open(&cursor, "title pr", &secret, now)?, position);
+/// assert!(open(&cursor, "title eq \"x\"", &secret, now).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// 500, if the secret cannot be used.
 pub fn seal(

@@ -43,6 +43,22 @@ impl PartialEq for Name {
 /// Resolves attribute notation: `[URN ":"] attribute ["." sub-attribute]`, or a bare URN, names in
 /// any case (RFC 7643 §2.1).
 ///
+/// ```
+/// # use scim::schema::{ENTERPRISE_USER, ResourceType, USER_SCHEMA};
+/// # static USER: ResourceType = ResourceType {
+/// #     name: "User", endpoint: "/Users", description: "User account",
+/// #     schema: &USER_SCHEMA, extensions: &[&ENTERPRISE_USER],
+/// # };
+/// use scim::name::{Name, NameError, resolve};
+///
+/// for text in ["emails.value", "EMAILS.VALUE", "urn:ietf:params:scim:schemas:core:2.0:User:emails.value"] {
+///     let Name::Attribute(path) = resolve(text, &USER)? else { panic!("a schema") };
+///     assert_eq!((path.attribute.name, path.leaf().name), ("emails", "value"));
+/// }
+/// assert!(matches!(resolve("shoeSize", &USER), Err(NameError::UnknownAttribute)));
+/// # Ok::<(), NameError>(())
+/// ```
+///
 /// # Errors
 /// [`NameError`].
 pub fn resolve(text: &str, resource_type: &ResourceType) -> Result<Name, NameError> {

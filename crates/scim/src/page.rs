@@ -32,6 +32,14 @@ impl Page {
     /// Reads `startIndex`, `count` and `cursor`: a `startIndex` less than 1 is 1, a `count` less
     /// than 0 is 0. The default method is by index.
     ///
+    /// ```
+    /// use scim::page::{MAX_COUNT, Page, Start};
+    ///
+    /// let page = Page::parse(Some("-5"), Some("100000"), None)?;
+    /// assert_eq!(page, Page { start: Start::Index(1), count: MAX_COUNT });
+    /// # Ok::<(), scim::ScimError>(())
+    /// ```
+    ///
     /// # Errors
     /// `invalidValue` for what is not an integer, or both methods at once; with a cursor,
     /// `invalidCount`.

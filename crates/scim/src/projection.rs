@@ -22,8 +22,24 @@ pub enum Projection {
 }
 
 impl Projection {
-    /// Reads the two lists of attribute names. Names no schema declares are ignored, and so are repeated
+    /// Reads the two lists of attribute names. Names that no schema declares are ignored, and so are repeated
     /// ones.
+    ///
+    /// ```
+    /// # use scim::schema::{ENTERPRISE_USER, ResourceType, USER_SCHEMA};
+    /// # static USER: ResourceType = ResourceType {
+    /// #     name: "User", endpoint: "/Users", description: "User account",
+    /// #     schema: &USER_SCHEMA, extensions: &[&ENTERPRISE_USER],
+    /// # };
+    /// use scim::projection::Projection;
+    /// use serde_json::json;
+    ///
+    /// let only = Projection::parse(&["emails.value".to_owned()], &[], &USER)?;
+    /// let user = json!({"id": "1", "title": "Countess", "emails": [{"value": "ada@example.com", "type": "work"}]});
+    /// let user = only.apply(user.as_object().cloned().unwrap_or_default(), &USER);
+    /// assert_eq!(json!(user), json!({"id": "1", "emails": [{"value": "ada@example.com"}]}));
+    /// # Ok::<(), scim::ScimError>(())
+    /// ```
     ///
     /// # Errors
     /// `invalidValue` if both are given, or more than [`MAX_NAMES`].

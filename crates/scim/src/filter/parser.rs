@@ -27,7 +27,27 @@ pub enum Scope {
     Unknown,
 }
 
-/// Parses a filter and resolves its names in `scope`.
+/// Parses a filter (RFC 7644 §3.4.2.2) and resolves its names in `scope`.
+///
+/// ```
+/// # use scim::schema::{ENTERPRISE_USER, ResourceType, USER_SCHEMA};
+/// # static USER: ResourceType = ResourceType {
+/// #     name: "User", endpoint: "/Users", description: "User account",
+/// #     schema: &USER_SCHEMA, extensions: &[&ENTERPRISE_USER],
+/// # };
+/// use scim::filter::{FilterError, Scope, parse};
+/// use scim::work::Work;
+/// use serde_json::json;
+///
+/// let filter = parse("name.familyName sw \"Love\" and title pr", Scope::Resource(&USER))?;
+/// let user = json!({"name": {"familyName": "Lovelace"}, "title": "Countess"});
+/// let user = user.as_object().cloned().unwrap_or_default();
+/// assert_eq!(filter.matches(&user, &mut Work::of_query()), Ok(true));
+///
+/// let error = parse("title = \"Countess\"", Scope::Resource(&USER));
+/// assert!(matches!(error, Err(FilterError::Syntax { position: 7, .. })));
+/// # Ok::<(), FilterError>(())
+/// ```
 ///
 /// # Errors
 /// [`FilterError`], with the position where the grammar is left.

@@ -97,7 +97,20 @@ impl Method {
 }
 
 impl BulkRequest {
-    /// Parses a message.
+    /// Parses a message. The data of its operations is not read yet.
+    ///
+    /// ```
+    /// use scim::messages::BulkRequest;
+    ///
+    /// let text = r#"{"Operations": [
+    ///     {"method": "PATCH", "path": "/Users/bulkId:ada", "data": {}},
+    ///     {"method": "POST", "path": "/Users", "bulkId": "ada", "data": {}}
+    /// ]}"#;
+    /// let request = BulkRequest::parse(serde_json::from_str(text)?)?;
+    /// let order: Vec<usize> = request.in_order().iter().map(|(index, _)| *index).collect();
+    /// assert_eq!(order, [1, 0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// `invalidSyntax`, or 413 for too many operations.

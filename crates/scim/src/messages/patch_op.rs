@@ -52,7 +52,29 @@ struct Step {
 }
 
 impl PatchOp {
-    /// Parses a message.
+    /// Parses a message and rewrites what identity providers send instead of RFC form.
+    ///
+    /// ```
+    /// # use scim::schema::{ENTERPRISE_USER, ResourceType, USER_SCHEMA};
+    /// # static USER: ResourceType = ResourceType {
+    /// #     name: "User", endpoint: "/Users", description: "User account",
+    /// #     schema: &USER_SCHEMA, extensions: &[&ENTERPRISE_USER],
+    /// # };
+    /// use scim::messages::PatchOp;
+    /// use scim::resource::Document;
+    /// use scim::work::Work;
+    /// use serde_json::json;
+    ///
+    /// let message = json!({"Operations": [{"op": "Add", "path": "manager", "value": "26118915"}]});
+    /// let message = message.as_object().cloned().unwrap_or_default();
+    /// let patch = PatchOp::parse(message, &USER)?;
+    ///
+    /// let user = Document::default();
+    /// let error = patch.apply("1", &user, &USER, &mut Work::of_patch()).map(|_| ());
+    /// // A user without userName is none; the document is untouched.
+    /// assert_eq!(error.map_err(|error| error.status), Err(400));
+    /// # Ok::<(), scim::ScimError>(())
+    /// ```
     ///
     /// # Errors
     /// `invalidSyntax`, `invalidPath`, `noTarget` or `mutability`, naming the operation.

@@ -14,8 +14,23 @@ use crate::{ScimError, rule};
 pub struct Document(Map<String, Value>);
 
 impl Document {
-    /// Validates the body of a POST or PUT. Attributes no schema declares are dropped, and so are
+    /// Validates the body of a POST or PUT. Attributes that no schema declares are dropped, and so are
     /// read-only ones (RFC 7644 §3.3, §3.5.1).
+    ///
+    /// ```
+    /// # use scim::schema::{ENTERPRISE_USER, ResourceType, USER_SCHEMA};
+    /// # static USER: ResourceType = ResourceType {
+    /// #     name: "User", endpoint: "/Users", description: "User account",
+    /// #     schema: &USER_SCHEMA, extensions: &[&ENTERPRISE_USER],
+    /// # };
+    /// use scim::resource::Document;
+    /// use serde_json::json;
+    ///
+    /// let body = json!({"USERNAME": "ada@example.com", "id": "7", "shoeSize": 39, "title": null});
+    /// let user = Document::from_input(body.as_object().cloned().unwrap_or_default(), &USER)?;
+    /// assert_eq!(json!(user.members()), json!({"userName": "ada@example.com"}));
+    /// # Ok::<(), scim::ScimError>(())
+    /// ```
     ///
     /// # Errors
     /// `invalidValue` for a wrong type or a missing required attribute, `invalidSyntax` for an
