@@ -21,8 +21,9 @@ use serde_json::{Value, json};
 
 use crate::config::{self, Config};
 use crate::directory::USER;
+use crate::store::cause_of;
+use crate::store::handler_config::of_handler;
 use crate::store::stream::{UserBefore, UserTransition, user_of};
-use crate::store::{cause_of, sdk_config};
 use crate::telemetry;
 
 /// `source` of the events on the bus.
@@ -50,7 +51,7 @@ pub async fn run() -> Result<(), Error> {
     };
     let origin = Config::from_env().public_url;
     let origin = origin.ok_or_else(|| format!("{} is not set", config::PUBLIC_URL_VARIABLE))?;
-    let sdk_config = sdk_config::of_handler(None).await;
+    let sdk_config = of_handler(None).await;
     let publisher = Publisher {
         event_bridge: aws_sdk_eventbridge::Client::new(&sdk_config),
         bus: variable(config::EVENT_BUS_VARIABLE)?,

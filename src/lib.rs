@@ -7,14 +7,13 @@
 pub mod api;
 /// Configuration from the environment, and the clock.
 pub mod config;
-/// Conversations with a SCIM endpoint as data, for the simulator and the tests.
-#[cfg(feature = "local")]
-pub mod conversation;
 /// Paradigm's own rules: companies, the lifecycle of users, permissions, API keys, audit.
 pub mod directory;
 /// Tells other programs what changed, as SCIM events (RFC 9967) on an EventBridge bus.
+#[cfg(feature = "lambda")]
 pub mod events;
 /// API Gateway's events as requests and responses.
+#[cfg(feature = "lambda")]
 pub mod lambda;
 /// The directory in one DynamoDB table.
 pub mod store;

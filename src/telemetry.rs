@@ -1,8 +1,6 @@
 //! Logs and metrics. Nothing personal is ever logged: no userName, email, name, token, body or filter
 //! value.
 
-#[cfg(feature = "local")]
-use std::io::IsTerminal as _;
 use std::io::Write as _;
 use std::sync::OnceLock;
 
@@ -14,6 +12,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Level of the log: `off`, `error`, `warn`, `info`, `debug` or `trace`.
 pub const LOG_VARIABLE: &str = "SCIM_LOG";
+/// The crates whose log follows [`LOG_VARIABLE`]: the service and its programs, and the embedded store.
+const OWN_CRATES: [&str; 2] = ["paradigm_scim", "embedded"];
 /// Namespace of the metrics in CloudWatch.
 const NAMESPACE: &str = "ParadigmScim";
 
@@ -23,7 +23,9 @@ pub const STACK_VARIABLE: &str = "SCIM_STACK";
 /// The instance's name, if requests are logged as JSON lines with metrics in them.
 static STACK: OnceLock<String> = OnceLock::new();
 
-fn filter() -> Targets {
+/// What is logged: this program at the level of [`LOG_VARIABLE`], everything else from `warn`.
+#[must_use]
+pub fn log_filter() -> Targets {
     // The SDK and its HTTP stack log request bodies at `debug` and `trace`; they stay at `warn`
     // whatever is asked for.
     let own = std::env::var(LOG_VARIABLE).ok();
@@ -31,20 +33,7 @@ fn filter() -> Targets {
     let level = own.and_then(|level| level.parse().ok());
     Targets::new()
         .with_default(LevelFilter::WARN)
-        .with_target("paradigm_scim", level.unwrap_or(LevelFilter::INFO))
-}
-
-/// Logs for people, to standard error.
-#[cfg(feature = "local")]
-pub fn log_to_terminal() {
-    let lines = fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false);
-    tracing_subscriber::registry()
-        .with(lines)
-        .with(filter())
-        .init();
+        .with_targets(OWN_CRATES.map(|name| (name, level.unwrap_or(LevelFilter::INFO))))
 }
 
 /// Logs as JSON lines, for CloudWatch.
@@ -62,7 +51,7 @@ pub fn log_as_json() {
         .with_current_span(false);
     tracing_subscriber::registry()
         .with(lines)
-        .with(filter())
+        .with(log_filter())
         .init();
 }
 

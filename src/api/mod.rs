@@ -37,6 +37,7 @@ use crate::telemetry::RequestRecord;
 use accept::preferred;
 use authentication::{AuthenticationCache, CachedVerdicts, Caller, authenticate, token_of};
 use computing::Computing;
+pub use computing::Offload;
 use error::{not_in_time, unauthorized};
 use key_limits::{Admission, KeyLimits};
 use message::{BodySource, Request, Response};
@@ -162,13 +163,11 @@ impl Service {
         Self { handler, ..self }
     }
 
-    /// The same service where long computing runs on up to so many threads of its own; for a
-    /// runtime of several threads.
-    #[cfg(feature = "local")]
+    /// The same service where long computing of up to so many requests at a time runs where `offload` says.
     #[must_use]
-    pub fn computing_aside(self, threads: usize) -> Self {
+    pub fn offloading(self, places: usize, offload: impl Offload + 'static) -> Self {
         Self {
-            computing: Computing::aside(threads),
+            computing: Computing::offloaded(places, offload),
             ..self
         }
     }

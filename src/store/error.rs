@@ -8,9 +8,9 @@ use thiserror::Error;
 pub const MAX_LOOK_UP_MATCHES: usize = 1000;
 
 /// Why the file of the embedded store cannot be written.
-pub(super) const DISK_FULL: &str = "the disk is full";
+pub const DISK_FULL: &str = "the disk is full";
 /// The same, if SQLite does not know more.
-pub(super) const DISK_FAILED: &str = "the disk failed, or a quota or size limit is reached";
+pub const DISK_FAILED: &str = "the disk failed, or a quota or size limit is reached";
 
 /// Why the store did not do what it was asked to.
 #[derive(Debug, Error)]
@@ -46,7 +46,7 @@ pub enum StoreError {
 
 impl StoreError {
     /// Code of the embedded store's responses when its file cannot be written.
-    pub(super) const UNWRITABLE_CODE: &str = "UnwritableException";
+    pub const UNWRITABLE_CODE: &str = "UnwritableException";
 
     /// Sorts an SDK error into those worth trying again and those not. What it says of an error is
     /// free of the request, which holds personal data.

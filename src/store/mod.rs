@@ -5,14 +5,16 @@ mod audit;
 mod backoff;
 pub mod check;
 mod companies;
-#[cfg(feature = "local")]
-pub mod embedded;
-mod error;
+pub mod error;
+#[cfg(feature = "lambda")]
+pub mod handler_config;
+#[cfg(feature = "lambda")]
 mod https;
 pub mod item;
 mod keys;
 mod scan_budget;
 pub mod sdk_config;
+#[cfg(feature = "lambda")]
 pub mod stream;
 mod table;
 pub mod usage;
@@ -29,7 +31,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
 use jiff::SignedDuration;
 
-use crate::config::{AUDIT_RETENTION_VARIABLE, DEFAULT_TABLE, ENDPOINT_VARIABLE, TABLE_VARIABLE};
+use crate::config::AUDIT_RETENTION_VARIABLE;
 use crate::directory::KeyId;
 use crate::directory::audit::{DEFAULT_RETENTION_DAYS, RETENTION_DAYS};
 use backoff::Backoff;
@@ -92,22 +94,6 @@ impl Store {
             client: Client::from_conf(builder.build()),
             table: table.to_owned(),
             audit_retention: audit_retention(DEFAULT_RETENTION_DAYS),
-        }
-    }
-
-    /// A handler's store: where its environment points to.
-    pub async fn of_handler() -> Self {
-        let table = std::env::var(TABLE_VARIABLE).unwrap_or_else(|_| DEFAULT_TABLE.to_owned());
-        let endpoint_url = std::env::var(ENDPOINT_VARIABLE).ok();
-        let config = sdk_config::of_handler(endpoint_url).await;
-        let store = Self::new(&config, &table);
-        match configured_audit_retention() {
-            Ok(retention) => store.keeping_audit_for(retention),
-            Err(reason) => {
-                // Users are served all the same.
-                tracing::warn!("{reason}");
-                store
-            }
         }
     }
 

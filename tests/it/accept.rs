@@ -5,7 +5,8 @@ use lambda_http::{Context, LambdaEvent};
 use paradigm_scim::lambda;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Call, World, assert_none, data};
+use test_support::data::{assert_none, data};
+use test_support::world::{Answer, Call, World};
 
 /// What is wrong with a response, if its media type must be this, or it must be refused.
 fn wrong(about: &str, answer: &Answer, status: u16, preferred: Option<&str>) -> Option<String> {

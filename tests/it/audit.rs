@@ -1,14 +1,14 @@
 //! The audit trail: who did what to whom and when, and never what a value was.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use embedded::Embedded;
 use jiff::{SignedDuration, Timestamp};
 use paradigm_scim::config::Clock as _;
 use paradigm_scim::directory::{CompanyStatus, Operation, Permission, UserId};
-use paradigm_scim::store::embedded::Embedded;
 use paradigm_scim::store::{AuditEntry, Next, Store};
 use serde_json::json;
 
-use crate::support::{Call, World, dynamodb};
+use test_support::world::{Call, World, dynamodb};
 
 /// Operation, state before and after, attributes.
 fn told(entry: &AuditEntry) -> String {

@@ -1,17 +1,17 @@
 //! Keys, their owners, companies and activation: who is let in, and what the others are told.
 
+use embedded::Embedded;
 use jiff::{SignedDuration, Timestamp};
 use paradigm_scim::api::authentication::MAX_CACHED;
 use paradigm_scim::config::Config;
 use paradigm_scim::directory::api_key::ApiKey;
 use paradigm_scim::directory::user::MAX_ACTIVE_KEYS;
 use paradigm_scim::directory::{CompanyStatus, KeyId, Operation, Permission, Token};
-use paradigm_scim::store::embedded::Embedded;
 use paradigm_scim::store::{Next, StoreError};
 use serde_json::{Value, json};
 
 use crate::counting::{Calls, counted_store};
-use crate::support::{Call, Client, World, in_memory};
+use test_support::world::{Call, Client, World, in_memory};
 
 const ONE_MINUTE: SignedDuration = SignedDuration::from_secs(60);
 

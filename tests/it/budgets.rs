@@ -3,16 +3,16 @@
 
 use std::sync::{Arc, Mutex};
 
+use embedded::Embedded;
 use jiff::SignedDuration;
 use paradigm_scim::api::Service;
 use paradigm_scim::config::{Clock as _, Config};
-use paradigm_scim::store::embedded::Embedded;
 use scim::cursor::{self, MARK_BYTES, Position};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::counting::{Calls, Usage, counted_store};
-use crate::support::{Answer, Call, Client, World, encode, fill};
+use test_support::world::{Answer, Call, Client, World, encode, fill};
 
 /// List price of a million request units on demand, in US dollars: us-east-1, standard table class.
 const READ_PRICE: f64 = 0.125;

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use paradigm_scim::conversation::{Variables, capture, differences, filled_in};
+use conversation::{Variables, capture, differences, filled_in};
 use serde_json::Value;
 
-use crate::support::{Call, Client, World, assert_none, data_path};
+use test_support::data::{assert_none, data_path};
+use test_support::world::{Call, Client, World};
 
 #[tokio::test]
 async fn every_conversation_goes_as_written() {

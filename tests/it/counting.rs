@@ -7,11 +7,11 @@ use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use embedded::Embedded;
 use paradigm_scim::store::Store;
-use paradigm_scim::store::embedded::Embedded;
 use serde_json::Value;
 
-use crate::support::store_through;
+use test_support::world::store_through;
 
 /// Operations in the order of their names, with their number.
 pub(crate) type Calls = BTreeMap<String, usize>;

@@ -10,13 +10,13 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
+use embedded::Embedded;
 use jiff::SignedDuration;
 use paradigm_scim::api::Service;
 use paradigm_scim::config::Config;
-use paradigm_scim::store::embedded::Embedded;
 use serde_json::json;
 
-use crate::support::{Answer, Call, Client, World, encode, store_through};
+use test_support::world::{Answer, Call, Client, World, encode, store_through};
 
 async fn page(client: &Client<'_>, cursor: &str, others: &[(&str, &str)]) -> Answer {
     let parameters = [&[("cursor", cursor)], others].concat();

@@ -4,8 +4,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, World, assert_none, data_files, of_case};
 use crate::{documents, patches};
+use test_support::data::{assert_none, data_files, of_case};
+use test_support::world::{Client, World};
 
 #[tokio::test]
 async fn every_rule_rewrites_what_it_should() {

@@ -3,7 +3,7 @@
 use paradigm_scim::config::Config;
 
 use crate::policies::template;
-use crate::support::{Call, World, in_memory};
+use test_support::world::{Call, World, in_memory};
 
 #[tokio::test]
 async fn documentation_is_named_where_an_operator_configures_it() {

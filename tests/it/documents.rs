@@ -1,13 +1,14 @@
 //! Bodies of POST and PUT (RFC 7643 §2-§4): `crates/scim/tests/data/documents.json`, each case a body with
 //! what is stored of it, or the refusal. Every case runs by POST and by PUT.
 
+use conversation::differences;
 use jiff::SignedDuration;
-use paradigm_scim::conversation::differences;
 use paradigm_scim::directory::USER;
 use scim::schema::Attribute;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, World, assert_none, data, of_case};
+use test_support::data::{assert_none, data, of_case};
+use test_support::world::{Answer, Client, World};
 
 #[tokio::test]
 async fn every_document_is_stored_or_refused_as_it_should() {

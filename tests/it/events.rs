@@ -10,20 +10,22 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
-use paradigm_scim::conversation::differences;
+use conversation::differences;
+use embedded::Embedded;
 use paradigm_scim::directory::{Permission, UserId};
 use paradigm_scim::events::{Publisher, StreamEvent};
-use paradigm_scim::store::embedded::Embedded;
-use paradigm_scim::store::{Next, sdk_config};
+use paradigm_scim::store::Next;
+use paradigm_scim::store::handler_config::of_handler;
 use rustls::version::TLS13;
 use scim::event::Content;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::doctor::Authority;
-use crate::front::{self, Answer};
 use crate::policies::template;
-use crate::support::{World, assert_none, data, data_files};
+use test_support::authority::Authority;
+use test_support::data::{assert_none, data, data_files};
+use test_support::front::{self, Answer};
+use test_support::world::World;
 
 const BASE_URL: &str = "https://scim.example.com/scim/v2";
 
@@ -404,7 +406,7 @@ async fn why_not(publisher: &Publisher) -> String {
 async fn why_a_bus_cannot_be_reached_is_told() {
     let tls = Authority::new("unknown").server("127.0.0.1", (2100, 1, 1), &TLS13);
     let bus = front::start(Some(tls), |_| Answer::new(200, "application/json", "{}"));
-    let config = sdk_config::of_handler(Some(format!("https://{bus}")))
+    let config = of_handler(Some(format!("https://{bus}")))
         .await
         .into_builder()
         .region(Region::from_static("eu-west-3"))

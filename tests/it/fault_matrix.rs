@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::faults::{Fault, THROTTLED, world};
-use crate::support::{Call, Client, assert_none, encode};
+use test_support::data::assert_none;
+use test_support::world::{Call, Client, encode};
 
 const FAULTS: [(&str, Fault); 14] = [
     ("throttled", Fault::Answered(400, THROTTLED)),

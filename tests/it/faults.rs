@@ -12,10 +12,10 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::ErrorKind;
-use paradigm_scim::store::embedded::Embedded;
+use embedded::Embedded;
 use serde_json::{Value, json};
 
-use crate::support::{Call, World, store_through};
+use test_support::world::{Call, World, store_through};
 
 /// What happens to a request to DynamoDB.
 #[derive(Debug, Clone, Copy)]

@@ -3,7 +3,8 @@
 
 use serde_json::Value;
 
-use crate::support::{World, assert_none, data};
+use test_support::data::{assert_none, data};
+use test_support::world::World;
 
 #[tokio::test]
 async fn every_filter_finds_whom_it_should() {

@@ -2,72 +2,27 @@
 //! stand-in for the Runtime API, with an embedded DynamoDB and demo data behind it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+
 use std::time::Instant;
 
+use conversation::differences;
 use paradigm_scim::api::route::{Handler, ROUTES, Route};
 use paradigm_scim::api::router::{Match, find};
-use paradigm_scim::conversation::differences;
 use rustls::version::TLS13;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use yaml_rust2::YamlLoader;
 
-use crate::doctor::Authority;
-use crate::front::{self, Answer};
 use crate::runtime_api::{Lambda, Outcome, read_request};
-use crate::support::{assert_none, data};
+use test_support::authority::Authority;
+use test_support::data::{assert_none, data};
+use test_support::dynamodb::DynamoDb;
+use test_support::front::{self, Answer};
 
 /// The handler that serves no route.
 const PUBLISH_EVENTS: &str = "publish_events";
-
-/// An embedded DynamoDB with demo data, as a process; ended when dropped.
-pub(crate) struct DynamoDb {
-    process: Child,
-    pub(crate) url: String,
-    _stdout: BufReader<std::process::ChildStdout>,
-}
-
-impl DynamoDb {
-    pub(crate) fn start() -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_paradigm-scim"))
-            .args(["dynamodb", "--listen", "127.0.0.1:0", "--demo"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut stdout = BufReader::new(process.stdout.take().unwrap());
-        let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
-        let url = line.trim().strip_prefix("DynamoDB: ").unwrap().to_owned();
-        Self {
-            process,
-            url,
-            _stdout: stdout,
-        }
-    }
-
-    /// What a handler on this store has in its environment.
-    pub(crate) fn environment(&self) -> [(&'static str, &str); 5] {
-        [
-            ("SCIM_DYNAMODB_ENDPOINT_URL", self.url.as_str()),
-            ("AWS_REGION", "eu-west-3"),
-            ("AWS_ACCESS_KEY_ID", "demo"),
-            ("AWS_SECRET_ACCESS_KEY", "demo"),
-            ("SCIM_INSTANCE_ACTIVATION", "True"),
-        ]
-    }
-}
-
-impl Drop for DynamoDb {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 /// An event and what its answer must be.
 pub(crate) struct Case {

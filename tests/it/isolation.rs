@@ -4,14 +4,15 @@
 
 use std::sync::Mutex;
 
+use embedded::Embedded;
 use http::Method;
 use paradigm_scim::api::route::{Endpoint, ROUTES, Route};
 use paradigm_scim::directory::{KeyId, Token};
-use paradigm_scim::store::embedded::Embedded;
 use serde_json::{Value, json};
 
 use crate::counting::{Calls, Usage, counted_store};
-use crate::support::{Answer, Call, Client, World, assert_none, encode};
+use test_support::data::assert_none;
+use test_support::world::{Answer, Call, Client, World, encode};
 
 /// By what a request may refer to something.
 #[derive(Debug, Clone, Copy)]

@@ -8,6 +8,7 @@ use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use embedded::Embedded;
 use jiff::SignedDuration;
 use paradigm_scim::api::message::MAX_BODY_BYTES;
 use paradigm_scim::config::Clock as _;
@@ -15,7 +16,6 @@ use paradigm_scim::directory::api_key::MAX_KEY_NAME_CHARS;
 use paradigm_scim::directory::company::MAX_COMPANY_NAME_CHARS;
 use paradigm_scim::directory::user::{MAX_DOCUMENT_BYTES, MAX_EMAILS, MAX_USER_NAME_CHARS};
 use paradigm_scim::directory::{ApiKey, Company, CompanyId, CursorSecret, KeyId, Token, UserId};
-use paradigm_scim::store::embedded::Embedded;
 use paradigm_scim::store::{MAX_LOOK_UP_MATCHES, MAX_SCANNED_USERS};
 use scim::compare::MAX_SORTED_CHARS;
 use scim::filter::{MAX_FILTER_COMPARISONS, MAX_FILTER_DEPTH, MAX_FILTER_LENGTH};
@@ -31,7 +31,7 @@ use scim::resource::MAX_VALUES;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Call, World, encode, fill, fill_with, store_through};
+use test_support::world::{Call, World, encode, fill, fill_with, store_through};
 
 /// Most bytes of the users in a page.
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;

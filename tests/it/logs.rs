@@ -1,12 +1,5 @@
 //! What is logged, and that nothing of it is personal.
 
-use std::fs::File;
-use std::path::Path;
-use std::process::Stdio;
-
-use http::Method;
-use paradigm_scim::api::route::ROUTES;
-use paradigm_scim::directory::{KeyId, Token};
 use paradigm_scim::telemetry::RequestRecord;
 use serde_json::{Value, json};
 
@@ -14,186 +7,12 @@ use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use crate::handlers::{DynamoDb, binary, cases, readable};
+use crate::handlers::{binary, cases, readable};
 use crate::policies::template;
 use crate::runtime_api::{Lambda, Outcome, read_request};
-use crate::serve::{Serve, send};
-use crate::support::data;
-
-/// In everything personal that is sent.
-const MARKER: &str = "zqmarker";
-
-/// Bodies that are right and wrong in many ways, each with personal data.
-fn bodies() -> Vec<String> {
-    let user = json!({
-        "userName": format!("{MARKER}@example.com"), "externalId": MARKER, "displayName": MARKER, "title": MARKER,
-        "name": {"givenName": MARKER, "familyName": MARKER}, "password": MARKER, MARKER: MARKER,
-        "emails": [{"value": format!("{MARKER}@example.com"), "type": MARKER}],
-    });
-    let patch = json!({"Operations": [
-        {"op": "replace", "path": format!("emails[type eq \"{MARKER}\"].value"), "value": MARKER},
-        {"op": "add", "value": {"displayName": MARKER, MARKER: MARKER}},
-    ]});
-    let bulk = json!({"Operations": [
-        {"method": "POST", "path": "/Users", "bulkId": MARKER, "data": user},
-        {"method": "PATCH", "path": format!("/Users/bulkId:{MARKER}"), "data": patch},
-        {"method": "DELETE", "path": format!("/Users/{MARKER}")},
-    ]});
-    let search = json!({"filter": format!("displayName co \"{MARKER}\""), "attributes": [MARKER], "sortBy": MARKER});
-    let wrong = [
-        json!({"userName": [MARKER, MARKER]}),
-        json!({"userName": MARKER, "active": MARKER, "emails": MARKER}),
-        json!({"Operations": [{"op": MARKER, "path": MARKER, "value": MARKER}]}),
-        json!({"Operations": [{"op": "add", "path": format!("{MARKER}[{MARKER}"), "value": MARKER}]}),
-        json!({"filter": format!("{MARKER} {MARKER}"), "cursor": MARKER, "count": MARKER}),
-    ];
-    let mut bodies: Vec<String> = [user, patch, bulk, search]
-        .iter()
-        .chain(&wrong)
-        .map(Value::to_string)
-        .collect();
-    bodies.push(format!("{{\"userName\": \"{MARKER}"));
-    bodies
-}
-
-/// A request with marked data in it.
-struct Marked {
-    method: &'static str,
-    path: String,
-    query: String,
-    token: String,
-    body: String,
-    /// Whether no other request has this body, or this query, on this path.
-    is_needed: bool,
-}
-
-impl Marked {
-    /// The first user, who bears the mark.
-    fn create(token: &str) -> Self {
-        Self {
-            method: "POST",
-            path: "/Users".to_owned(),
-            query: String::new(),
-            token: token.to_owned(),
-            body: bodies().swap_remove(0),
-            is_needed: true,
-        }
-    }
-
-    /// Every body with every query on every route, right and wrong, with a right and with a wrong
-    /// token.
-    fn all(id: &str, token: &str) -> Vec<Self> {
-        let queries = [
-            String::new(),
-            format!("filter=userName%20eq%20%22{MARKER}@example.com%22&{MARKER}={MARKER}"),
-            format!("filter={MARKER}%20{MARKER}&sortBy={MARKER}&attributes={MARKER}"),
-            format!("cursor={MARKER}&count={MARKER}"),
-        ];
-        let mut all = Vec::new();
-        for route in ROUTES {
-            for id in [id, MARKER] {
-                let path = route.path.replace("{id}", id);
-                if id == MARKER && path == route.path {
-                    continue;
-                }
-                for (number, query) in queries.iter().enumerate() {
-                    let mut add = |token: &str, body: &str, is_needed| {
-                        all.push(Self {
-                            method: route.method.as_str(),
-                            path: path.clone(),
-                            query: query.clone(),
-                            token: token.to_owned(),
-                            body: body.to_owned(),
-                            is_needed,
-                        });
-                    };
-                    if matches!(route.method, Method::POST | Method::PUT | Method::PATCH) {
-                        for (body, number_of_body) in bodies().iter().zip(0..) {
-                            add(token, body, number_of_body % queries.len() == number);
-                        }
-                    } else {
-                        add(token, "", true);
-                    }
-                    add(&format!("pscim_{MARKER}"), "{}", number == 0);
-                }
-            }
-        }
-        all.push(Self {
-            method: "GET",
-            path: format!("/{MARKER}"),
-            query: MARKER.to_owned(),
-            token: token.to_owned(),
-            body: String::new(),
-            is_needed: true,
-        });
-        all
-    }
-
-    /// As an event for the handler that takes what no other does.
-    fn event(&self, like: &Value) -> Value {
-        let mut event = like.clone();
-        event["routeKey"] = "$default".into();
-        event["rawPath"] = format!("/scim/v2{}", self.path).into();
-        event["rawQueryString"] = self.query.clone().into();
-        event["headers"]["authorization"] = format!("Bearer {}", self.token).into();
-        event["headers"]["content-type"] = "application/scim+json".into();
-        event["headers"]["user-agent"] = MARKER.into();
-        event["body"] = self.body.clone().into();
-        event["requestContext"]["http"]["method"] = self.method.into();
-        event["requestContext"]["http"]["path"] = event["rawPath"].clone();
-        event
-    }
-}
-
-const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
-
-/// Fails if the log holds a mark, or a token or its secret.
-fn assert_nothing_personal(log: &str, token: &str, about: &str) {
-    for secret in [MARKER, token, &token[23..]] {
-        let line = log.lines().find(|line| line.contains(secret));
-        assert_eq!(line, None, "{about}");
-    }
-}
-
-/// RFC 7644 §7.5.2: filters, which hold personal data in the URL, are not logged, nor is anything
-/// else of a request.
-#[test]
-fn nothing_personal_is_logged_at_any_level() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut sent = 0;
-    for level in LEVELS {
-        let path = folder.path().join(level);
-        let log = File::create(&path).unwrap();
-        let serve = Serve::start_with(&["--in-memory"], Some("True"), |command| {
-            command.env("SCIM_LOG", level).stderr(Stdio::from(log));
-        });
-        let token = serve.token().to_owned();
-        let base_url = serve.base_url().to_owned();
-        let send = |request: &Marked| {
-            let url = format!("{base_url}{}?{}", request.path, request.query);
-            send(&url, request.method, &request.token, &request.body)
-        };
-        let (_, created) = send(&Marked::create(&token));
-        let all = Marked::all(created["id"].as_str().unwrap(), &token);
-        for request in &all {
-            send(request);
-        }
-        sent += all.len() + 1;
-        let (status, printed) = serve.signal_and_read("-TERM");
-        assert!(status.success());
-        let log = std::fs::read_to_string(&path).unwrap();
-        let tells_requests = log.contains("/Users/{id}");
-        assert_eq!(
-            tells_requests,
-            ["info", "debug", "trace"].contains(&level),
-            "{level}"
-        );
-        assert_nothing_personal(&(log + &printed), &token, level);
-    }
-    // Shown by --nocapture.
-    println!("serve: {sent} requests, nothing personal in what it logged and printed");
-    assert!(sent > 1_000);
-}
+use test_support::data::data;
+use test_support::dynamodb::DynamoDb;
+use test_support::marked::{LEVELS, MARKER, Marked, assert_nothing_personal};
 
 /// An answer of AWS's that quotes what was sent.
 fn refusal() -> String {
@@ -428,7 +247,7 @@ async fn a_handler_logs_one_line_with_metrics_for_a_request() {
             .collect();
         assert_eq!(lines.len(), 1, "{log}");
         let line = &lines[0];
-        let wrong = paradigm_scim::conversation::differences(&expected, line);
+        let wrong = conversation::differences(&expected, line);
         assert_eq!(wrong, [""; 0], "{line}");
         assert_eq!(line["stack"], "paradigm-scim-test");
         assert_eq!(line["coldStart"], true);
@@ -448,103 +267,6 @@ async fn a_handler_logs_one_line_with_metrics_for_a_request() {
             "{log}"
         );
     }
-}
-
-fn serve_logging_to(path: &Path) -> Serve {
-    let log = File::create(path).unwrap();
-    Serve::start_with(&["--in-memory"], Some("True"), |command| {
-        command.stderr(Stdio::from(log));
-    })
-}
-
-/// An operator sees that something is left out, by which key, and not what the client calls it.
-#[test]
-fn what_is_left_out_or_skipped_is_logged_without_the_clients_words() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("log");
-    let serve = serve_logging_to(&path);
-    let token = serve.token().to_owned();
-    let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
-    let user = json!({
-        "userName": "left-out@example.com", "password": MARKER, MARKER: 1, "name": {MARKER: 1, "givenName": "A"},
-        enterprise: {MARKER: 1, "manager": "m-1"}, "unassigned": null,
-    });
-    let (status, created) = serve.send("POST", "/Users", &token, &user);
-    assert_eq!(status, 201);
-    let path_of_user = format!("/Users/{}", created["id"].as_str().unwrap());
-    let patch = json!({"Operations": [
-        {"op": "replace", "path": MARKER, "value": 1},
-        {"op": "replace", "value": {MARKER: 1, "emails": [{"value": "a@example.com", MARKER: 1}]}},
-        {"op": "remove", "path": format!("manager[value eq \"{MARKER}\"]")},
-        {"op": "replace", "path": "active", "value": false},
-    ]});
-    let (status, patched) = serve.send("PATCH", &path_of_user, &token, &patch);
-    assert_eq!((status, &patched["active"]), (200, &json!(false)));
-    assert_eq!(patched[enterprise]["manager"]["value"], "m-1");
-    let (status, _) = serve.send(
-        "PUT",
-        &path_of_user,
-        &token,
-        &json!({"userName": "all@example.com"}),
-    );
-    assert_eq!(status, 200);
-    serve.signal("-TERM");
-    let log = std::fs::read_to_string(&path).unwrap();
-    let line = |of: &str| log.lines().find(|line| line.contains(of)).unwrap();
-    assert!(
-        line("POST /Users").contains("undeclared_attributes=3"),
-        "{log}"
-    );
-    assert!(
-        line("PATCH /Users/{id}").contains("undeclared_attributes=3"),
-        "{log}"
-    );
-    assert!(!line("PUT /Users/{id}").contains("undeclared"), "{log}");
-    let skipped = line("a PATCH operation was skipped");
-    assert!(
-        skipped.contains("operation=2") && skipped.contains("attribute=\"manager\""),
-        "{log}"
-    );
-    assert!(!log.contains(MARKER), "{log}");
-}
-
-#[test]
-fn serve_logs_the_cold_start_and_the_key_of_a_refused_token() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("log");
-    let serve = serve_logging_to(&path);
-    let token = serve.token().to_owned();
-    let wrong_secret = Token::new(KeyId::new(0xab), &[1; 32]).reveal();
-    let (rest, _) = token.split_at(token.len() - 1);
-    let requests = [
-        (&token, 200),
-        (&wrong_secret, 401),
-        (&format!("{rest}x"), 401),
-    ];
-    for (token, status) in requests {
-        assert_eq!(serve.get("/Users", token).0, status);
-    }
-    assert!(serve.signal("-TERM").success());
-    let log = std::fs::read_to_string(&path).unwrap();
-    let lines: Vec<&str> = log
-        .lines()
-        .filter(|line| line.contains("GET /Users"))
-        .collect();
-    let key = &token[6..22];
-    for (line, (parts, absent)) in lines.iter().zip([
-        (vec!["cold_start=true", key, "company="], "401"),
-        (
-            vec!["cold_start=false", "key=\"00000000000000ab\""],
-            "company=",
-        ),
-        (vec!["cold_start=false", "status=401"], "key="),
-    ]) {
-        for part in parts {
-            assert!(line.contains(part), "{part}: {line}");
-        }
-        assert!(!line.contains(absent), "{absent}: {line}");
-    }
-    assert_eq!(lines.len(), 3, "{log}");
 }
 
 #[test]

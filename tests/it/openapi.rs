@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::support::{Call, World};
+use test_support::world::{Call, World};
 
 fn resolved<'d>(description: &'d Value, schema: &'d Value) -> &'d Value {
     match schema["$ref"].as_str() {

@@ -2,10 +2,11 @@
 //! or, for a whole message, `{about, user, message}`, with the members `after`, or the refusal.
 //! `null` in `after` stands for an attribute that must be gone.
 
-use paradigm_scim::conversation::{Variables, differences, filled_in};
+use conversation::{Variables, differences, filled_in};
 use serde_json::{Map, Value, json};
 
-use crate::support::{Call, Client, World, assert_none, data_files, of_case};
+use test_support::data::{assert_none, data_files, of_case};
+use test_support::world::{Call, Client, World};
 
 #[tokio::test]
 async fn every_patch_does_what_it_should() {

@@ -2,9 +2,7 @@
 //! need is refused, and nothing is allowed that no event needs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use aws_smithy_runtime_api::client::http::{
@@ -12,21 +10,22 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
+use conversation::differences;
+use embedded::Embedded;
 use lambda_http::{Context, LambdaEvent};
 use paradigm_scim::api::Service;
 use paradigm_scim::api::route::Handler;
 use paradigm_scim::config::{Config, SystemClock};
-use paradigm_scim::conversation::differences;
 use paradigm_scim::directory::{Permission as DirectoryPermission, User, UserId};
 use paradigm_scim::lambda;
-use paradigm_scim::store::embedded::Embedded;
 use paradigm_scim::store::{Next, Store};
 use serde_json::{Value, json};
 use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::handlers::{Case, cases, readable};
-use crate::serve::PROGRAM;
-use crate::support::{Call, Client, World, assert_none};
+use test_support::data::assert_none;
+use test_support::dynamodb::demo_file;
+use test_support::world::{Call, Client, World};
 
 const TABLE: &str = "paradigm-scim";
 
@@ -388,29 +387,6 @@ impl HttpConnector for Guarded {
     }
 }
 
-/// The file of an embedded store with the demo data that events are about.
-fn demo_data(folder: &Path) {
-    let mut process = Command::new(PROGRAM)
-        .args([
-            "dynamodb",
-            "--listen",
-            "127.0.0.1:0",
-            "--demo",
-            "--data-dir",
-        ])
-        .arg(folder)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut stdout = BufReader::new(process.stdout.take().unwrap());
-    let mut line = String::new();
-    stdout.read_line(&mut line).unwrap();
-    assert!(line.starts_with("DynamoDB: "), "{line}");
-    process.kill().unwrap();
-    process.wait().unwrap();
-}
-
 /// A store that may do only so much, and what it does.
 fn guarded(embedded: &Embedded, allowed: &BTreeSet<Permission>) -> (Store, Arc<Mutex<Seen>>) {
     let config = embedded.config();
@@ -435,8 +411,7 @@ async fn run(
     events: &[&Case],
 ) -> (BTreeSet<Grant>, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
-    demo_data(folder.path());
-    let embedded = Embedded::in_file(&folder.path().join("paradigm-scim.sqlite")).unwrap();
+    let embedded = demo_file(&folder.path().join("paradigm-scim.sqlite")).await;
     let (store, seen) = guarded(&embedded, allowed);
     if handler.needs_store() {
         store.connect().await;

@@ -2,23 +2,19 @@
 //! each rule but those that need a world of their own, and whose lines other tests read.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::path::Path;
-use std::process::Stdio;
 
+use conversation::differences;
 use paradigm_scim::api::rule as service;
-use paradigm_scim::conversation::differences;
 use scim::rule as protocol;
 use serde_json::{Value, json};
 
 use crate::architecture::parts;
-use crate::handlers::{DynamoDb, binary, cases};
+use crate::handlers::{binary, cases};
 use crate::runtime_api::{Lambda, Outcome};
-use crate::serve::{Serve, send};
-use crate::support::{assert_none, data};
-
-/// In everything personal that is sent.
-const MARKER: &str = "zqmarker";
+use test_support::data::{assert_none, data};
+use test_support::dynamodb::DynamoDb;
+use test_support::marked::MARKER;
 
 /// The names of all rules.
 fn rules() -> BTreeSet<&'static str> {
@@ -135,34 +131,6 @@ fn compared(request: &Value, expected: &Value, line: &Value) -> Vec<String> {
     let about = format!("{} {}", request["method"], request["path"]);
     let named = |wrong| format!("{about}, {expected}: {wrong}");
     wrong.into_iter().map(named).collect()
-}
-
-#[test]
-fn serve_logs_them_too() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("log");
-    let log = File::create(&path).unwrap();
-    let serve = Serve::start_with(&["--in-memory"], Some("True"), |command| {
-        command.stderr(Stdio::from(log));
-    });
-    let body = json!({"Operations": [
-        {"op": "add", "path": "title", "value": MARKER},
-        {"op": "replace", "path": "displayName", "value": [[MARKER]]},
-    ]});
-    let url = format!("{}/Me", serve.base_url());
-    let (status, _) = send(&url, "PATCH", serve.token(), &body.to_string());
-    assert_eq!(status, 400);
-    assert!(serve.signal("-TERM").success());
-    let log = std::fs::read_to_string(&path).unwrap();
-    let line = log.lines().find(|line| line.contains("PATCH /Me")).unwrap();
-    for part in [
-        "rule=\"attribute-type\"",
-        "attribute=\"displayName\"",
-        "operation=1",
-    ] {
-        assert!(line.contains(part), "{part}: {line}");
-    }
-    assert!(!log.contains(MARKER), "{log}");
 }
 
 #[test]

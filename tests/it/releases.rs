@@ -13,14 +13,15 @@ use std::io::Write as _;
 
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::types::AttributeValue;
+use embedded::Embedded;
 use jiff::SignedDuration;
 use paradigm_scim::config::Clock as _;
 use paradigm_scim::directory::{CompanyStatus, KeyId, Operation, Permission, UserId};
 use paradigm_scim::store::Next;
-use paradigm_scim::store::embedded::Embedded;
 use serde_json::{Value, json};
 
-use crate::support::{Client, World, assert_none, data, data_files, dynamodb};
+use test_support::data::{assert_none, data, data_files};
+use test_support::world::{Client, World, dynamodb};
 
 type Item = HashMap<String, AttributeValue>;
 

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::types::AttributeValue;
+use embedded::Embedded;
 use jiff::SignedDuration;
 use paradigm_scim::directory::CompanyId;
-use paradigm_scim::store::embedded::Embedded;
 use paradigm_scim::store::{MAX_SCANNED_USERS, SCAN_UNITS_PER_MINUTE};
 use serde_json::json;
 
-use crate::support::{Call, World, dynamodb, encode, fill, fill_with};
+use test_support::world::{Call, World, dynamodb, encode, fill, fill_with};
 
 const TABLE: &str = "test";
 

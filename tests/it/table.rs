@@ -6,13 +6,13 @@ use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use embedded::Embedded;
 use paradigm_scim::store::Store;
-use paradigm_scim::store::embedded::Embedded;
 use scim::compare::fold;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::support::{Client, World, dynamodb};
+use test_support::world::{Client, World, dynamodb};
 
 type Item = HashMap<String, AttributeValue>;
 

@@ -1,14 +1,14 @@
 //! What requests compute, in the units of the work budget: exactly the same at each run.
 
+use embedded::Embedded;
 use paradigm_scim::directory::USER;
-use paradigm_scim::store::embedded::Embedded;
 use scim::filter::{Filter, MAX_FILTER_COMPARISONS, Scope, parse};
 use scim::messages::{MAX_PATCH_OPERATIONS, PatchOp};
 use scim::resource::{Document, MAX_VALUES};
 use scim::work::{MAX_PATCH_WORK, MAX_QUERY_WORK, Work};
 use serde_json::{Map, Value, json};
 
-use crate::support::{Call, World, encode, fill_with};
+use test_support::world::{Call, World, encode, fill_with};
 
 /// A letter of two bytes that folding takes apart and puts together again.
 const LONG: &str = "\u{390}";

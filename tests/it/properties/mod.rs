@@ -16,7 +16,7 @@ use std::cell::Cell;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseResult, TestRunner};
 
-use crate::support::{Client, World};
+use test_support::world::{Client, World};
 
 /// Users that go to the store and back.
 const STORED_CASES: u32 = 1_000;

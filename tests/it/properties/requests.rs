@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::generate::{config, json_value, nearly, user};
 use super::{REQUESTS, over_the_store};
-use crate::support::{Answer, Call, Client};
+use test_support::world::{Answer, Call, Client};
 
 /// Requests that follow each other in one company at most; half of them on average.
 const MAX_SEQUENCE: u32 = 200;

@@ -1,6 +1,6 @@
 //! A resource that was stored comes back as it was sent.
 
-use paradigm_scim::conversation::differences;
+use conversation::differences;
 use paradigm_scim::directory::USER;
 use proptest::prelude::*;
 use serde_json::Value;

@@ -1,0 +1,91 @@
+//! `audit`: what happened to a company's users, and to the company itself.
+
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use paradigm_scim::directory::{CompanyId, UserId};
+use paradigm_scim::store::{AuditEntry, Store};
+use scim::resource::date_time;
+use serde_json::{Value, json};
+
+use super::directory::InCompany;
+use super::directory::{self, now};
+use crate::Failure;
+
+/// How far back a company's trail is shown if nothing else is asked for.
+const RECENT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+#[derive(Args)]
+pub(crate) struct Audit {
+    /// Only what happened to this user, by id or userName; one who is anonymised, by id
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
+    /// From this time on, such as 2026-12-31T00:00:00Z; for a user everything, for a company the last
+    /// seven days, if left out
+    #[arg(long, value_name = "TIME")]
+    since: Option<Timestamp>,
+    #[command(flatten)]
+    place: InCompany,
+}
+
+impl Audit {
+    pub(crate) async fn run(&self) -> Result<(), Failure> {
+        let (store, company) = self.place.open().await?;
+        let now = now();
+        let entries = match &self.user {
+            Some(user) => self.of_user(&store, company, user).await?,
+            None => {
+                let since = self.since.unwrap_or(now.saturating_sub(RECENT)?);
+                let created = store.company(company).await?.map(|company| company.created);
+                let since = created.map_or(since, |created| since.max(created));
+                store.audit_of_company(company, since, now).await?
+            }
+        };
+        let entries: Vec<Value> = entries.iter().map(shown).collect();
+        let columns = [
+            "at",
+            "user",
+            "operation",
+            "before",
+            "after",
+            "attributes",
+            "keys",
+            "actor",
+            "requestId",
+        ];
+        self.place.format.records(&columns, &entries)
+    }
+
+    /// What happened to a user, who may be anonymised: then nothing but the trail knows the id.
+    async fn of_user(
+        &self,
+        store: &Store,
+        company: CompanyId,
+        user: &str,
+    ) -> Result<Vec<AuditEntry>, Failure> {
+        let nobody = "the company has neither a user of this id or userName, nor a record of one";
+        let found = directory::find_user(store, company, user).await?;
+        let id = found.or(UserId::parse(user)).ok_or(nobody)?;
+        let mut entries = store
+            .audit_of_user(company, id, Timestamp::UNIX_EPOCH)
+            .await?;
+        if found.is_none() && entries.is_empty() {
+            return Err(nobody.into());
+        }
+        entries.retain(|entry| self.since.is_none_or(|since| since <= entry.at));
+        Ok(entries)
+    }
+}
+
+fn shown(entry: &AuditEntry) -> Value {
+    json!({
+        "at": date_time(entry.at),
+        "user": entry.user.map(|user| user.to_string()),
+        "operation": entry.operation,
+        "before": entry.before,
+        "after": entry.after,
+        "attributes": entry.attributes,
+        "keys": entry.keys,
+        "actor": entry.actor,
+        "requestId": entry.request_id,
+    })
+}

@@ -1,0 +1,228 @@
+//! `check`: whether the items of the table agree with each other, also while it is in use; with
+//! `--repair`, what would put them right.
+
+use clap::Args;
+use futures_util::stream::{self, StreamExt as _};
+use paradigm_scim::directory::Operation;
+use paradigm_scim::store::Store;
+use paradigm_scim::store::check::{Finding, Remedy, Repaired, Survey, Suspect, Verdict};
+use serde_json::{Value, json};
+
+use super::directory::{self, operator_change};
+use crate::output::{Format, line};
+use crate::store_arguments::StoreArguments;
+use crate::{Failure, progress};
+
+/// Suspects that are looked at at the same time.
+const AT_ONCE: usize = 8;
+/// How often a repair is decided again on what somebody else wrote meanwhile.
+const ATTEMPTS: usize = 5;
+
+#[derive(Args)]
+pub(crate) struct Check {
+    /// Only this company, by id or name; all of the table is read nevertheless
+    #[arg(long, value_name = "COMPANY")]
+    company: Option<String>,
+    /// Tell for each finding what would put it right
+    #[arg(long)]
+    repair: bool,
+    /// And do so
+    #[arg(long, requires = "repair")]
+    yes: bool,
+    #[command(flatten)]
+    store: StoreArguments,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// What became of a verdict.
+#[derive(Clone, Copy)]
+enum Outcome {
+    /// Nothing was to be done.
+    Left,
+    Repaired,
+    /// It was tried, and the reason why it was not done.
+    Failed(&'static str),
+}
+
+#[derive(Default)]
+struct Report {
+    findings: Vec<Value>,
+    found: usize,
+    repaired: usize,
+}
+
+impl Check {
+    pub(crate) async fn run(&self) -> Result<(), Failure> {
+        let store = self.store.open().await?;
+        let company = match &self.company {
+            Some(company) => Some(directory::company(&store, company).await?.id),
+            None => None,
+        };
+        let progress = match store.approximate_items().await {
+            Some(items) => progress::bar("reading", usize::try_from(items).unwrap_or(usize::MAX)),
+            None => progress::spinner("reading"),
+        };
+        let mut survey = store.survey(company, |items| progress.inc(items)).await?;
+        progress.finish_and_clear();
+        if survey.needs_recount() {
+            let progress = progress::bar(
+                "counting again",
+                usize::try_from(survey.items()).unwrap_or(usize::MAX),
+            );
+            store
+                .recount(&mut survey, |items| progress.inc(items))
+                .await?;
+            progress.finish_and_clear();
+        }
+        let read = read(&survey);
+        let report = self.judge(&store, survey.into_suspects()).await?;
+        self.conclude(&read, report)
+    }
+
+    async fn judge(&self, store: &Store, suspects: Vec<Suspect>) -> Result<Report, Failure> {
+        let progress = progress::bar("reading again", suspects.len());
+        let mut verdicts = stream::iter(&suspects)
+            .map(async |suspect| (suspect, store.examine(suspect).await))
+            .buffered(AT_ONCE);
+        let mut report = Report::default();
+        while let Some((suspect, verdict)) = verdicts.next().await {
+            let verdict = verdict?;
+            let outcome = self.repair(store, suspect, &verdict).await?;
+            progress.inc(1);
+            for finding in &verdict.findings {
+                if let Some(told) = report.note(finding, outcome, self) {
+                    progress.suspend(|| line(&told))?;
+                }
+            }
+        }
+        progress.finish_and_clear();
+        Ok(report)
+    }
+
+    async fn repair(
+        &self,
+        store: &Store,
+        suspect: &Suspect,
+        found: &Verdict,
+    ) -> Result<Outcome, Failure> {
+        let (true, Some(company)) = (self.yes && is_repairable(found), found.company) else {
+            return Ok(Outcome::Left);
+        };
+        let change = || operator_change(company, Operation::Repair);
+        let mut repaired = store.repair(found, &change()).await?;
+        for _ in 1..ATTEMPTS {
+            if repaired != Repaired::ChangedMeanwhile {
+                break;
+            }
+            let again = store.examine(suspect).await?;
+            repaired = store.repair(&again, &change()).await?;
+        }
+        Ok(match repaired {
+            Repaired::Done => Outcome::Repaired,
+            Repaired::ChangedMeanwhile => Outcome::Failed("it keeps changing; check again later"),
+            Repaired::UserNameTaken => Outcome::Failed(
+                "another user of the company has the userName now; give one of the two another",
+            ),
+        })
+    }
+
+    fn conclude(&self, read: &Value, report: Report) -> Result<(), Failure> {
+        let Report {
+            findings,
+            found,
+            repaired,
+        } = report;
+        if self.format.is_json() {
+            let mut record = read.clone();
+            if let Some(members) = record.as_object_mut() {
+                members.insert("findings".to_owned(), findings.into());
+                members.insert("repaired".to_owned(), repaired.into());
+            }
+            self.format.record(&record)?;
+        } else {
+            let number = |name: &str| read.get(name).and_then(Value::as_u64).unwrap_or_default();
+            line(&format!(
+                "{} items of {} companies with {} users were read: {found} findings, {repaired} repaired",
+                number("items"),
+                number("companies"),
+                number("users"),
+            ))?;
+        }
+        match (found - repaired, self.repair) {
+            (0, _) => Ok(()),
+            (left, false) => {
+                Err(format!("{left} findings; --repair tells what can be done").into())
+            }
+            (left, true) if !self.yes => {
+                Err(format!("{left} findings; --yes does what can be done").into())
+            }
+            (left, true) => Err(format!("{left} findings are left").into()),
+        }
+    }
+}
+
+impl Report {
+    /// Counts a finding, and tells people of it at once: there may be many. Scripts read them at the end.
+    fn note(&mut self, finding: &Finding, outcome: Outcome, check: &Check) -> Option<String> {
+        self.found += 1;
+        let is_repaired = match (finding.remedy, outcome) {
+            (Remedy::Write(_), Outcome::Repaired) => true,
+            (Remedy::Write(_), Outcome::Left | Outcome::Failed(_)) | (Remedy::Advice(_), _) => {
+                false
+            }
+        };
+        self.repaired += usize::from(is_repaired);
+        if check.format.is_json() {
+            self.findings.push(shown(finding, outcome, is_repaired));
+            return None;
+        }
+        let Finding {
+            fault,
+            pk,
+            sk,
+            remedy,
+        } = finding;
+        let mut told = format!("{}: {pk} / {sk}\n    {fault}", fault.name());
+        if check.repair {
+            let what = match (remedy, outcome) {
+                (Remedy::Advice(advice), _) => format!("not repaired: {advice}"),
+                (Remedy::Write(_), Outcome::Failed(reason)) => format!("not repaired: {reason}"),
+                (Remedy::Write(write), Outcome::Repaired) => format!("repaired: {write}"),
+                (Remedy::Write(write), Outcome::Left) => format!("would repair: {write}"),
+            };
+            told = format!("{told}\n    {what}");
+        }
+        Some(told)
+    }
+}
+
+fn is_repairable(verdict: &Verdict) -> bool {
+    let mut findings = verdict.findings.iter();
+    findings.any(|finding| matches!(finding.remedy, Remedy::Write(_)))
+}
+
+fn read(survey: &Survey) -> Value {
+    json!({
+        "items": survey.items(),
+        "companies": survey.companies(),
+        "users": survey.users(),
+    })
+}
+
+fn shown(finding: &Finding, outcome: Outcome, is_repaired: bool) -> Value {
+    let (repair, advice) = match (finding.remedy, outcome) {
+        (Remedy::Write(write), Outcome::Failed(reason)) => (Some(write), Some(reason)),
+        (Remedy::Write(write), _) => (Some(write), None),
+        (Remedy::Advice(advice), _) => (None, Some(advice)),
+    };
+    json!({
+        "fault": finding.fault.name(),
+        "pk": finding.pk,
+        "sk": finding.sk,
+        "about": finding.fault.to_string(),
+        "repair": repair,
+        "advice": advice,
+        "isRepaired": is_repaired,
+    })
+}

@@ -1,0 +1,207 @@
+//! `key create|list|rotate|revoke`
+
+use clap::{Args, Subcommand};
+use jiff::{SignedDuration, Timestamp};
+use paradigm_scim::directory::{
+    ApiKey, CompanyId, KeyChange, KeyId, Operation, Token, User, UserId,
+};
+use paradigm_scim::store::{Next, Store};
+use scim::resource::date_time;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::directory::InCompany;
+use super::directory::{self, now, operator_change};
+use crate::Failure;
+
+#[derive(Subcommand)]
+pub(crate) enum Key {
+    /// Create an API key for a user who may manage users; its token is shown once
+    Create(Create),
+    /// List a company's API keys
+    List(InCompany),
+    /// Create an API key in place of another, which is honoured for some time more
+    Rotate(Rotate),
+    /// Revoke an API key for good
+    Revoke(Revoke),
+}
+
+#[derive(Args)]
+pub(crate) struct Create {
+    /// The user the key is linked to, by id or userName
+    #[arg(long, value_name = "USER")]
+    owner: String,
+    /// What to call the key, such as 'Entra'; at most 50 characters
+    #[arg(long)]
+    name: String,
+    /// When the key expires, such as 2027-12-31T00:00:00Z; never, if left out
+    #[arg(long, value_name = "TIME")]
+    expires: Option<Timestamp>,
+    #[command(flatten)]
+    place: InCompany,
+}
+
+#[derive(Args)]
+pub(crate) struct Rotate {
+    /// The id of the key to replace; part of its token, and shown by 'key list'
+    key: String,
+    /// How long the old key is honoured beside the new one, such as '30m' or '72h'; '0s' ends it
+    #[arg(long, value_name = "TIME", default_value = "24h")]
+    overlap: SignedDuration,
+    /// When the new key expires, such as 2027-12-31T00:00:00Z; when the old one would have, if left
+    /// out
+    #[arg(long, value_name = "TIME")]
+    expires: Option<Timestamp>,
+    #[command(flatten)]
+    place: InCompany,
+}
+
+#[derive(Args)]
+pub(crate) struct Revoke {
+    /// The key's id; part of its token, and shown by 'key list'
+    key: String,
+    #[command(flatten)]
+    place: InCompany,
+}
+
+impl Key {
+    pub(crate) async fn run(&self) -> Result<(), Failure> {
+        match self {
+            Self::Create(arguments) => arguments.run().await,
+            Self::List(place) => {
+                let (store, company) = place.open().await?;
+                let keys: Vec<Value> = store.api_keys(company).await?.iter().map(shown).collect();
+                let columns = [
+                    "id", "name", "owner", "created", "expires", "revoked", "lastUsed",
+                ];
+                place.format.records(&columns, &keys)
+            }
+            Self::Rotate(arguments) => arguments.run().await,
+            Self::Revoke(arguments) => arguments.run().await,
+        }
+    }
+}
+
+impl Create {
+    async fn run(&self) -> Result<(), Failure> {
+        let (store, company) = self.place.open().await?;
+        let owner = directory::user_id(&store, company, &self.owner).await?;
+        let token = random_token()?;
+        let key = create(&store, company, owner, &self.name, self.expires, &token).await?;
+        self.place.format.record(&shown_once(&key, &token))
+    }
+}
+
+impl Rotate {
+    async fn run(&self) -> Result<(), Failure> {
+        let (store, company) = self.place.open().await?;
+        let old = find(&store, company, &self.key).await?;
+        let change = operator_change(company, Operation::RotateKey);
+        let until = change.now.checked_add(self.overlap)?;
+        let token = random_token()?;
+        if old.revoked.is_some() {
+            return Err("the key is revoked; create another with 'key create'".into());
+        }
+        let (owner, expires) = (old.owner, self.expires.or(old.expires));
+        let key = ApiKey::new(&token, &old.name, company, owner, expires, change.now)?;
+        store
+            .change_user(&change, owner, |owner| {
+                let rotated = owner.with_key_rotated(old.id, until, &key, change.now)?;
+                Ok::<_, Failure>(Next::UpdateWithKeys(rotated.0, rotated.1))
+            })
+            .await?
+            .ok_or("the key's owner is gone, and the key with them")?;
+        self.place.format.record(&shown_once(&key, &token))
+    }
+}
+
+impl Revoke {
+    async fn run(&self) -> Result<(), Failure> {
+        let (store, company) = self.place.open().await?;
+        let mut key = find(&store, company, &self.key).await?;
+        // If the owner's item does not name the key, it is revoked all the same.
+        for take in [User::without_key, with_unnamed_key_revoked] {
+            if key.revoked.is_some() {
+                break;
+            }
+            let change = operator_change(company, Operation::RevokeKey);
+            store
+                .change_user(&change, key.owner, |owner| {
+                    let (owner, changes) = take(owner, key.id);
+                    Ok::<_, Failure>(Next::UpdateWithKeys(owner, changes))
+                })
+                .await?
+                .ok_or("the key's owner is gone, so it is honoured no more; 'check' tells what is left of it")?;
+            key = find(&store, company, &self.key).await?;
+        }
+        if key.revoked.is_none() {
+            return Err("the key is not revoked; try again, or see 'check'".into());
+        }
+        self.place.format.record(&shown(&key))
+    }
+}
+
+fn with_unnamed_key_revoked(owner: &User, key: KeyId) -> (User, Vec<KeyChange<'static>>) {
+    let mut owner = owner.clone();
+    owner.version += 1;
+    (owner, vec![KeyChange::Revoke(key)])
+}
+
+/// A key of the company.
+async fn find(store: &Store, company: CompanyId, id: &str) -> Result<ApiKey, Failure> {
+    let key = match KeyId::parse(id) {
+        Some(id) => store.find_key(id).await?,
+        None => None,
+    };
+    key.filter(|key| key.company == company)
+        .ok_or_else(|| "the company has no such key; see 'key list'".into())
+}
+
+/// A token nobody can guess.
+pub(crate) fn random_token() -> Result<Token, Failure> {
+    let mut secret = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *secret)?;
+    Ok(Token::new(KeyId::new(getrandom::u64()?), &secret))
+}
+
+/// Makes a key for a user.
+pub(crate) async fn create(
+    store: &Store,
+    company: CompanyId,
+    owner: UserId,
+    name: &str,
+    expires: Option<Timestamp>,
+    token: &Token,
+) -> Result<ApiKey, Failure> {
+    let key = ApiKey::new(token, name, company, owner, expires, now())?;
+    let change = operator_change(company, Operation::CreateKey);
+    store
+        .change_user(&change, owner, |owner| {
+            let (owner, changes) = owner.with_key(&key, change.now)?;
+            Ok::<_, Failure>(Next::UpdateWithKeys(owner, changes))
+        })
+        .await?
+        .ok_or("the company has no such user")?;
+    Ok(key)
+}
+
+fn shown(key: &ApiKey) -> Value {
+    json!({
+        "id": key.id.to_string(),
+        "name": key.name,
+        "owner": key.owner.to_string(),
+        "created": date_time(key.created),
+        "expires": key.expires.map(date_time),
+        "revoked": key.revoked.map(date_time),
+        "lastUsed": key.last_used.map(|day| day.to_string()),
+    })
+}
+
+/// A new key with its token.
+fn shown_once(key: &ApiKey, token: &Token) -> Value {
+    let mut record = shown(key);
+    if let Some(members) = record.as_object_mut() {
+        members.insert("token".into(), token.reveal().as_str().into());
+    }
+    record
+}

@@ -1,0 +1,10 @@
+//! Commands that manage companies, users and API keys.
+
+pub(crate) mod audit;
+pub(crate) mod check;
+pub(crate) mod company;
+mod directory;
+pub(crate) mod erase;
+mod import;
+pub(crate) mod key;
+pub(crate) mod user;

@@ -1,0 +1,97 @@
+//! The way to the instance: its address, and a connection to it.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+
+use super::report::Finding;
+use crate::probe::endpoint::{CONNECTING_TAKES, Endpoint};
+
+/// A connection on which nothing was sent yet.
+pub(super) struct Connection {
+    pub(super) stream: std::net::TcpStream,
+    pub(super) address: SocketAddr,
+    pub(super) took: Duration,
+}
+
+/// Finds the instance's address and connects to it, or to the first of several that takes it.
+///
+/// # Errors
+/// What is in the way.
+pub(super) async fn open(endpoint: &Endpoint) -> Result<Connection, Finding> {
+    if endpoint.is_behind_proxy() {
+        return Err(Finding::needless(
+            "requests go through a proxy of this environment, which hides the connection behind it",
+        ));
+    }
+    let host = endpoint.host();
+    let addresses = timeout(CONNECTING_TAKES, lookup_host((host, endpoint.port())))
+        .await
+        .map_err(|_| {
+            Finding::failed(
+                format!("the name {host} was not resolved within {}", in_seconds()),
+                "Look whether this machine reaches its name servers.",
+            )
+        })?
+        .map_err(|error| {
+            Finding::failed(
+                format!("no address is known for {host}: {error}"),
+                "Correct the host in the Tenant URL, or make a DNS record for it.",
+            )
+        })?;
+    let mut last = Finding::failed(
+        format!("no address is known for {host}"),
+        "Make a DNS record (A or AAAA) for it.",
+    );
+    for address in addresses {
+        let started = Instant::now();
+        let connected = match timeout(CONNECTING_TAKES, TcpStream::connect(address)).await {
+            Ok(connected) => connected.and_then(blocking),
+            Err(_) => Err(ErrorKind::TimedOut.into()),
+        };
+        last = match connected {
+            Ok(stream) => {
+                return Ok(Connection {
+                    stream,
+                    address,
+                    took: started.elapsed(),
+                });
+            }
+            Err(error) => in_the_way(address, &error),
+        };
+    }
+    Err(last)
+}
+
+/// The connection for those who wait for answers, though not for ever.
+fn blocking(stream: TcpStream) -> std::io::Result<std::net::TcpStream> {
+    let stream = stream.into_std()?;
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(CONNECTING_TAKES))?;
+    stream.set_write_timeout(Some(CONNECTING_TAKES))?;
+    Ok(stream)
+}
+
+fn in_the_way(address: SocketAddr, error: &std::io::Error) -> Finding {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => Finding::failed(
+            format!("{address} refuses the connection"),
+            "Start the instance, or correct host and port in the Tenant URL.",
+        ),
+        ErrorKind::TimedOut => Finding::failed(
+            format!("{address} did not answer within {}", in_seconds()),
+            "Open the firewall or security group before it for this machine and the provider.",
+        ),
+        _ => Finding::failed(
+            format!("{address} cannot be connected to: {error}"),
+            "Look whether this machine has a route to it.",
+        ),
+    }
+}
+
+fn in_seconds() -> String {
+    format!("{} s", CONNECTING_TAKES.as_secs())
+}

@@ -1,0 +1,89 @@
+//! What rate an instance sustains.
+
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::report::Finding;
+use crate::probe::endpoint::{Answer, MAX_CONNECTIONS};
+
+/// How long requests are begun.
+const DURATION: Duration = Duration::from_secs(3);
+/// The rate that Microsoft asks of an endpoint, in requests per second.
+const ASKED_RATE: f64 = 25.0;
+
+/// What came of the requests.
+#[derive(Default)]
+struct Tally {
+    answered: u32,
+    throttled: u32,
+    errors: u32,
+}
+
+/// Sends requests by `send` over all connections at once, each when the one before is answered.
+pub(super) fn sustain(send: impl Fn() -> Result<Answer, String> + Sync) -> Finding {
+    let tally = Mutex::new(Tally::default());
+    let started = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..MAX_CONNECTIONS {
+            scope.spawn(|| {
+                while started.elapsed() < DURATION {
+                    let answer = send();
+                    let Ok(mut tally) = tally.lock() else { return };
+                    match answer.as_ref().map(|answer| answer.status) {
+                        Ok(200..=299) => tally.answered += 1,
+                        Ok(429) => tally.throttled += 1,
+                        Ok(_) => tally.errors += 1,
+                        Err(_) => {
+                            tally.errors += 1;
+                            // Who is not answered would only try again faster.
+                            return;
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let took = started.elapsed().as_secs_f64();
+    tally.into_inner().unwrap_or_default().finding(took)
+}
+
+impl Tally {
+    fn finding(&self, seconds: f64) -> Finding {
+        let rate = f64::from(self.answered) / seconds;
+        let saw = format!(
+            "{rate:.0} requests a second over {MAX_CONNECTIONS} connections in {seconds:.1} s, {} refused with 429, {} failed",
+            self.throttled, self.errors
+        );
+        let finding = if self.answered == 0 {
+            Finding::failed(saw, "See the instance's log and the metric Errors.")
+        } else if self.errors > 0 {
+            Finding::warned(
+                saw,
+                "See the instance's log and the metric Errors for what failed.",
+            )
+        } else if rate >= ASKED_RATE {
+            Finding::passed(saw)
+        } else if self.throttled > 0 {
+            Finding::warned(
+                saw,
+                "Raise the throttling limits of the API's stage, or the concurrency the functions may have: Microsoft asks for 25 requests a second.",
+            )
+        } else {
+            Finding::warned(
+                saw,
+                "Give the functions more memory (MemorySize in the template), or run this nearer to the instance: Microsoft asks for 25 requests a second.",
+            )
+        };
+        finding.measuring(json!({
+            "requestsPerSecond": (rate * 10.0).round() / 10.0,
+            "seconds": (seconds * 10.0).round() / 10.0,
+            "connections": MAX_CONNECTIONS,
+            "answered": self.answered,
+            "throttled": self.throttled,
+            "errors": self.errors,
+        }))
+    }
+}

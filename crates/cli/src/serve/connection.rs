@@ -1,0 +1,595 @@
+//! One connection to `serve`: HTTP in, HTTP out, and an end to clients that are too slow.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONNECTION, HOST};
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderValue, StatusCode, Version};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
+use paradigm_scim::api::message::{Body, BodySource, Request, Response};
+use paradigm_scim::api::{Service, rule};
+use scim::ScimError;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_io_timeout::TimeoutStream;
+use uuid::Uuid;
+
+use crate::serve::request_stream::RequestStream;
+
+/// How long a client may take to send its headers, then its body, and to take more of the response;
+/// and how long a connection may wait for its next request.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Most headers of a request.
+const MAX_HEADERS: usize = 100;
+/// Most bytes of request line and headers together.
+const MAX_HEAD_BYTES: usize = 128 * 1024;
+
+/// Serves the requests of a connection, until either side ends it.
+pub(crate) fn connection<S>(
+    stream: S,
+    service: Arc<Service>,
+) -> impl GracefulConnection<Error = hyper::Error>
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(PATIENCE));
+    let (stream, announcer) = RequestStream::new(Box::pin(stream));
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .half_close(true)
+        .header_read_timeout(PATIENCE)
+        .max_headers(MAX_HEADERS)
+        .max_header_size(MAX_HEAD_BYTES)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(
+            TokioIo::new(stream),
+            service_fn(move |request: hyper::Request<Incoming>| {
+                // Before anything else: the stream passes nothing on until it knows.
+                announcer.body_follows(request.body().size_hint().exact());
+                let service = Arc::clone(&service);
+                async move { Ok::<_, Infallible>(respond(service, request).await) }
+            }),
+        )
+}
+
+async fn respond(
+    service: Arc<Service>,
+    request: hyper::Request<Incoming>,
+) -> hyper::Response<Full<Bytes>> {
+    let (parts, incoming) = request.into_parts();
+    // Where a body of unknown length ends, only hyper knows.
+    let has_known_end = incoming.size_hint().exact().is_some();
+    let is_read = Arc::new(AtomicBool::new(incoming.is_end_stream()));
+    let body = ArrivingBody {
+        incoming,
+        is_read: Arc::clone(&is_read),
+    };
+    // A task of its own goes on to the end, though the client may go away.
+    let handled = tokio::spawn(async move {
+        let accept = parts.headers.get(ACCEPT).cloned();
+        match received(parts, body) {
+            Ok(request) => service.handle(request).await,
+            Err(error) => {
+                let accept = accept.as_ref().and_then(|accept| accept.to_str().ok());
+                service.refuse(&new_request_id(), accept.unwrap_or_default(), &error)
+            }
+        }
+    });
+    let response = handled
+        .await
+        .unwrap_or_else(|_| Response::empty(StatusCode::INTERNAL_SERVER_ERROR));
+    let mut response = sent(response);
+    if !has_known_end || !is_read.load(Ordering::Relaxed) {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
+    response
+}
+
+/// A body that is still on its way.
+struct ArrivingBody {
+    incoming: Incoming,
+    /// Whether all of it has arrived.
+    is_read: Arc<AtomicBool>,
+}
+
+impl BodySource for ArrivingBody {
+    async fn read(self, limit: usize) -> Body {
+        if self.incoming.size_hint().lower() > limit as u64 {
+            return Body::TooLarge;
+        }
+        let limited = Limited::new(self.incoming, limit);
+        match tokio::time::timeout(PATIENCE, limited.collect()).await {
+            Ok(Ok(body)) => {
+                self.is_read.store(true, Ordering::Relaxed);
+                Body::Complete(body.to_bytes())
+            }
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Body::TooLarge,
+            Ok(Err(_)) | Err(_) => Body::Broken,
+        }
+    }
+}
+
+fn received(parts: Parts, body: ArrivingBody) -> Result<Request<ArrivingBody>, ScimError> {
+    Ok(Request {
+        id: new_request_id(),
+        origin: origin(&parts)?,
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        method: parts.method,
+        headers: parts.headers,
+        body,
+    })
+}
+
+fn new_request_id() -> String {
+    Uuid::now_v7().to_string()
+}
+
+/// Scheme and host that the client addressed: those of the request target if it has them, else the
+/// `Host` (RFC 9112 §3.2).
+///
+/// # Errors
+/// 400 `invalidSyntax`, unless there is exactly one valid `Host`; only HTTP/1.0 may leave it out.
+fn origin(parts: &Parts) -> Result<String, ScimError> {
+    let mut hosts = parts.headers.get_all(HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => Some(authority(host).ok_or_else(wrong_host)?),
+        (None, _) if parts.version < Version::HTTP_11 => None,
+        _ => return Err(wrong_host()),
+    };
+    let scheme = parts.uri.scheme_str().unwrap_or("http");
+    Ok(match (parts.uri.authority(), host) {
+        (Some(target), _) if target.as_str().contains('@') => return Err(wrong_target()),
+        (Some(target), _) => format!("{scheme}://{target}"),
+        (None, Some(host)) => format!("{scheme}://{host}"),
+        (None, None) => format!("{scheme}://localhost"),
+    })
+}
+
+/// The host and port of a `Host` header.
+fn authority(host: &HeaderValue) -> Option<Authority> {
+    let authority = Authority::try_from(host.as_bytes()).ok()?;
+    (!authority.as_str().contains('@')).then_some(authority)
+}
+
+fn wrong_host() -> ScimError {
+    ScimError::invalid_syntax(
+        "Send exactly one 'Host' header, with a host name and perhaps a port.",
+    )
+    .rule(rule::HOST)
+}
+
+fn wrong_target() -> ScimError {
+    ScimError::invalid_syntax("Leave user information out of the request target.").rule(rule::HOST)
+}
+
+fn sent(response: Response) -> hyper::Response<Full<Bytes>> {
+    let mut sent = hyper::Response::new(Full::new(response.body.unwrap_or_default()));
+    *sent.status_mut() = response.status;
+    *sent.headers_mut() = response.headers;
+    sent
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use embedded::Embedded;
+    use paradigm_scim::api::key_limits::{KeyLimits, LONGEST_DELAY, LOWEST_RATE};
+    use paradigm_scim::config::{Config, SystemClock};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+    use crate::serve::request_stream::{LINGER, MAX_LINGER_BYTES};
+
+    /// A service on an empty store with demo data, and the token of its key.
+    async fn service() -> (Service, String) {
+        let store = Embedded::in_memory().unwrap().store("test").await.unwrap();
+        let token = ::embedded::demo::create(&store).await.unwrap().unwrap();
+        let config = Config {
+            is_activated: true,
+            ..Config::default()
+        };
+        let service = Service::new(store, config, Arc::new(SystemClock));
+        (service, token.reveal().to_string())
+    }
+
+    /// The client's end of another connection to a service.
+    fn connected_to(service: &Arc<Service>, bytes: usize) -> DuplexStream {
+        let (client, server) = duplex(bytes);
+        tokio::spawn(connection(server, Arc::clone(service)));
+        client
+    }
+
+    /// The client's end of a connection that holds so many bytes on the way, and a token.
+    async fn connected_with_token(bytes: usize) -> (DuplexStream, String) {
+        let (service, token) = service().await;
+        (connected_to(&Arc::new(service), bytes), token)
+    }
+
+    /// The same for a client without a token.
+    async fn connected(bytes: usize) -> DuplexStream {
+        connected_with_token(bytes).await.0
+    }
+
+    /// All that comes back for some bytes, and how long that takes.
+    async fn answer_to(request: &str) -> (String, Duration) {
+        let mut client = connected(1 << 20).await;
+        client.write_all(request.as_bytes()).await.unwrap();
+        until_ended(&mut client).await
+    }
+
+    /// What comes until the server ends the connection, on a clock that only waiting moves.
+    async fn until_ended(client: &mut DuplexStream) -> (String, Duration) {
+        let started = Instant::now();
+        let mut answer = Vec::new();
+        let read = client.read_to_end(&mut answer);
+        // A connection that is torn down may end with an error too.
+        let _ = timeout(10 * PATIENCE, read).await.expect("not ended");
+        let waited = started.elapsed();
+        (String::from_utf8_lossy(&answer).into_owned(), waited)
+    }
+
+    /// hyper's, or rather that of `http::Uri`.
+    const MAX_TARGET_BYTES: usize = 65_534;
+
+    fn about_patience(waited: Duration) -> bool {
+        (PATIENCE..PATIENCE + Duration::from_secs(1)).contains(&waited)
+    }
+
+    const DISCOVERY: &[u8] = b"GET /scim/v2/Schemas HTTP/1.1\r\nhost: x\r\n\r\n";
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_says_nothing_or_half_a_request_is_not_waited_for() {
+        for beginning in [
+            "",
+            "GET /scim",
+            "GET /scim/v2/Users HTTP/1.1\r\nhost: x\r\nx-a: ",
+        ] {
+            let mut client = connected(1 << 20).await;
+            client.write_all(beginning.as_bytes()).await.unwrap();
+            let (_, waited) = until_ended(&mut client).await;
+            assert!(about_patience(waited), "{beginning}: {waited:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_too_long_for_http_is_refused() {
+        // Requests of a target and a head of so many bytes.
+        let target = |bytes: usize| {
+            let path = "a".repeat(bytes - 1);
+            format!("GET /{path} HTTP/1.1\r\nhost: x\r\n\r\n")
+        };
+        let head = |line: &str, bytes: usize| {
+            let start = format!("{line} HTTP/1.1\r\nhost: x\r\nx: ");
+            let value = "a".repeat(bytes - start.len() - 4);
+            format!("{start}{value}\r\n\r\n")
+        };
+        let short = |bytes| head("GET /scim/v2/Schemas", bytes);
+        let long = format!("GET /{}", "a".repeat(60_000));
+        let long = |bytes| head(&long, bytes);
+        let headers = |number: usize| {
+            let headers: String = (1..number).map(|n| format!("x-{n}: y\r\n")).collect();
+            format!("GET /scim/v2/Schemas HTTP/1.1\r\nhost: x\r\n{headers}\r\n")
+        };
+        for (request, status) in [
+            (target(MAX_TARGET_BYTES - 1), "401"),
+            (target(MAX_TARGET_BYTES), "401"),
+            (target(MAX_TARGET_BYTES + 1), "414"),
+            (headers(MAX_HEADERS - 1), "200"),
+            (headers(MAX_HEADERS), "200"),
+            (headers(MAX_HEADERS + 1), "431"),
+            (short(MAX_HEAD_BYTES - 1), "200"),
+            (short(MAX_HEAD_BYTES), "200"),
+            (short(MAX_HEAD_BYTES + 1), "431"),
+            (long(MAX_HEAD_BYTES - 1), "401"),
+            (long(MAX_HEAD_BYTES), "401"),
+            (long(MAX_HEAD_BYTES + 1), "431"),
+        ] {
+            let mut client = connected(1 << 20).await;
+            client.write_all(request.as_bytes()).await.unwrap();
+            let (answer, _) = until_ended(&mut client).await;
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {status}")),
+                "not {status}: {answer:.60}"
+            );
+        }
+    }
+
+    /// The head of a request that creates a user, with these headers.
+    fn post(token: &str, headers: &str) -> String {
+        format!(
+            "POST /scim/v2/Users HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n{headers}\r\n\r\n"
+        )
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_body_is_answered_as_broken() {
+        let (mut client, token) = connected_with_token(1 << 20).await;
+        let head = post(&token, "content-length: 100");
+        client.write_all(head.as_bytes()).await.unwrap();
+        // One byte now and then does not buy more time.
+        let (mut reader, mut writer) = tokio::io::split(client);
+        let dripping = tokio::spawn(async move {
+            while writer.write_all(b" ").await.is_ok() {
+                tokio::time::sleep(PATIENCE / 4).await;
+            }
+        });
+        let started = Instant::now();
+        let mut answer = [0; 12];
+        reader.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 400");
+        assert!(about_patience(started.elapsed()));
+        dripping.abort();
+    }
+
+    /// A body of spaces, announced or in chunks.
+    fn spaces(length: usize, header: &str) -> Vec<u8> {
+        let body = vec![b' '; length];
+        if !header.ends_with("chunked") {
+            return body;
+        }
+        let chunks = body.chunks(60_000).map(|chunk| {
+            let size = format!("{:x}\r\n", chunk.len());
+            [size.as_bytes(), chunk, b"\r\n"].concat()
+        });
+        [chunks.collect::<Vec<_>>().concat(), b"0\r\n\r\n".to_vec()].concat()
+    }
+
+    /// Status line of the response to a body, and whether the connection ended with it, though
+    /// another request follows.
+    async fn answer_to_body(path: &str, length: usize, is_chunked: bool) -> (String, bool) {
+        let (client, token) = connected_with_token(64 * 1024).await;
+        let header = if is_chunked {
+            "transfer-encoding: chunked".to_owned()
+        } else {
+            format!("content-length: {length}")
+        };
+        let head = post(&token, &header).replace("/Users", path);
+        let body = spaces(length, &header);
+        let next = b"GET /scim/v2/Schemas HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        let bytes = [head.as_bytes(), &body, next].concat();
+        let (mut reader, mut writer) = tokio::io::split(client);
+        let writing = tokio::spawn(async move { writer.write_all(&bytes).await.is_ok() });
+        let mut answer = String::new();
+        reader.read_to_string(&mut answer).await.unwrap();
+        assert!(writing.await.unwrap(), "cut off while it was sending");
+        let responses = answer.matches("HTTP/1.1 ").count();
+        let status = answer.lines().next().unwrap_or_default().to_owned();
+        (status, responses == 1)
+    }
+
+    #[tokio::test]
+    async fn a_body_is_taken_up_to_the_limit_of_its_route() {
+        const LIMIT: usize = 256 * 1024;
+        for (path, limit) in [("/Users", LIMIT), ("/.search", LIMIT), ("/Bulk", 4 * LIMIT)] {
+            for is_chunked in [false, true] {
+                let (status, is_ended) = answer_to_body(path, limit, is_chunked).await;
+                assert!(status.starts_with("HTTP/1.1 400"), "{path}: {status}");
+                assert_eq!(is_ended, is_chunked, "{path}");
+                let (status, is_ended) = answer_to_body(path, limit + 1, is_chunked).await;
+                assert!(status.starts_with("HTTP/1.1 413"), "{path}: {status}");
+                assert!(is_ended, "{path}");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_is_not_waited_for_if_nobody_may_send_it() {
+        for token in ["", "authorization: Bearer x\r\n"] {
+            for length in ["content-length: 100", "transfer-encoding: chunked"] {
+                let head =
+                    format!("POST /scim/v2/Users HTTP/1.1\r\nhost: x\r\n{token}{length}\r\n\r\n");
+                let mut client = connected(1 << 20).await;
+                client.write_all(head.as_bytes()).await.unwrap();
+                let started = Instant::now();
+                let mut answer = String::new();
+                client.read_to_string(&mut answer).await.unwrap();
+                assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+                assert!(answer.contains("connection: close"), "{answer}");
+                assert_eq!(started.elapsed(), Duration::ZERO);
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_is_refused_is_listened_to_for_a_moment() {
+        let mut client = connected(64 * 1024).await;
+        let head = b"POST /scim/v2/Users HTTP/1.1\r\nhost: x\r\ncontent-length: 999999999\r\n\r\n";
+        client.write_all(head).await.unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+        // So much may still be on its way, but not without end.
+        let much = vec![b' '; MAX_LINGER_BYTES];
+        client.write_all(&much).await.unwrap();
+        assert!(client.write_all(&much).await.is_err());
+
+        let mut client = connected(64 * 1024).await;
+        client.write_all(head).await.unwrap();
+        let started = Instant::now();
+        while client.write_all(b" ").await.is_ok() {
+            tokio::time::sleep(LINGER / 20).await;
+        }
+        let waited = started.elapsed();
+        assert!((LINGER..LINGER * 2).contains(&waited), "{waited:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_may_come_in_any_pieces_and_line_ends() {
+        let request = "\r\n\nGET /scim/v2/Schemas?x=\"a b\" HTTP/1.1\nhost: x\r\nx: \ty \n\r\n";
+        for piece in [1, 2, 3, 1000] {
+            let mut client = connected(1 << 20).await;
+            for _ in 0..3 {
+                for piece in request.as_bytes().chunks(piece) {
+                    client.write_all(piece).await.unwrap();
+                    tokio::task::yield_now().await;
+                }
+            }
+            let (answer, _) = until_ended(&mut client).await;
+            assert_eq!(answer.matches("HTTP/1.1 200").count(), 3, "{answer}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_half_closed_connection_gets_its_responses() {
+        let (mut client, token) = connected_with_token(1 << 20).await;
+        let body = r#"{"userName": "half@example.com"}"#;
+        let head = post(&token, &format!("content-length: {}", body.len()));
+        client.write_all(DISCOVERY).await.unwrap();
+        client.write_all((head + body).as_bytes()).await.unwrap();
+        client.shutdown().await.unwrap();
+        let (answer, _) = until_ended(&mut client).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(answer.contains("HTTP/1.1 201"), "{answer}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_names_exactly_one_host() {
+        let request = |line: &str, headers: &str| format!("{line}\r\n{headers}\r\n");
+        let get = "GET /scim/v2/ServiceProviderConfig HTTP/1.1";
+        let old = "GET /scim/v2/ServiceProviderConfig HTTP/1.0";
+        let absolute = "GET http://b.example:81/scim/v2/ServiceProviderConfig HTTP/1.1";
+        for (line, headers, host) in [
+            (get, "host: a.example\r\n", Some("http://a.example")),
+            (get, "host: [::1]:8080\r\n", Some("http://[::1]:8080")),
+            (get, "", None),
+            (get, "host:\r\n", None),
+            (get, "host: a.example\r\nhost: a.example\r\n", None),
+            (get, "host: a.example/b\r\n", None),
+            (get, "host: a b\r\n", None),
+            (get, "host: user@a.example\r\n", None),
+            (old, "", Some("http://localhost")),
+            (old, "host: a.example\r\n", Some("http://a.example")),
+            (old, "host: a.example\r\nhost: b.example\r\n", None),
+            (absolute, "host: a.example\r\n", Some("http://b.example:81")),
+            (absolute, "", None),
+            (
+                "GET https://b.example/scim/v2/ServiceProviderConfig HTTP/1.1",
+                "host: a.example\r\n",
+                Some("https://b.example"),
+            ),
+            (
+                "GET http://user@b.example/scim/v2/ServiceProviderConfig HTTP/1.1",
+                "host: b.example\r\n",
+                None,
+            ),
+        ] {
+            let (answer, _) = answer_to(&request(line, headers)).await;
+            match host {
+                Some(host) => {
+                    let location = format!("\"{host}/scim/v2/ServiceProviderConfig\"");
+                    assert!(answer.contains(&location), "{line} {headers}: {answer}");
+                }
+                None => {
+                    let is_refused = answer.get(9..12) == Some("400");
+                    assert!(is_refused, "{line} {headers}: {answer}");
+                    assert!(answer.contains("\"invalidSyntax\""), "{answer}");
+                }
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_that_takes_too_much_waits_and_is_then_refused() {
+        let (service, token) = service().await;
+        let limits = KeyLimits::new(LOWEST_RATE, NonZeroU32::MIN);
+        let service = Arc::new(service.limiting(limits));
+        // Its only place is taken by a request whose body does not come.
+        let mut slow = connected_to(&service, 1 << 20);
+        let head = post(&token, "content-length: 100");
+        slow.write_all(head.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let me =
+            format!("GET /scim/v2/Me HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
+        let mut second = connected_to(&service, 1 << 20);
+        let mut public = connected_to(&service, 1 << 20);
+        second.write_all(me.as_bytes()).await.unwrap();
+        public.write_all(DISCOVERY).await.unwrap();
+        let mut answer = [0; 12];
+        let started = Instant::now();
+        public.read_exact(&mut answer).await.unwrap();
+        assert_eq!(
+            (&answer, started.elapsed()),
+            (b"HTTP/1.1 200", Duration::ZERO)
+        );
+        second.read_exact(&mut answer).await.unwrap();
+        assert_eq!(
+            (&answer, started.elapsed()),
+            (b"HTTP/1.1 429", LONGEST_DELAY)
+        );
+        let (rest, _) = until_ended(&mut second).await;
+        assert!(rest.contains("retry-after: 1\r\n"), "{rest}");
+        // The place is free again once the slow request has been given up.
+        let _ = until_ended(&mut slow).await;
+        let mut third = connected_to(&service, 1 << 20);
+        third.write_all(me.as_bytes()).await.unwrap();
+        third.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_has_at_most_one_authorization() {
+        for (number, status) in [(1, "200"), (2, "401")] {
+            let (mut client, token) = connected_with_token(1 << 20).await;
+            let header = format!("authorization: Bearer {token}\r\n").repeat(number);
+            let request = format!("GET /scim/v2/Me HTTP/1.1\r\nhost: x\r\n{header}\r\n");
+            client.write_all(request.as_bytes()).await.unwrap();
+            let (answer, _) = until_ended(&mut client).await;
+            assert_eq!(answer.get(9..12), Some(status), "{answer}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_asks_before_it_sends_a_body_is_told_to_go_on() {
+        let (mut client, token) = connected_with_token(1 << 20).await;
+        let head = post(&token, "content-length: 2\r\nexpect: 100-continue");
+        client.write_all(head.as_bytes()).await.unwrap();
+        let started = Instant::now();
+        let mut interim = [0; 25];
+        client.read_exact(&mut interim).await.unwrap();
+        assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+        client.write_all(b"{}").await.unwrap();
+        let mut answer = [0; 12];
+        client.read_exact(&mut answer).await.unwrap();
+        assert_eq!(
+            (&answer, started.elapsed()),
+            (b"HTTP/1.1 400", Duration::ZERO)
+        );
+        // Without a key it learns from the response not to send it.
+        let (answer, _) = answer_to(&post("x", "content-length: 2\r\nexpect: 100-continue")).await;
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_does_not_idle_for_ever() {
+        let mut client = connected(1 << 20).await;
+        client.write_all(DISCOVERY).await.unwrap();
+        let (answer, waited) = until_ended(&mut client).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(about_patience(waited), "{waited:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_no_answer_is_not_waited_for() {
+        let mut client = connected(64).await;
+        client.write_all(DISCOVERY).await.unwrap();
+        tokio::time::sleep(PATIENCE + Duration::from_secs(1)).await;
+        // The server has given up: writing more finds nobody.
+        let (_, waited) = until_ended(&mut client).await;
+        assert_eq!(waited, Duration::ZERO);
+    }
+}

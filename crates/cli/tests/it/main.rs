@@ -1,0 +1,22 @@
+//! Tests of the program, which runs as a process.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    missing_docs
+)]
+
+mod check;
+mod concurrency;
+mod desynchronisation;
+mod doctor;
+mod embedded;
+mod erasure;
+mod logs;
+mod program;
+mod serve;
+mod simulate;
+mod tokens;

@@ -1,0 +1,19 @@
+//! What tests of the service and of the program share.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::unwrap_used,
+    missing_docs
+)]
+
+pub mod authority;
+pub mod data;
+pub mod dynamodb;
+pub mod findings;
+pub mod front;
+pub mod http;
+pub mod marked;
+pub mod world;

@@ -1,0 +1,65 @@
+//! The store of a Lambda handler, and the SDK's configuration: where the region and credentials come from.
+
+use aws_config::SdkConfig;
+use aws_config::environment::{
+    EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider,
+};
+use aws_config::meta::region::ProvideRegion;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+
+use super::sdk_config::{behavior_version, retries, timeouts};
+use super::{Store, configured_audit_retention, https};
+use crate::config::{DEFAULT_TABLE, ENDPOINT_VARIABLE, TABLE_VARIABLE};
+
+/// For a Lambda handler, from its environment: there are region and credentials, and there may be the
+/// SDK's variables for FIPS, dual stack and, unless one is given, another endpoint. What is empty is as
+/// good as not there. Of the servers only Amazon's are trusted, unless `SSL_CERT_FILE` or `SSL_CERT_DIR`
+/// names other certificates.
+///
+/// The SDK's default chain would find these too, but with all the other places where it looks it is a
+/// quarter of a handler's size; `docs/performance.md` has the figures. What only the chain honours is
+/// ignored: `AWS_ENDPOINT_URL_DYNAMODB`, `…_EVENTBRIDGE` and `…_SQS`, `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`,
+/// profiles.
+pub async fn of_handler(endpoint_url: Option<String>) -> SdkConfig {
+    let is_set = |value: &String| !value.is_empty();
+    let variable = |name| std::env::var(name).ok().filter(is_set);
+    let flag = |name| variable(name).map(|value| value.eq_ignore_ascii_case("true"));
+    let credentials = EnvironmentVariableCredentialsProvider::new();
+    let mut config = SdkConfig::builder()
+        .behavior_version(behavior_version())
+        .region(EnvironmentVariableRegionProvider::new().region().await)
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .retry_config(retries())
+        // A stalled answer is given up by the timeout of its attempt.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .timeout_config(timeouts())
+        .http_client(https::client());
+    config
+        .set_endpoint_url(
+            endpoint_url
+                .filter(is_set)
+                .or_else(|| variable("AWS_ENDPOINT_URL")),
+        )
+        .set_use_fips(flag("AWS_USE_FIPS_ENDPOINT"))
+        .set_use_dual_stack(flag("AWS_USE_DUALSTACK_ENDPOINT"));
+    config.build()
+}
+
+impl Store {
+    /// A handler's store: where its environment points to.
+    pub async fn of_handler() -> Self {
+        let table = std::env::var(TABLE_VARIABLE).unwrap_or_else(|_| DEFAULT_TABLE.to_owned());
+        let endpoint_url = std::env::var(ENDPOINT_VARIABLE).ok();
+        let config = of_handler(endpoint_url).await;
+        let store = Self::new(&config, &table);
+        match configured_audit_retention() {
+            Ok(retention) => store.keeping_audit_for(retention),
+            Err(reason) => {
+                // Users are served all the same.
+                tracing::warn!("{reason}");
+                store
+            }
+        }
+    }
+}
