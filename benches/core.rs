@@ -13,19 +13,17 @@ use std::hint::black_box;
 use criterion::measurement::{Measurement, ValueFormatter};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
+use paradigm_scim::directory::{CompanyId, USER, User, UserId};
+use paradigm_scim::store::item;
+use scim::dialect;
+use scim::filter::{self, Scope};
+use scim::messages::PatchOp;
+use scim::projection::Projection;
+use scim::resource::{Document, render};
+use scim::work::Work;
 use serde_json::{Map, Value, json};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use uuid::Uuid;
-
-use paradigm_scim::directory::{CompanyId, User, UserId};
-use paradigm_scim::scim::dialect;
-use paradigm_scim::scim::filter::{self, Scope};
-use paradigm_scim::scim::patch::PatchOp;
-use paradigm_scim::scim::projection::Projection;
-use paradigm_scim::scim::resource::{Document, render};
-use paradigm_scim::scim::schema::USER;
-use paradigm_scim::scim::work::Work;
-use paradigm_scim::store::item;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -177,7 +175,7 @@ fn core<M: Measurement + 'static>(criterion: &mut Criterion<M>) {
     criterion.bench_function("resource/project", |b| {
         b.iter_batched(
             rendered,
-            |resource| projection.apply(resource),
+            |resource| projection.apply(resource, &USER),
             BatchSize::SmallInput,
         );
     });

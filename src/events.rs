@@ -15,12 +15,12 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_smithy_types::DateTime;
 use lambda_http::lambda_runtime;
 use lambda_http::{Error, LambdaEvent, service_fn};
+use scim::event::{Before, Change, Content, Event};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::config::{self, Config};
-use crate::scim::event::{Before, Change, Content, Event};
-use crate::scim::schema::USER;
+use crate::directory::USER;
 use crate::store::stream::{UserBefore, UserTransition, user_of};
 use crate::store::{cause_of, sdk_config};
 use crate::telemetry;

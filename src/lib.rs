@@ -16,8 +16,6 @@ pub mod directory;
 pub mod events;
 /// API Gateway's events as requests and responses.
 pub mod lambda;
-/// The protocol, pure: schemas (RFC 7643), filters, PATCH, lists, errors (RFC 7644).
-pub mod scim;
 /// The directory in one DynamoDB table.
 pub mod store;
 /// Logs.

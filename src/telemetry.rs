@@ -102,7 +102,7 @@ pub struct RequestRecord {
     pub read_units: f64,
     /// Write capacity units consumed.
     pub write_units: f64,
-    /// Computing that is counted, in the unit of [`Work`](crate::scim::work::Work).
+    /// Computing that is counted, in the unit of [`Work`](scim::work::Work).
     pub work: u64,
     /// Whether it was the first request of the process.
     pub is_cold: bool,

@@ -9,14 +9,15 @@ use http::header::AUTHORIZATION;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use scim::ScimError;
 
+use super::error::unauthorized;
 use super::rule;
 use crate::config::Moment;
 use crate::directory::api_key::SecretHash;
 use crate::directory::{
     Actor, CompanyId, CompanyStatus, CursorSecret, KeyId, Permission, Token, UserId,
 };
-use crate::scim::ScimError;
 use crate::store::Store;
 
 /// How long a verdict is used without asking the store again.
@@ -64,7 +65,7 @@ enum Refusal {
 impl From<Refusal> for ScimError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::Unauthorized => Self::unauthorized().rule(rule::UNAUTHORIZED),
+            Refusal::Unauthorized => unauthorized(),
             Refusal::NotPermitted => Self::forbidden(
                 "The API key's owner may not manage users; give them the permission 'users:manage'.",
             )

@@ -4,6 +4,13 @@ use std::time::Duration;
 
 use http::{Method as HttpMethod, StatusCode};
 use jiff::{SignedDuration, Timestamp};
+use scim::error::ScimType;
+use scim::messages::{
+    BulkIds, BulkRequest, MAX_BULK_DATA_BYTES, MAX_BULK_PAYLOAD_BYTES, Method, Operation,
+    bulk_response, error_message,
+};
+use scim::resource::location;
+use scim::{Rule, ScimError, etag, rule as scim_rule};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
@@ -11,18 +18,12 @@ use tokio::time::Instant;
 use super::authentication::Caller;
 use super::error::not_in_time;
 use super::message::Response;
-use super::route::{self, Endpoint, Match};
+use super::route::Endpoint;
+use super::router::{self, Match};
 use super::users::Preconditions;
 use super::{Exchange, cause, groups, rule, users};
 use crate::config::BASE_PATH;
-use crate::directory::{User, UserId};
-use crate::scim::bulk::{
-    BulkIds, BulkRequest, MAX_DATA_BYTES, MAX_PAYLOAD_BYTES, Method, Operation, bulk_response,
-};
-use crate::scim::error::ScimType;
-use crate::scim::resource::location;
-use crate::scim::schema::USER;
-use crate::scim::{Rule, ScimError, etag, rule as scim_rule};
+use crate::directory::{USER, User, UserId};
 
 /// After this no further operation is begun, so that the answer leaves well before API Gateway's
 /// 30 s end.
@@ -32,7 +33,7 @@ const END_WITHIN: Duration = Duration::from_secs(22);
 
 /// `POST /Bulk`
 pub(super) async fn bulk(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {
-    let request = BulkRequest::parse(exchange.request.json_up_to(MAX_PAYLOAD_BYTES)?)?;
+    let request = BulkRequest::parse(exchange.request.json_up_to(MAX_BULK_PAYLOAD_BYTES)?)?;
     let mut job = Job {
         exchange,
         caller,
@@ -227,7 +228,7 @@ impl Job<'_> {
                 done.version.map(etag::of_version),
                 None,
             ),
-            Err(error) => (error.status, None, Some(error.to_json())),
+            Err(error) => (error.status, None, Some(error_message(&error))),
         };
         let members = [
             ("method", Some(operation.method.as_str().into())),
@@ -252,7 +253,7 @@ fn target(operation: &Operation) -> Result<(Endpoint, String), ScimError> {
         Method::Other(_) => return Err(no_such_operation()),
     };
     let path = format!("{BASE_PATH}/{}", operation.path);
-    match route::find(&method, &path) {
+    match router::find(&method, &path) {
         Match::Route { route, id } => Ok((route.endpoint, id)),
         _ => Err(no_such_operation()),
     }
@@ -260,8 +261,8 @@ fn target(operation: &Operation) -> Result<(Endpoint, String), ScimError> {
 
 fn data(operation: &Operation) -> Result<Map<String, Value>, ScimError> {
     let data = operation.data.as_deref().map_or("", RawValue::get);
-    if data.len() > MAX_DATA_BYTES {
-        return Err(ScimError::payload_too_large(MAX_DATA_BYTES).rule(rule::BODY_TOO_LARGE));
+    if data.len() > MAX_BULK_DATA_BYTES {
+        return Err(ScimError::payload_too_large(MAX_BULK_DATA_BYTES).rule(rule::BODY_TOO_LARGE));
     }
     serde_json::from_str(data).map_err(|_| {
         ScimError::invalid_syntax("'data' must be an object.").rule(scim_rule::BULK_OPERATION)

@@ -1,30 +1,45 @@
 //! `/ServiceProviderConfig`, `/ResourceTypes` and `/Schemas` (RFC 7644 §4). They cost no read.
 
+use scim::ScimError;
+use scim::discovery::{AuthenticationScheme, ServiceProvider};
 use serde_json::{Map, Value};
 
 use super::Exchange;
 use super::message::Response;
 use super::rule;
-use crate::scim::{ScimError, discovery};
+use crate::directory::USER;
+
+/// What the discovery endpoints describe.
+pub(super) static PARADIGM: ServiceProvider = ServiceProvider {
+    resource_types: &[&USER],
+    authentication_schemes: &[AuthenticationScheme {
+        kind: "oauthbearertoken",
+        name: "API key",
+        description: "A Paradigm API key, sent as 'Authorization: Bearer <key>'.",
+        spec_uri: "https://www.rfc-editor.org/info/rfc6750",
+        primary: true,
+    }],
+};
 
 /// `GET /ServiceProviderConfig`
 pub(super) fn service_provider_config(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     refuse_filter(exchange)?;
-    let config = discovery::service_provider_config(&exchange.base_url, exchange.documentation_uri);
+    let config = PARADIGM.config(&exchange.base_url, exchange.documentation_uri);
     Ok(found(exchange, config))
 }
 
 /// `GET /ResourceTypes`
 pub(super) fn list_resource_types(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     refuse_filter(exchange)?;
-    let types = discovery::resource_types(&exchange.base_url);
+    let types = PARADIGM.resource_types(&exchange.base_url);
     Ok(Response::whole_list(exchange.request, types))
 }
 
 /// `GET /ResourceTypes/{id}`
 pub(super) fn get_resource_type(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     refuse_filter(exchange)?;
-    discovery::find_resource_type(&exchange.id, &exchange.base_url)
+    PARADIGM
+        .resource_type(&exchange.id, &exchange.base_url)
         .map(|resource| found(exchange, resource))
         .ok_or_else(|| {
             ScimError::not_found("There is no such resource type; see /ResourceTypes.")
@@ -35,14 +50,15 @@ pub(super) fn get_resource_type(exchange: &Exchange<'_>) -> Result<Response, Sci
 /// `GET /Schemas`
 pub(super) fn list_schemas(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     refuse_filter(exchange)?;
-    let schemas = discovery::schemas(&exchange.base_url);
+    let schemas = PARADIGM.schemas(&exchange.base_url);
     Ok(Response::whole_list(exchange.request, schemas))
 }
 
 /// `GET /Schemas/{id}`
 pub(super) fn get_schema(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     refuse_filter(exchange)?;
-    discovery::find_schema(&exchange.id, &exchange.base_url)
+    PARADIGM
+        .schema(&exchange.id, &exchange.base_url)
         .map(|resource| found(exchange, resource))
         .ok_or_else(|| {
             ScimError::not_found("There is no such schema; see /Schemas.")

@@ -1,12 +1,22 @@
 //! How the errors of the inner modules look to a client.
 
+use scim::ScimError;
+
 use super::rule;
 use crate::directory::DirectoryError;
-use crate::scim::ScimError;
 use crate::store::{MAX_LOOK_UP_MATCHES, MAX_SCANNED_USERS, StoreError};
 
 /// Seconds a client is asked to wait when the store is busy.
 const RETRY_AFTER_SECONDS: u32 = 5;
+
+/// The refusal of a request without acceptable bearer token: one sentence for every reason, so that nobody learns which.
+#[must_use]
+pub(super) fn unauthorized() -> ScimError {
+    ScimError::unauthorized(
+        "Send a valid API key as 'Authorization: Bearer <key>'; this one is missing, wrong, expired or revoked.",
+    )
+    .rule(rule::UNAUTHORIZED)
+}
 
 /// The refusal of what would take longer than a client waits.
 #[must_use]

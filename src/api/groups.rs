@@ -2,13 +2,13 @@
 //! connection; writing is refused with what to change at the identity provider.
 
 use http::StatusCode;
+use scim::messages::{ListResponse, SearchRequest};
+use scim::page::Start;
+use scim::{ScimError, cursor};
 
 use super::Exchange;
 use super::message::Response;
-use super::query::Query;
 use super::rule;
-use crate::scim::list::{ListResponse, Start};
-use crate::scim::{ScimError, cursor};
 
 /// `GET /Groups`: an empty list, whatever the filter.
 pub(super) fn list_groups(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
@@ -17,12 +17,10 @@ pub(super) fn list_groups(exchange: &Exchange<'_>) -> Result<Response, ScimError
 
 /// `POST /Groups/.search`: the same.
 pub(super) fn search_groups(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
-    nothing_found(&Query::from_search_request(
-        exchange.request.json_object()?,
-    )?)
+    nothing_found(&SearchRequest::parse(exchange.request.json_object()?)?)
 }
 
-fn nothing_found(query: &Query<'_>) -> Result<Response, ScimError> {
+fn nothing_found(query: &SearchRequest<'_>) -> Result<Response, ScimError> {
     let body = match query.page()?.start {
         Start::Index(index) => ListResponse::by_index(0, index, Vec::<()>::new()),
         Start::Cursor(cursor) if cursor.is_empty() => ListResponse::by_cursor(None, Vec::new()),

@@ -6,12 +6,12 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use scim::ScimError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::api::rule;
 use crate::directory::KeyId;
-use crate::scim::ScimError;
 
 /// The lowest rate that can be set, in requests a second: identity providers send at half of it.
 pub const LOWEST_RATE: u32 = 50;

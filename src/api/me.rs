@@ -1,10 +1,11 @@
 //! `/Me` (RFC 7644 §3.11): the user whom the caller's key is linked to.
 
+use scim::ScimError;
+
 use super::Exchange;
 use super::authentication::Caller;
 use super::message::Response;
 use super::{rule, users};
-use crate::scim::ScimError;
 
 /// `GET /Me`
 pub(super) async fn get(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {

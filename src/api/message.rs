@@ -8,6 +8,8 @@ use http::header::{
     CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use scim::messages::{ListResponse, error_message};
+use scim::{ScimError, etag};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
@@ -16,8 +18,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::accept::{MediaType, preferred};
 use super::rule;
-use crate::scim::list::ListResponse;
-use crate::scim::{ScimError, etag};
 
 pub use super::accept::{JSON, MEDIA_TYPE};
 
@@ -303,7 +303,7 @@ impl Response {
     pub fn error(error: &ScimError) -> Self {
         let status =
             StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = Self::json(status, &error.to_json());
+        let mut response = Self::json(status, &error_message(error));
         if status == StatusCode::UNAUTHORIZED {
             response = response.with(WWW_AUTHENTICATE, "Bearer");
         }

@@ -15,6 +15,7 @@ mod near_miss;
 mod openapi;
 mod query;
 pub mod route;
+pub mod router;
 pub mod rule;
 mod users;
 
@@ -24,23 +25,23 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use jiff::Timestamp;
+use scim::messages::SearchRequest;
+use scim::{Rule, ScimError, resource};
 use tokio::time::Instant;
 
 use crate::config::{ACTIVATION_VARIABLE, BASE_PATH, Clock, Config};
-use crate::directory::{CompanyId, KeyId, Operation, UserId};
-use crate::scim::schema::USER;
-use crate::scim::{Rule, ScimError, resource};
+use crate::directory::{CompanyId, KeyId, Operation, USER, UserId};
 use crate::store::usage::measured;
 use crate::store::{Store, UserChange};
 use crate::telemetry::RequestRecord;
 use accept::preferred;
 use authentication::{AuthenticationCache, CachedVerdicts, Caller, authenticate, token_of};
 use computing::Computing;
-use error::not_in_time;
+use error::{not_in_time, unauthorized};
 use key_limits::{Admission, KeyLimits};
 use message::{BodySource, Request, Response};
-use query::Query;
-use route::{Endpoint, Handler, Match, Route};
+use route::{Endpoint, Handler, Route};
+use router::Match;
 use users::places::Places;
 
 /// When a request is given up, so that the client hears of it before API Gateway's 30 s end.
@@ -118,8 +119,8 @@ impl<'r> Exchange<'r> {
         self.undeclared.fetch_add(attributes, Ordering::Relaxed);
     }
 
-    fn query(&self) -> Result<Query<'r>, ScimError> {
-        Query::parse(&self.request.query)
+    fn query(&self) -> Result<SearchRequest<'r>, ScimError> {
+        query::parse(&self.request.query)
     }
 
     /// What is cached about the keys of a user who is about to be written.
@@ -241,10 +242,10 @@ impl Service {
 
     /// Where a request leads, for this handler.
     fn find<B>(&self, request: &Request<B>) -> Match {
-        if route::is_base(&request.path) && query::path_within(&request.query).is_some() {
+        if router::is_base(&request.path) && query::path_within(&request.query).is_some() {
             return Match::Nothing;
         }
-        match route::find(&request.method, &request.path) {
+        match router::find(&request.method, &request.path) {
             Match::Route { route, .. } if !self.handler.serves(route.endpoint) => Match::Nothing,
             matched => matched,
         }
@@ -443,7 +444,7 @@ async fn dispatch(
     exchange: &Exchange<'_>,
     caller: Option<Caller>,
 ) -> Result<Response, ScimError> {
-    let caller = || caller.ok_or_else(|| ScimError::unauthorized().rule(rule::UNAUTHORIZED));
+    let caller = || caller.ok_or_else(|| unauthorized());
     match endpoint {
         Endpoint::ListUsers => users::list(exchange, caller()?).await,
         Endpoint::CreateUser => users::create(exchange, caller()?).await,

@@ -1,199 +1,64 @@
 //! The query string: form encoding, read strictly where a parameter is known and not at all where
-//! it is not, such as Entra's `aadOptscim062020`. A SearchRequest says the same in JSON.
+//! it is not, such as Entra's `aadOptscim062020`.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
-use serde_json::{Map, Value};
+use scim::ScimError;
+use scim::messages::SearchRequest;
 
 use super::{near_miss, rule};
-use crate::scim::ScimError;
-use crate::scim::list::{Page, Sort};
-use crate::scim::projection::Projection;
-use crate::scim::schema::ResourceType;
 
 const FILTER: &str = "filter";
-/// What `attributes` and `excludedAttributes` are in a SearchRequest message.
-const LIST_OF_NAMES: &str = "an array of strings, or one string of names with commas between them";
 
-/// The parameters of RFC 7644 §3.4.2, decoded.
-#[derive(Debug, Default)]
-pub(super) struct Query<'q> {
-    filter: Option<Cow<'q, str>>,
-    sort_by: Option<Cow<'q, str>>,
-    sort_order: Option<Cow<'q, str>>,
-    start_index: Option<Cow<'q, str>>,
-    count: Option<Cow<'q, str>>,
-    cursor: Option<Cow<'q, str>>,
-    attributes: Option<Cow<'q, str>>,
-    excluded_attributes: Option<Cow<'q, str>>,
-}
-
-impl<'q> Query<'q> {
-    /// Reads a raw query string. Names are compared without regard to case, unknown parameters are ignored.
-    ///
-    /// # Errors
-    /// 400 for a known parameter that is given twice, is not validly encoded, or holds another one.
-    pub(super) fn parse(raw: &'q str) -> Result<Self, ScimError> {
-        let mut query = Self::default();
-        for mut pair in raw.split('&') {
-            // Clients append `?filter=…` to a tenant URL that has a query already. In a name and in the value of an
-            // unknown parameter a `?` therefore ends the parameter. In the value of a known one it is text.
-            loop {
-                let (name, behind) = split_name(pair);
-                pair = match behind {
-                    Behind::Parameter(next) => {
-                        query.read(name, "")?;
-                        next
-                    }
-                    Behind::Value(value) => match (query.read(name, value)?, value.split_once('?'))
-                    {
+/// Reads a raw query string. Names are compared without regard to case, unknown parameters are ignored.
+///
+/// # Errors
+/// 400 for a known parameter that is given twice, is not validly encoded, or holds another one.
+pub(super) fn parse(raw: &str) -> Result<SearchRequest<'_>, ScimError> {
+    let mut query = SearchRequest::default();
+    for mut pair in raw.split('&') {
+        // Clients append `?filter=…` to a tenant URL that has a query already. In a name and in the value of an
+        // unknown parameter a `?` therefore ends the parameter. In the value of a known one it is text.
+        loop {
+            let (name, behind) = split_name(pair);
+            pair = match behind {
+                Behind::Parameter(next) => {
+                    read(&mut query, name, "")?;
+                    next
+                }
+                Behind::Value(value) => {
+                    match (read(&mut query, name, value)?, value.split_once('?')) {
                         (Reading::Unknown, Some((_, next))) => next,
                         _ => break,
-                    },
-                };
-            }
-        }
-        Ok(query)
-    }
-
-    fn read(&mut self, raw_name: &str, value: &'q str) -> Result<Reading, ScimError> {
-        let Some(name) = form_decoded(raw_name) else {
-            return Ok(Reading::Unknown);
-        };
-        let Some(slot) = self.slot(&name) else {
-            return Ok(Reading::Unknown);
-        };
-        if slot.is_some() {
-            return Err(given_twice(&name));
-        }
-        let decoded = if name.eq_ignore_ascii_case(FILTER) {
-            filter_decoded(value)
-        } else {
-            refuse_swallowed(&name, value)?;
-            form_decoded(value)
-        };
-        *slot = Some(decoded.ok_or_else(|| not_decoded(&name))?);
-        Ok(Reading::Known)
-    }
-
-    /// Reads a SearchRequest message (RFC 7644 §3.4.3), which says the same in JSON.
-    ///
-    /// # Errors
-    /// 400 for a member of the wrong type, or given twice.
-    pub(super) fn from_search_request(message: Map<String, Value>) -> Result<Self, ScimError> {
-        let mut query = Self::default();
-        for (name, value) in message {
-            let is_list = ["attributes", "excludedAttributes"]
-                .iter()
-                .any(|list| list.eq_ignore_ascii_case(&name));
-            let Some(slot) = query.slot(&name) else {
-                continue;
-            };
-            if slot.is_some() {
-                return Err(given_twice(&name));
-            }
-            *slot = match value {
-                Value::Null => None,
-                Value::Array(names) if is_list => Some(Cow::Owned(joined(&name, &names)?)),
-                Value::String(text) => Some(Cow::Owned(text)),
-                Value::Number(number) if !is_list => Some(Cow::Owned(number.to_string())),
-                _ => {
-                    let kind = if is_list {
-                        LIST_OF_NAMES
-                    } else {
-                        "a string or number"
-                    };
-                    return Err(wrong_type(&name, kind));
+                    }
                 }
             };
         }
-        Ok(query)
     }
-
-    fn slot(&mut self, name: &str) -> Option<&mut Option<Cow<'q, str>>> {
-        let name = name.to_ascii_lowercase();
-        match name.as_str() {
-            FILTER => Some(&mut self.filter),
-            "sortby" => Some(&mut self.sort_by),
-            "sortorder" => Some(&mut self.sort_order),
-            "startindex" => Some(&mut self.start_index),
-            "count" => Some(&mut self.count),
-            "cursor" => Some(&mut self.cursor),
-            "attributes" => Some(&mut self.attributes),
-            "excludedattributes" => Some(&mut self.excluded_attributes),
-            _ => None,
-        }
-    }
-
-    /// The filter, not parsed yet.
-    #[must_use]
-    pub(super) fn filter(&self) -> Option<&str> {
-        self.filter.as_deref()
-    }
-
-    /// `startIndex`, `count` and `cursor`.
-    ///
-    /// # Errors
-    /// 400 for what is not an integer, or both methods of pagination.
-    pub(super) fn page(&self) -> Result<Page, ScimError> {
-        Page::parse(
-            self.start_index.as_deref(),
-            self.count.as_deref(),
-            self.cursor.as_deref(),
-        )
-    }
-
-    /// What decides which resources there are, and in what order: a cursor is good for this only.
-    #[must_use]
-    pub(super) fn identity(&self) -> String {
-        let parts = [&self.filter, &self.sort_by, &self.sort_order];
-        parts
-            .map(|part| part.as_deref().unwrap_or_default())
-            .join("\0")
-    }
-
-    /// `sortBy` and `sortOrder`.
-    ///
-    /// # Errors
-    /// 400 for what cannot be sorted by.
-    pub(super) fn sort(&self, resource_type: &ResourceType) -> Result<Option<Sort>, ScimError> {
-        Sort::parse(
-            self.sort_by.as_deref(),
-            self.sort_order.as_deref(),
-            resource_type,
-        )
-    }
-
-    /// `attributes` and `excludedAttributes`.
-    ///
-    /// # Errors
-    /// 400 if both are given.
-    pub(super) fn projection(&self, resource_type: &ResourceType) -> Result<Projection, ScimError> {
-        let names = |list: &'_ Option<Cow<'q, str>>| -> Vec<String> {
-            list.iter()
-                .flat_map(|list| list.split(','))
-                .filter(|name| !name.trim().is_empty())
-                .map(str::to_owned)
-                .collect()
-        };
-        let attributes = names(&self.attributes);
-        let excluded = names(&self.excluded_attributes);
-        Projection::parse(&attributes, &excluded, resource_type)
-    }
+    Ok(query)
 }
 
-fn given_twice(name: &str) -> ScimError {
-    ScimError::invalid_value(format!(
-        "The parameter '{name}' is given twice; send it once."
-    ))
-    .rule(rule::PARAMETER_REPEATED)
-}
-
-fn joined(name: &str, names: &[Value]) -> Result<String, ScimError> {
-    let names: Option<Vec<&str>> = names.iter().map(Value::as_str).collect();
-    let names = names.ok_or_else(|| wrong_type(name, LIST_OF_NAMES))?;
-    Ok(names.join(","))
+fn read<'q>(
+    query: &mut SearchRequest<'q>,
+    raw_name: &str,
+    value: &'q str,
+) -> Result<Reading, ScimError> {
+    let Some(name) = form_decoded(raw_name) else {
+        return Ok(Reading::Unknown);
+    };
+    if !SearchRequest::is_parameter(&name) {
+        return Ok(Reading::Unknown);
+    }
+    query.refuse_repeated(&name)?;
+    let decoded = if name.eq_ignore_ascii_case(FILTER) {
+        filter_decoded(value)
+    } else {
+        refuse_swallowed(&name, value)?;
+        form_decoded(value)
+    };
+    query.set(&name, decoded.ok_or_else(|| not_decoded(&name))?);
+    Ok(Reading::Known)
 }
 
 fn not_decoded(name: &str) -> ScimError {
@@ -205,10 +70,6 @@ fn not_decoded(name: &str) -> ScimError {
     } else {
         ScimError::invalid_value(detail).rule(rule::PARAMETER_ENCODING)
     }
-}
-
-fn wrong_type(name: &str, wanted: &str) -> ScimError {
-    ScimError::invalid_value(format!("'{name}' must be {wanted}.")).rule(rule::PARAMETER_TYPE)
 }
 
 /// Whether a parameter is one that a query has.
@@ -261,7 +122,7 @@ fn is_encoded_question_mark(text: &str, index: usize) -> bool {
 fn refuse_swallowed(name: &str, value: &str) -> Result<(), ScimError> {
     let swallowed = value.split('?').skip(1).find(|part| {
         let (part, _) = part.split_once('=').unwrap_or_default();
-        Query::default().slot(part).is_some()
+        SearchRequest::is_parameter(part)
     });
     match swallowed {
         Some(_) => Err(ScimError::invalid_value(format!(
@@ -279,7 +140,7 @@ pub(super) fn path_within(raw: &str) -> Option<&'static str> {
         .filter_map(|pair| pair.split('?').next())
         .filter(|pair| {
             let (name, _) = split_name(pair);
-            Query::default().slot(name).is_none()
+            !SearchRequest::is_parameter(name)
         })
         .filter_map(|pair| pair.split_once('/'))
         .find_map(|(_, path)| near_miss::nearest(path))

@@ -1,12 +1,9 @@
 //! The routes: which method on which path reaches which endpoint.
 
 use http::Method;
-use percent_encoding::percent_decode_str;
+use scim::messages::MAX_BULK_PAYLOAD_BYTES;
 
 use super::message::MAX_BODY_BYTES;
-use super::near_miss;
-use crate::config::BASE_PATH;
-use crate::scim::bulk::MAX_PAYLOAD_BYTES;
 
 /// What a request can ask for; one function serves each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +106,7 @@ impl Endpoint {
     #[must_use]
     pub const fn max_body_bytes(self) -> Option<usize> {
         match self {
-            Self::Bulk => Some(MAX_PAYLOAD_BYTES),
+            Self::Bulk => Some(MAX_BULK_PAYLOAD_BYTES),
             Self::CreateUser
             | Self::ReplaceUser
             | Self::PatchUser
@@ -290,114 +287,4 @@ const fn route(method: Method, path: &'static str, endpoint: Endpoint) -> Route 
         path,
         endpoint,
     }
-}
-
-/// Where a request leads.
-#[derive(Debug)]
-pub enum Match {
-    /// To a route.
-    Route {
-        /// The route.
-        route: &'static Route,
-        /// What stands in the path for `{id}`, decoded; empty if the route has none.
-        id: String,
-    },
-    /// To a path that takes other methods.
-    OtherMethods {
-        /// Those, listed for `Allow`.
-        methods: String,
-        /// Whether anyone may read there.
-        is_public: bool,
-    },
-    /// Nowhere.
-    Nothing,
-}
-
-/// Finds the route for a method and a raw path. Doubled and trailing slashes are harmless: a
-/// tenant URL that ends in `/` makes Entra send `//Users`. HEAD is answered as GET.
-#[must_use]
-pub fn find(method: &Method, path: &str) -> Match {
-    let Some(segments) = segments(path) else {
-        return Match::Nothing;
-    };
-    let method = if method == Method::HEAD {
-        &Method::GET
-    } else {
-        method
-    };
-    let mut candidates: Vec<(&'static Route, String)> = ROUTES
-        .iter()
-        .filter_map(|route| id_in(&segments, route).map(|id| (route, id)))
-        .collect();
-    // The name of another path is no id, such as in `/Users/Bulk`.
-    candidates.retain(|(route, id)| !(has_resource_id(route) && near_miss::meant(id).is_some()));
-    // A path that is written out is no id: `/Users/.search`.
-    if candidates.iter().any(|(_, id)| id.is_empty()) {
-        candidates.retain(|(_, id)| id.is_empty());
-    }
-    if candidates.is_empty() {
-        return Match::Nothing;
-    }
-    let methods = candidates
-        .iter()
-        .flat_map(|(route, _)| match route.method {
-            Method::GET => vec!["GET", "HEAD"],
-            _ => vec![route.method.as_str()],
-        })
-        .collect::<Vec<_>>()
-        .join(", ");
-    let is_public = candidates
-        .iter()
-        .all(|(route, _)| route.endpoint.is_public());
-    candidates
-        .into_iter()
-        .find(|(route, _)| route.method == method)
-        .map_or(Match::OtherMethods { methods, is_public }, |(route, id)| {
-            Match::Route { route, id }
-        })
-}
-
-/// The decoded segments below the base path; `None` if the path is elsewhere.
-fn segments(path: &str) -> Option<Vec<String>> {
-    let decode = |segment: &str| {
-        percent_decode_str(segment)
-            .decode_utf8()
-            .map(|segment| segment.into_owned())
-            .ok()
-    };
-    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
-    for expected in BASE_PATH.split('/').filter(|segment| !segment.is_empty()) {
-        if segments.next() != Some(expected) {
-            return None;
-        }
-    }
-    segments.map(decode).collect()
-}
-
-/// Whether a path is the base path itself.
-#[must_use]
-pub(super) fn is_base(path: &str) -> bool {
-    segments(path).is_some_and(|segments| segments.is_empty())
-}
-
-/// Whether `{id}` is one that the service has made: other ids are names and URNs.
-fn has_resource_id(route: &Route) -> bool {
-    ["/Users/{id}", "/Groups/{id}"].contains(&route.path)
-}
-
-fn id_in(segments: &[String], route: &Route) -> Option<String> {
-    let template = route.path.split('/').filter(|segment| !segment.is_empty());
-    let template: Vec<&str> = template.collect();
-    if template.len() != segments.len() {
-        return None;
-    }
-    let mut id = String::new();
-    for (expected, segment) in template.into_iter().zip(segments) {
-        if expected == "{id}" {
-            id.clone_from(segment);
-        } else if expected != segment {
-            return None;
-        }
-    }
-    Some(id)
 }

@@ -1,8 +1,6 @@
-//! The rules of this service by name, beside those of the protocol in [`crate::scim::rule`].
+//! The rules of this service by name, beside those of the protocol in [`scim::rule`].
 
-use crate::scim::rule::rules;
-
-rules! {
+scim::rules! {
     /// SCIM is activated on the instance.
     NOT_ACTIVATED = "not-activated";
     /// A request has a valid token.
@@ -40,12 +38,8 @@ rules! {
     /// A body is a JSON object.
     BODY_NOT_JSON_OBJECT = "body-not-json-object";
 
-    /// A parameter is given once.
-    PARAMETER_REPEATED = "parameter-repeated";
     /// A parameter is percent-encoded UTF-8.
     PARAMETER_ENCODING = "parameter-encoding";
-    /// A parameter of a SearchRequest message has its type.
-    PARAMETER_TYPE = "parameter-type";
     /// A parameter stands by itself, and not in the value of another one.
     PARAMETER_SWALLOWED = "parameter-swallowed";
     /// Discovery takes no filter.

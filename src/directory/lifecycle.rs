@@ -4,10 +4,9 @@
 //! name>` and sends that together with, before or after `active: false`. The old names are
 //! remembered, so that activation alone brings them back.
 
+use scim::compare::fold;
+use scim::resource::Document;
 use serde_json::Value;
-
-use crate::scim::compare::fold;
-use crate::scim::resource::Document;
 
 const OBJECT_ID_DIGITS: usize = 32;
 

@@ -1,6 +1,6 @@
 //! Paradigm's own rules: companies, the lifecycle of users, permissions, API keys, audit.
 //!
-//! Pure, like [`crate::scim`]: the clock and all random values are passed in.
+//! Pure, like [`scim`]: the clock and all random values are passed in.
 
 pub mod api_key;
 pub mod audit;
@@ -8,6 +8,7 @@ pub mod company;
 pub mod id;
 pub mod lifecycle;
 pub mod permission;
+pub mod resource_type;
 pub mod user;
 
 pub use api_key::{ApiKey, KeyChange, Token};
@@ -16,6 +17,7 @@ pub use company::{Company, CompanyStatus, CursorSecret};
 pub use id::{CompanyId, KeyId, UserId};
 pub use lifecycle::State;
 pub use permission::Permission;
+pub use resource_type::USER;
 pub use user::User;
 
 use thiserror::Error;

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use scim::resource::{Document, Meta};
+use scim::size::json_bytes;
 
 use super::lifecycle::{Renames, State, deleted_name};
 use super::{ApiKey, DirectoryError, KeyChange, KeyId, Permission, UserId};
-use crate::scim::resource::{Document, Meta};
-use crate::scim::size::json_bytes;
 
 /// Longest `userName`, in characters; the 32 digits of up to two soft deletes before it do not count.
 pub const MAX_USER_NAME_CHARS: usize = 256;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
+use scim::resource::Document;
 use serde_json::{Map, Value, json};
 
 use super::StoreError;
@@ -15,7 +16,6 @@ use crate::directory::{
     ApiKey, AuditRecord, Company, CompanyId, CompanyStatus, CursorSecret, KeyId, Permission, State,
     User, UserId,
 };
-use crate::scim::resource::Document;
 
 /// An item as the SDK has it.
 pub type Item = HashMap<String, AttributeValue>;

@@ -5,11 +5,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use scim::compare::comparable;
+use scim::schema::{Attribute, COMMON_ATTRIBUTES, USER_SCHEMA};
 use sha2::{Digest as _, Sha256};
 
 use crate::directory::{CompanyId, KeyId, UserId};
-use crate::scim::compare::comparable;
-use crate::scim::schema::{Attribute, COMMON_ATTRIBUTES, USER_SCHEMA};
 
 /// Partition key of the table.
 pub(super) const PK: &str = "PK";

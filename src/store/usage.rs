@@ -29,7 +29,7 @@ pub struct Usage {
     pub read_units: f64,
     /// Write capacity units.
     pub write_units: f64,
-    /// Computing that is counted, in the unit of [`Work`](crate::scim::work::Work).
+    /// Computing that is counted, in the unit of [`Work`](scim::work::Work).
     pub work: u64,
 }
 

@@ -14,8 +14,9 @@ use super::item::{Item, Reader, user_id_of_look_up};
 use super::keys::{self, LookUp, SK, user_of_look_up};
 use super::write::{Change, UserWrite, WriteError};
 use super::{BATCH_SIZE, MAX_LOOK_UP_MATCHES, Store, StoreError, item};
-use crate::directory::{Actor, AuditRecord, CompanyId, KeyChange, Operation, State, User, UserId};
-use crate::scim::schema::USER;
+use crate::directory::{
+    Actor, AuditRecord, CompanyId, KeyChange, Operation, State, USER, User, UserId,
+};
 
 /// Most users that one request may look at, for filters and sorting that no look-up serves.
 pub const MAX_SCANNED_USERS: usize = 10_000;

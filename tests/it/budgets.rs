@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use jiff::SignedDuration;
 use paradigm_scim::api::Service;
 use paradigm_scim::config::{Clock as _, Config};
-use paradigm_scim::scim::cursor::{self, MARK_BYTES, Position};
 use paradigm_scim::store::embedded::Embedded;
+use scim::cursor::{self, MARK_BYTES, Position};
 use serde_json::json;
 use uuid::Uuid;
 

@@ -1,9 +1,10 @@
-//! Bodies of POST and PUT (RFC 7643 §2-§4): `tests/data/documents.json`, each case a body with
+//! Bodies of POST and PUT (RFC 7643 §2-§4): `crates/scim/tests/data/documents.json`, each case a body with
 //! what is stored of it, or the refusal. Every case runs by POST and by PUT.
 
 use jiff::SignedDuration;
 use paradigm_scim::conversation::differences;
-use paradigm_scim::scim::schema::{Attribute, USER};
+use paradigm_scim::directory::USER;
+use scim::schema::Attribute;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Client, World, assert_none, data, of_case};

@@ -1,4 +1,4 @@
-//! Filters (RFC 7644 §3.4.2.2): `tests/data/filters.json` has users, and for each filter who
+//! Filters (RFC 7644 §3.4.2.2): `crates/scim/tests/data/filters.json` has users, and for each filter who
 //! matches, or that it is refused.
 
 use serde_json::Value;

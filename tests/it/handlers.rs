@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use paradigm_scim::api::route::{Handler, Match, ROUTES, Route, find};
+use paradigm_scim::api::route::{Handler, ROUTES, Route};
+use paradigm_scim::api::router::{Match, find};
 use paradigm_scim::conversation::differences;
 use rustls::version::TLS13;
 use serde_json::{Value, json};

@@ -15,16 +15,19 @@ use paradigm_scim::directory::api_key::MAX_KEY_NAME_CHARS;
 use paradigm_scim::directory::company::MAX_COMPANY_NAME_CHARS;
 use paradigm_scim::directory::user::{MAX_DOCUMENT_BYTES, MAX_EMAILS, MAX_USER_NAME_CHARS};
 use paradigm_scim::directory::{ApiKey, Company, CompanyId, CursorSecret, KeyId, Token, UserId};
-use paradigm_scim::scim::bulk;
-use paradigm_scim::scim::compare::MAX_SORTED_CHARS;
-use paradigm_scim::scim::filter::{MAX_FILTER_COMPARISONS, MAX_FILTER_DEPTH, MAX_FILTER_LENGTH};
-use paradigm_scim::scim::list::MAX_COUNT;
-use paradigm_scim::scim::patch::{MAX_COMPARISONS, MAX_OPERATIONS, MAX_VALUE_BYTES};
-use paradigm_scim::scim::path::MAX_PATH_LENGTH;
-use paradigm_scim::scim::projection::MAX_NAMES;
-use paradigm_scim::scim::resource::MAX_VALUES;
 use paradigm_scim::store::embedded::Embedded;
 use paradigm_scim::store::{MAX_LOOK_UP_MATCHES, MAX_SCANNED_USERS};
+use scim::compare::MAX_SORTED_CHARS;
+use scim::filter::{MAX_FILTER_COMPARISONS, MAX_FILTER_DEPTH, MAX_FILTER_LENGTH};
+use scim::messages::{
+    MAX_BULK_DATA_BYTES, MAX_BULK_ID_BYTES, MAX_BULK_OPERATIONS, MAX_BULK_PATH_BYTES,
+    MAX_BULK_PAYLOAD_BYTES, MAX_PATCH_COMPARISONS, MAX_PATCH_OPERATIONS,
+};
+use scim::name::MAX_PATH_LENGTH;
+use scim::page::MAX_COUNT;
+use scim::patch::MAX_VALUE_BYTES;
+use scim::projection::MAX_NAMES;
+use scim::resource::MAX_VALUES;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -94,21 +97,21 @@ fn limits(user: &str) -> Vec<Limit> {
         ),
         limit(
             "bulk body, bytes",
-            bulk::MAX_PAYLOAD_BYTES,
+            MAX_BULK_PAYLOAD_BYTES,
             200,
             (413, None),
             move |n| Call::new("POST", "/Bulk").body(padded(&few, n)),
         ),
         limit(
             "bulk operations",
-            bulk::MAX_OPERATIONS,
+            MAX_BULK_OPERATIONS,
             200,
             (413, None),
             move |n| Call::new("POST", "/Bulk").json(&bulk(missing.clone(), n)),
         ),
         limit(
             "bulkId, bytes",
-            bulk::MAX_BULK_ID_BYTES,
+            MAX_BULK_ID_BYTES,
             200,
             refused("invalidSyntax"),
             |n| {
@@ -123,7 +126,7 @@ fn limits(user: &str) -> Vec<Limit> {
         }),
         limit(
             "PATCH operations",
-            MAX_OPERATIONS,
+            MAX_PATCH_OPERATIONS,
             200,
             refused("invalidSyntax"),
             move |n| {
@@ -172,7 +175,7 @@ fn limits(user: &str) -> Vec<Limit> {
         ),
         limit(
             "comparisons in paths of a PATCH",
-            MAX_COMPARISONS,
+            MAX_PATCH_COMPARISONS,
             200,
             refused("invalidPath"),
             move |n| {
@@ -199,7 +202,7 @@ fn limits(user: &str) -> Vec<Limit> {
         ),
         limit(
             "path of a bulk operation, bytes",
-            bulk::MAX_PATH_BYTES,
+            MAX_BULK_PATH_BYTES,
             200,
             refused("invalidSyntax"),
             |n| {
@@ -452,8 +455,8 @@ async fn data_of_a_bulk_operation() {
     let world = World::new().await;
     let client = world.client().await;
     for (bytes, expected) in [
-        (bulk::MAX_DATA_BYTES, "201"),
-        (bulk::MAX_DATA_BYTES + 1, "413"),
+        (MAX_BULK_DATA_BYTES, "201"),
+        (MAX_BULK_DATA_BYTES + 1, "413"),
     ] {
         // What no schema declares is dropped.
         let user =

@@ -1,4 +1,4 @@
-//! PATCH (RFC 7644 §3.5.2): `tests/data/patches/*.json`, each a list of `{about, user, operations}`
+//! PATCH (RFC 7644 §3.5.2): `crates/scim/tests/data/patches/*.json`, each a list of `{about, user, operations}`
 //! or, for a whole message, `{about, user, message}`, with the members `after`, or the refusal.
 //! `null` in `after` stands for an attribute that must be gone.
 

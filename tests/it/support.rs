@@ -22,11 +22,11 @@ use paradigm_scim::directory::{
     Actor, ApiKey, Company, CompanyId, CursorSecret, KeyId, Operation, Permission, Token, User,
     UserId,
 };
-use paradigm_scim::scim::resource::Document;
-use paradigm_scim::scim::work::MAX_PATCH_WORK;
 use paradigm_scim::store::embedded::Embedded;
 use paradigm_scim::store::usage::measured;
 use paradigm_scim::store::{Next, Store, StoreError, UserChange, sdk_config};
+use scim::resource::Document;
+use scim::work::MAX_PATCH_WORK;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -517,10 +517,14 @@ pub(crate) fn of_case(file: &str, case: &Value, found: Vec<String>) -> Vec<Strin
     found.into_iter().map(named).collect()
 }
 
+/// Where a file of cases is; those of the protocol are in its crate.
 pub(crate) fn data_path(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/data")
-        .join(name)
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let of_the_protocol = root.join("crates/scim/tests/data").join(name);
+    match of_the_protocol.exists() {
+        true => of_the_protocol,
+        false => root.join("tests/data").join(name),
+    }
 }
 
 /// Fails with all messages, if there are any.

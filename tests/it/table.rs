@@ -6,9 +6,9 @@ use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use paradigm_scim::scim::compare::fold;
 use paradigm_scim::store::Store;
 use paradigm_scim::store::embedded::Embedded;
+use scim::compare::fold;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 

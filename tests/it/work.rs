@@ -1,11 +1,11 @@
 //! What requests compute, in the units of the work budget: exactly the same at each run.
 
-use paradigm_scim::scim::filter::{Filter, MAX_FILTER_COMPARISONS, Scope, parse};
-use paradigm_scim::scim::patch::{MAX_OPERATIONS, PatchOp};
-use paradigm_scim::scim::resource::{Document, MAX_VALUES};
-use paradigm_scim::scim::schema::USER;
-use paradigm_scim::scim::work::{MAX_PATCH_WORK, MAX_QUERY_WORK, Work};
+use paradigm_scim::directory::USER;
 use paradigm_scim::store::embedded::Embedded;
+use scim::filter::{Filter, MAX_FILTER_COMPARISONS, Scope, parse};
+use scim::messages::{MAX_PATCH_OPERATIONS, PatchOp};
+use scim::resource::{Document, MAX_VALUES};
+use scim::work::{MAX_PATCH_WORK, MAX_QUERY_WORK, Work};
 use serde_json::{Map, Value, json};
 
 use crate::support::{Call, World, encode, fill_with};
@@ -76,7 +76,7 @@ fn a_patch_folds_each_value_once_and_ends_within_its_budget() {
     let (first, second) = (apply(1).1, apply(2).1 - apply(1).1);
     assert_eq!((first, second), (1_936_865, 203_105));
     assert_eq!(apply(10).1, first + 9 * second);
-    let refused = apply(MAX_OPERATIONS).0.unwrap_err();
+    let refused = apply(MAX_PATCH_OPERATIONS).0.unwrap_err();
     let affordable = 1 + (MAX_PATCH_WORK - first) / second;
     let operation = format!("Operations[{affordable}]: ");
     assert!(refused.detail.starts_with(&operation), "{}", refused.detail);

@@ -1,25 +1,21 @@
 //! Parameters, bodies and answers. A body is described as a well-formed request has it; the service
 //! takes more than that (`scim::dialect`), and says what else it refuses.
 
+use scim::messages::{
+    BULK_REQUEST_URN, BULK_RESPONSE_URN, ERROR_URN, LIST_RESPONSE_URN, MAX_BULK_ID_BYTES,
+    MAX_BULK_OPERATIONS, MAX_PATCH_OPERATIONS, PATCH_OP_URN, SEARCH_REQUEST_URN,
+};
+use scim::page::{DEFAULT_COUNT, MAX_COUNT};
+use scim::resource::MAX_VALUES;
+use scim::schema::{
+    Attribute, COMMON_ATTRIBUTES, RESOURCE_TYPE_SCHEMA, SCHEMA_SCHEMA,
+    SERVICE_PROVIDER_CONFIG_SCHEMA, Schema, Type,
+};
 use serde_json::{Map, Value, json};
 
 use super::reference;
+use crate::directory::USER;
 use crate::directory::user::{MAX_EMAILS, MAX_USER_NAME_CHARS};
-use crate::scim::list::{DEFAULT_COUNT, LIST_RESPONSE_URN, MAX_COUNT};
-use crate::scim::patch::MAX_OPERATIONS;
-use crate::scim::resource::MAX_VALUES;
-use crate::scim::schema::{
-    Attribute, COMMON_ATTRIBUTES, RESOURCE_TYPE_SCHEMA, SCHEMA_SCHEMA,
-    SERVICE_PROVIDER_CONFIG_SCHEMA, Schema, Type, USER,
-};
-use crate::scim::{bulk, error};
-
-/// URN of the PatchOp message (RFC 7644 §3.5.2).
-pub(super) const PATCH_OP_URN: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
-/// URN of the SearchRequest message (RFC 7644 §3.4.3).
-pub(super) const SEARCH_REQUEST_URN: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
-/// URN of the BulkRequest message (RFC 7644 §3.7).
-pub(super) const BULK_REQUEST_URN: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 
 /// The name of an attribute, perhaps of a sub-attribute, perhaps behind a URN (RFC 7644 §3.10).
 const ATTRIBUTE_PATH: &str =
@@ -67,7 +63,7 @@ pub(super) fn schemas() -> Value {
             "properties": {
                 "schemas": only(PATCH_OP_URN),
                 "Operations": {
-                    "type": "array", "minItems": 1, "maxItems": MAX_OPERATIONS,
+                    "type": "array", "minItems": 1, "maxItems": MAX_PATCH_OPERATIONS,
                     "items": reference("schemas", "PatchOperation"),
                 },
             },
@@ -94,7 +90,7 @@ pub(super) fn schemas() -> Value {
                 "schemas": only(BULK_REQUEST_URN),
                 "failOnErrors": {"type": "integer", "minimum": 1},
                 "Operations": {
-                    "type": "array", "minItems": 1, "maxItems": bulk::MAX_OPERATIONS,
+                    "type": "array", "minItems": 1, "maxItems": MAX_BULK_OPERATIONS,
                     "items": bulk_operation(),
                 },
             },
@@ -103,7 +99,7 @@ pub(super) fn schemas() -> Value {
             "type": "object",
             "required": ["schemas", "Operations"],
             "properties": {
-                "schemas": {"const": [bulk::BULK_RESPONSE_URN]},
+                "schemas": {"const": [BULK_RESPONSE_URN]},
                 "Operations": {"type": "array", "items": {
                     "type": "object",
                     "required": ["method", "status"],
@@ -119,7 +115,7 @@ pub(super) fn schemas() -> Value {
             "type": "object",
             "required": ["schemas", "status", "detail"],
             "properties": {
-                "schemas": {"const": [error::ERROR_URN]},
+                "schemas": {"const": [ERROR_URN]},
                 "status": {"type": "string", "pattern": "^[45][0-9][0-9]$"},
                 "scimType": text,
                 "detail": {"type": "string", "minLength": 1},
@@ -375,7 +371,7 @@ fn removable_paths() -> Vec<String> {
 /// An operation of a bulk request: each method with the body it takes.
 fn bulk_operation() -> Value {
     let one = json!({"type": "string", "pattern": "^/Users/[^/?]+$"});
-    let bulk_id = json!({"type": "string", "minLength": 1, "maxLength": bulk::MAX_BULK_ID_BYTES, "pattern": "^[!-.0-~]+$"});
+    let bulk_id = json!({"type": "string", "minLength": 1, "maxLength": MAX_BULK_ID_BYTES, "pattern": "^[!-.0-~]+$"});
     json!({
         "type": "object",
         "required": ["method", "path"],

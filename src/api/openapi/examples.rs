@@ -1,9 +1,8 @@
 //! Bodies as clients send them, for readers and for tools that try the service.
 
+use scim::messages::{BULK_REQUEST_URN, PATCH_OP_URN, SEARCH_REQUEST_URN};
+use scim::schema::{ENTERPRISE_USER, USER_SCHEMA};
 use serde_json::{Map, Value, json};
-
-use super::components::{BULK_REQUEST_URN, PATCH_OP_URN, SEARCH_REQUEST_URN};
-use crate::scim::schema::{ENTERPRISE_USER, USER_SCHEMA};
 
 /// Name, component that it is an example of, the body.
 fn all() -> [(&'static str, &'static str, Value); 8] {

@@ -6,12 +6,12 @@ mod responses;
 
 use std::sync::LazyLock;
 
+use scim::ScimError;
 use serde_json::{Map, Value, json};
 
 use super::Exchange;
 use super::message::{JSON, MEDIA_TYPE, Response};
 use super::route::{Endpoint, ROUTES, Route};
-use crate::scim::ScimError;
 
 /// `GET /openapi.json`
 pub(super) fn openapi(exchange: &Exchange<'_>) -> Result<Response, ScimError> {

@@ -3,19 +3,19 @@
 use std::sync::atomic::AtomicUsize;
 
 use http::StatusCode;
+use scim::cursor::Position;
+use scim::filter::{Scope, parse};
+use scim::messages::{ListResponse, SearchRequest};
+use scim::page::Start;
+use scim::work::Work;
+use scim::{ScimError, cursor};
 
 use super::page::PageBuilder;
 use super::selection::Selection;
 use crate::api::Exchange;
 use crate::api::authentication::Caller;
 use crate::api::message::Response;
-use crate::api::query::Query;
-use crate::scim::cursor::Position;
-use crate::scim::filter::{Scope, parse};
-use crate::scim::list::{ListResponse, Start};
-use crate::scim::schema::USER;
-use crate::scim::work::Work;
-use crate::scim::{ScimError, cursor};
+use crate::directory::USER;
 use crate::store::usage::count_work;
 
 /// `GET /Users`
@@ -32,7 +32,7 @@ pub(in crate::api) async fn search_users(
     exchange: &Exchange<'_>,
     caller: Caller,
 ) -> Result<Response, ScimError> {
-    let query = Query::from_search_request(exchange.request.json_object()?)?;
+    let query = SearchRequest::parse(exchange.request.json_object()?)?;
     search(exchange, caller, &query, Scope::Resource(&USER)).await
 }
 
@@ -41,7 +41,7 @@ pub(in crate::api) async fn search_all(
     exchange: &Exchange<'_>,
     caller: Caller,
 ) -> Result<Response, ScimError> {
-    let query = Query::from_search_request(exchange.request.json_object()?)?;
+    let query = SearchRequest::parse(exchange.request.json_object()?)?;
     search(exchange, caller, &query, Scope::AnyResource(&USER)).await
 }
 
@@ -57,7 +57,7 @@ pub(in crate::api) async fn query_all(
 async fn search(
     exchange: &Exchange<'_>,
     caller: Caller,
-    query: &Query<'_>,
+    query: &SearchRequest<'_>,
     scope: Scope,
 ) -> Result<Response, ScimError> {
     let page = query.page()?;
@@ -102,7 +102,7 @@ async fn by_index(
 /// A page that begins at a cursor; the first one has an empty cursor.
 async fn by_cursor(
     selection: &Selection<'_>,
-    query: &Query<'_>,
+    query: &SearchRequest<'_>,
     cursor: &str,
     mut page: PageBuilder,
     work: &mut Work,

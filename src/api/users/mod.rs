@@ -9,6 +9,11 @@ use std::sync::{Arc, Mutex};
 
 use http::StatusCode;
 use http::header::{IF_MATCH, IF_NONE_MATCH};
+use scim::messages::{PatchOp, Patched, Skipped};
+use scim::projection::Projection;
+use scim::resource::{Document, location, render};
+use scim::work::Work;
+use scim::{ScimError, dialect, etag, undeclared};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -16,13 +21,7 @@ use super::Exchange;
 use super::authentication::Caller;
 use super::message::{Request, Response};
 use super::rule;
-use crate::directory::{Operation, User, UserId};
-use crate::scim::patch::{PatchOp, Patched, Skipped};
-use crate::scim::projection::Projection;
-use crate::scim::resource::{Document, location, render};
-use crate::scim::schema::USER;
-use crate::scim::work::Work;
-use crate::scim::{ScimError, dialect, etag, undeclared};
+use crate::directory::{Operation, USER, User, UserId};
 use crate::store::Next;
 use crate::store::usage::count_work;
 
@@ -293,6 +292,6 @@ fn found(
 ) -> Response {
     let location = location(&exchange.base_url, &USER, &user.id.to_string());
     let etag = etag::of_version(user.version);
-    let resource = projection.apply(rendered(exchange, user));
+    let resource = projection.apply(rendered(exchange, user), &USER);
     Response::resource(status, resource, &location, &etag)
 }

@@ -1,13 +1,13 @@
 //! A page of users that is being made: as many as were requested, as long as they fit.
 
+use scim::ScimError;
+use scim::cursor::{MARK_BYTES, Position};
+use scim::projection::Projection;
+use scim::sort::Sort;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
-use crate::directory::UserId;
-use crate::scim::ScimError;
-use crate::scim::cursor::{MARK_BYTES, Position};
-use crate::scim::list::Sort;
-use crate::scim::projection::Projection;
+use crate::directory::{USER, UserId};
 
 /// Most bytes of JSON in a page: a Lambda response may have 6 MB.
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -69,7 +69,7 @@ impl PageBuilder {
             return Ok(false);
         }
         let mark = self.sort.map(|sort| sort.mark(&resource));
-        let projected = self.projection.apply(resource);
+        let projected = self.projection.apply(resource, &USER);
         let text = to_raw_value(&projected).map_err(ScimError::internal)?;
         self.bytes += text.get().len();
         if self.bytes > MAX_PAGE_BYTES {

@@ -8,6 +8,13 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::StreamExt as _;
+use scim::compare::SortKey;
+use scim::cursor::{MARK_BYTES, Position};
+use scim::filter::{Filter, Operator};
+use scim::schema::AttributePath;
+use scim::sort::Sort;
+use scim::work::{Exhausted, Work};
+use scim::{ScimError, cursor};
 use serde_json::{Map, Value};
 
 use super::page::PageBuilder;
@@ -17,13 +24,6 @@ use crate::api::Exchange;
 use crate::api::authentication::Caller;
 use crate::api::rule;
 use crate::directory::{CompanyId, User, UserId};
-use crate::scim::compare::SortKey;
-use crate::scim::cursor::{MARK_BYTES, Position};
-use crate::scim::filter::{Filter, Operator};
-use crate::scim::list::Sort;
-use crate::scim::path::AttributePath;
-use crate::scim::work::{Exhausted, Work};
-use crate::scim::{ScimError, cursor};
 use crate::store::{LookUp, Scan, Store, StoreError, StoredUser, read_units};
 
 /// Most users that a page by cursor looks at for a filter that no lookup serves; if fewer match

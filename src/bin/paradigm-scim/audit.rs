@@ -3,8 +3,8 @@
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use paradigm_scim::directory::{CompanyId, UserId};
-use paradigm_scim::scim::resource::date_time;
 use paradigm_scim::store::{AuditEntry, Store};
+use scim::resource::date_time;
 use serde_json::{Value, json};
 
 use crate::Failure;

@@ -4,8 +4,8 @@ use clap::{Args, Subcommand};
 use paradigm_scim::directory::{
     Company as DirectoryCompany, CompanyId, CompanyStatus, CursorSecret, Operation,
 };
-use paradigm_scim::scim::resource::date_time;
 use paradigm_scim::store::Store;
+use scim::resource::date_time;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

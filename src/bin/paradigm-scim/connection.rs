@@ -18,7 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use paradigm_scim::api::message::{Body, BodySource, Request, Response};
 use paradigm_scim::api::{Service, rule};
-use paradigm_scim::scim::ScimError;
+use scim::ScimError;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_io_timeout::TimeoutStream;
 use uuid::Uuid;

@@ -9,11 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Args;
 use futures_util::stream::{self, StreamExt as _};
 use indicatif::ProgressBar;
-use paradigm_scim::directory::{CompanyId, Operation, User, UserId};
-use paradigm_scim::scim::resource::Document;
-use paradigm_scim::scim::schema::USER;
-use paradigm_scim::scim::{ScimError, dialect};
+use paradigm_scim::directory::{CompanyId, Operation, USER, User, UserId};
 use paradigm_scim::store::{Store, StoreError};
+use scim::resource::Document;
+use scim::{ScimError, dialect};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 

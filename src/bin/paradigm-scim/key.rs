@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use paradigm_scim::directory::{
     ApiKey, CompanyId, KeyChange, KeyId, Operation, Token, User, UserId,
 };
-use paradigm_scim::scim::resource::date_time;
 use paradigm_scim::store::{Next, Store};
+use scim::resource::date_time;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 

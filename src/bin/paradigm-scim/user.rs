@@ -2,12 +2,11 @@
 
 use clap::{Args, Subcommand};
 use paradigm_scim::directory::{
-    CompanyId, Operation, Permission, State, User as DirectoryUser, UserId,
+    CompanyId, Operation, Permission, State, USER, User as DirectoryUser, UserId,
 };
-use paradigm_scim::scim::ScimError;
-use paradigm_scim::scim::resource::{Document, date_time};
-use paradigm_scim::scim::schema::USER;
 use paradigm_scim::store::{Next, Store, StoreError};
+use scim::ScimError;
+use scim::resource::{Document, date_time};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 

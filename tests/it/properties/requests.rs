@@ -3,14 +3,14 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use paradigm_scim::directory::USER;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
-use super::parsers::{json_value, nearly};
-use super::resources::user;
-use super::{REQUESTS, config, over_the_store};
+use super::generate::{config, json_value, nearly, user};
+use super::{REQUESTS, over_the_store};
 use crate::support::{Answer, Call, Client};
 
 /// Requests that follow each other in one company at most; half of them on average.
@@ -114,7 +114,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
             .collect();
         json!({"Operations": operations})
     });
-    let write = (select(vec!["POST", "PUT", "PATCH", "DELETE"]), user());
+    let write = (select(vec!["POST", "PUT", "PATCH", "DELETE"]), user(&USER));
     let bulk = proptest::collection::vec(write, 0..4).prop_map(|writes| {
         let operations: Vec<Value> = writes
             .into_iter()
@@ -130,7 +130,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
         json!({"Operations": operations})
     });
     let json = prop_oneof![
-        3 => user().prop_map(Value::Object),
+        3 => user(&USER).prop_map(Value::Object),
         3 => patch,
         1 => bulk,
         2 => json_value(),
