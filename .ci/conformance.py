@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs conformance suites written by others against the endpoint at SCIM_URL with the token SCIM_TOKEN: `conformance.py SUITE…`
 
-What a suite skips is listed here with the reason. Anything else that is not a success fails.
+This file lists what a suite may skip, with the reason. Everything else that is not a success fails.
 """
 
 import json
@@ -9,13 +9,13 @@ import os
 import subprocess
 import sys
 
-# Phases that scim-sanity skips: groups and agents are no resource types here, and it may skip what /ResourceTypes does not list (RFC 7643 section 6).
+# Phases that scim-sanity skips: this server has no groups and agents, and a suite may skip what /ResourceTypes does not list (RFC 7643 section 6).
 SKIPPED = {"Group CRUD Lifecycle", "Agent CRUD Lifecycle", "AgenticApplication CRUD Lifecycle", "Agent Rapid Lifecycle"}
 
-# What scim2-tester reports and is meant so, as the title of the check and how its reason begins.
+# Findings of scim2-tester that are intended: the title of the check, and how its reason begins.
 INTENDED = {
-    # RFC 7644 section 3.5.2.2 lets a client remove what is not required. Every user has a status, and a silent success could hide a
-    # deactivation that was lost: 400 invalidValue. The schema says what RFC 7643 section 8.7.1 says, because provisioning tools copy it.
+    # RFC 7644 section 3.5.2.2 lets a client remove an attribute that is not required. Here the response is 400 invalidValue: every user has a
+    # status, and a silent success could hide a lost deactivation. The schema follows RFC 7643 section 8.7.1, because provisioning tools copy it.
     ("check_remove_attribute", "Failed to remove attribute 'active': Operations[0]: 'active' must have a value"),
 }
 
@@ -37,7 +37,7 @@ def scim2_tester(url, token):
     passed = len(results) - len(deviations)
     print(f"scim2-tester: {passed} of {len(results)} checks passed, {len(intended)} deviate as intended, {len(failures)} failed", *failures, sep="\n  ")
     if len(intended) != len(INTENDED):
-        print("  an intended deviation is gone: take it out of INTENDED")
+        print("  an intended deviation no longer occurs: remove it from INTENDED")
         return False
     return not failures and len(results) > 0
 

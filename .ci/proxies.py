@@ -3,7 +3,7 @@
 
   .ci/proxies.py PROGRAM   with the program `paradigm-scim` to start
 
-The traffic is that of tests/it/desynchronisation.rs. Each proxy runs from a temporary folder, on a free port, for as long as its turn takes.
+The traffic comes from tests/it/desynchronisation.rs. Each proxy runs in a temporary folder, on a free port, until its turn ends.
 """
 
 import json
@@ -24,7 +24,7 @@ CASES = os.environ.get("DESYNCHRONISATION_CASES", "300")
 TEST = "desynchronisation::through_a_proxy"
 LIMITS = ["--key-rate", "1000000", "--key-concurrency", "1000"]
 
-# Each with whether it buffers the bodies of requests, where that can be chosen.
+# Each proxy, and whether it buffers the bodies of requests (None if one cannot choose).
 PROXIES = [("haproxy", None), ("nginx, bodies buffered", "on"), ("nginx, bodies passed on", "off")]
 
 # One thread and few connections to the server, so that clients have to share them.
@@ -59,7 +59,7 @@ http {{
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
   client_max_body_size 0;
-  # A victim keeps one connection to the end.
+  # A victim keeps its connection until the end.
   keepalive_requests 1000000;
   upstream scim {{
     server {server};
@@ -87,7 +87,7 @@ def free_port():
 
 
 class Process:
-    """A program that runs for as long as the block does."""
+    """A program that runs until the block ends."""
 
     def __init__(self, command, **options):
         self.command, self.options = command, options
@@ -114,7 +114,7 @@ def wait_for(port, process):
 
 
 def command_of(buffering, folder, port, server):
-    """The command that starts a proxy, with its configuration written: HAProxy if no buffering is given, else nginx."""
+    """Writes the configuration of a proxy and returns the command that starts it: HAProxy if `buffering` is None, otherwise nginx."""
     user = "user root;" if os.geteuid() == 0 else ""
     path = folder / f"{port}.conf"
     template = HAPROXY if buffering is None else NGINX
@@ -125,21 +125,21 @@ def command_of(buffering, folder, port, server):
 
 
 def victim(url, token):
-    """The id of a new user, whom the attacks try to delete."""
+    """Creates a user that the attacks try to delete, and returns its id."""
     body = json.dumps({"userName": "victim@example.com"}).encode()
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/scim+json"}
-    with urllib.request.urlopen(urllib.request.Request(f"{url}/Users", body, headers)) as answer:
-        return json.load(answer)["id"]
+    with urllib.request.urlopen(urllib.request.Request(f"{url}/Users", body, headers)) as response:
+        return json.load(response)["id"]
 
 
 def is_there(url, token, user):
     request = urllib.request.Request(f"{url}/Users/{user}", headers={"Authorization": f"Bearer {token}"})
-    with urllib.request.urlopen(request) as answer:
-        return answer.status == 200
+    with urllib.request.urlopen(request) as response:
+        return response.status == 200
 
 
 def run(name, port, url, token):
-    """Has the traffic through a proxy; whether all went well."""
+    """Sends the traffic through a proxy, and returns whether all of it succeeded."""
     user = victim(url, token)
     environment = os.environ | {
         "DESYNCHRONISATION_PROXY": f"{HOST}:{port}",
@@ -150,7 +150,7 @@ def run(name, port, url, token):
     command = ["cargo", "test", "--quiet", "--test", "it", "--", "--ignored", "--exact", "--nocapture", TEST]
     test = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     counts = re.search(r"\d+ conversations, .*", test.stdout)
-    # Without counts the test has not run, whatever its status.
+    # If there are no counts, the test has not run, whatever its status.
     if test.returncode != 0 or counts is None:
         print(test.stdout[-8000:])
         print(f"{name}: FAILED")
@@ -163,7 +163,7 @@ def run(name, port, url, token):
 
 
 def take_turn(program, name, buffering):
-    """Runs `serve` and a proxy, and the traffic through them."""
+    """Starts `serve` and a proxy, and sends the traffic through them."""
     serve = [program, "serve", "--in-memory", "--listen", f"{HOST}:0", *LIMITS]
     environment = os.environ | {"SCIM_INSTANCE_ACTIVATION": "True", "SCIM_LOG": "error"}
     with tempfile.TemporaryDirectory() as folder, Process(serve, stdout=subprocess.PIPE, text=True, env=environment) as server:

@@ -1,4 +1,4 @@
-"""Fails unless every operation of the description that can succeed did, by the log of `serve`, and the key still works.
+"""Fails unless the log of `serve` has a success of every operation that can succeed, and the key still works.
 
     reached.py LOG
 """
@@ -17,8 +17,8 @@ def get(path):
     request = urllib.request.Request(
         os.environ["SCIM_URL"] + path, headers={"Authorization": "Bearer " + os.environ["SCIM_TOKEN"]}
     )
-    with urllib.request.urlopen(request) as answer:
-        return json.load(answer)
+    with urllib.request.urlopen(request) as response:
+        return json.load(response)
 
 
 statuses = collections.defaultdict(collections.Counter)
@@ -31,11 +31,11 @@ missed = []
 for path, operations in get("/openapi.json")["paths"].items():
     for method, operation in operations.items():
         route = f"{method.upper()} {path}"
-        answered = statuses[route]
-        print(f"{route:30}", *(f"{status}: {count}" for status, count in sorted(answered.items())), sep="  ")
+        found = statuses[route]
+        print(f"{route:30}", *(f"{status}: {count}" for status, count in sorted(found.items())), sep="  ")
         successes = [int(status) for status in operation["responses"] if status.startswith("2")]
-        if successes and not any(answered[status] for status in successes):
+        if successes and not any(found[status] for status in successes):
             missed.append(route)
 get("/Me")
 if missed:
-    sys.exit("never answered with success: " + ", ".join(missed))
+    sys.exit("never succeeded: " + ", ".join(missed))

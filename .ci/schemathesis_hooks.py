@@ -1,11 +1,11 @@
-"""What schemathesis is not to do to the directory it tries, and what a description cannot tell it."""
+"""Changes the requests of schemathesis that would break the directory, or that break rules which the description cannot express."""
 
 import itertools
 import os
 
 import schemathesis
 
-# The owner of the key: without them every later answer would be 401.
+# The owner of the key. If schemathesis deleted or deactivated the owner, every later response would be 401.
 OWNER = os.environ["SCIM_OWNER"]
 COUNTER = itertools.count(1)
 
@@ -16,12 +16,12 @@ def before_call(context, case, kwargs):
         if case.method == "DELETE" and case.path != "/Me":
             case.path_parameters["id"] = "00000000-0000-7000-8000-000000000000"
         case.body = staying_active(case.body)
-    # It repeats one name in hundreds of requests, of which only the first would not be a conflict.
+    # schemathesis repeats one name in hundreds of requests, and all except the first would be conflicts.
     if case.method in ("POST", "PUT") and isinstance(case.body, dict):
         name = case.body.get("userName")
         if isinstance(name, str) and name.strip() and len(name) < 200:
             case.body = case.body | {"userName": f"{name}-{next(COUNTER)}"}
-    # Both together are refused, whatever else a request says.
+    # The server refuses both together, whatever else a request has.
     if case.query and "attributes" in case.query and "excludedAttributes" in case.query:
         del case.query["excludedAttributes"]
     if case.query and "cursor" in case.query and "startIndex" in case.query:
@@ -29,7 +29,7 @@ def before_call(context, case, kwargs):
 
 
 def staying_active(body):
-    """The body without what deactivates a user."""
+    """Returns the body without the parts that deactivate a user."""
     if isinstance(body, list):
         return [staying_active(element) for element in body]
     if isinstance(body, dict):

@@ -1,8 +1,10 @@
-"""The template as CloudFormation gets it: transformed by SAM's own translator, then checked as a whole.
+"""Checks the template as CloudFormation gets it, transformed by SAM's own translator.
 
-Every route of the template has exactly one integration, with the version that `live` stands for and the permission to invoke it; every
-function has an alarm, a log group that ends, a role of its own making; nothing may do everything. That the routes are those of the
-code is tested by `cargo test template`, what the roles may do to the table by `cargo test policies`.
+- Every route of the template has exactly one integration, with the function's alias `live` and the permission to invoke it.
+- Every function has an alarm, a log group whose logs expire, and a role of this template.
+- No policy allows everything.
+
+`cargo test template` tests that the routes are those of the code, and `cargo test policies` tests what the roles may do to the table.
 """
 
 import json
@@ -18,7 +20,7 @@ from samtranslator.translator.transform import transform
 
 ROOT = Path(__file__).resolve().parent.parent
 EVERYTHING = {"Release": "first", "Events": "Full", "AlarmTopicArn": "arn:aws:sns:eu-west-3:111122223333:alarms", "Tracing": "Active"}
-# What a parameter takes, and what it refuses.
+# Values that a parameter accepts, and values that it refuses.
 VALUES = {
     "KmsKeyArn": (
         ["", "arn:aws:kms:eu-west-3:111122223333:key/mrk-0123456789abcdef", "arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef"],
@@ -48,7 +50,7 @@ def source():
 
 def transformed(**parameters):
     template = source()
-    # Where `sam package` would have put the programs.
+    # `sam package` would put the programs there.
     del template["Globals"]["Function"]["CodeUri"]
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
@@ -62,7 +64,7 @@ def of_type(resources, kind):
 
 
 def references(value):
-    """Names of resources that a value refers to."""
+    """Yields the names of the resources that a value refers to."""
     if isinstance(value, dict):
         for name, inner in value.items():
             if name == "Ref" or name == "DependsOn" and isinstance(inner, str):
@@ -81,7 +83,7 @@ def references(value):
 
 
 def check_routes(resources):
-    """Each route of the template's functions is integrated once, by the alias of that function, which the API may invoke."""
+    """Each route of the template's functions has one integration: the alias of that function, which the API may invoke."""
     expected = {}
     for name, resource in source()["Resources"].items():
         for event in resource["Properties"].get("Events", {}).values() if resource["Type"] == "AWS::Serverless::Function" else ():
@@ -106,33 +108,33 @@ def check_routes(resources):
 
 
 def check_functions(resources):
-    """Alarm, log group, role, version and alias of each function."""
+    """Each function has an alarm, a log group, a role, a version and an alias."""
     functions = of_type(resources, "AWS::Lambda::Function")
     logs = of_type(resources, "AWS::Logs::LogGroup")
     roles = of_type(resources, "AWS::IAM::Role")
     watched = set()
     for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values():
-        check(list(references(alarm["AlarmActions"])) == ["AlarmTopicArn"], f"{alarm['AlarmName']} tells nobody")
+        check(list(references(alarm["AlarmActions"])) == ["AlarmTopicArn"], f"{alarm['AlarmName']} has no action")
         metrics = [metric["MetricStat"]["Metric"] for metric in alarm.get("Metrics", ()) if "MetricStat" in metric]
         names = {metric["MetricName"] for metric in metrics if metric["Namespace"] == "AWS/Lambda"}
         if names == ALARMED_METRICS:
             watched |= set(references([metric["Dimensions"] for metric in metrics]))
     for name, function in functions.items():
         (log,) = references(function["LoggingConfig"]["LogGroup"])
-        check(logs[log].get("RetentionInDays"), f"{name}: its log never ends")
+        check(logs[log].get("RetentionInDays"), f"{name}: its logs never expire")
         (role,) = references(function["Role"])
-        check(role in roles, f"{name} has the role {role} of somebody else")
+        check(role in roles, f"{name} has the role {role}, which is not in this template")
         check(name in watched, f"{name} has no alarm")
         check(f"{name}Aliaslive" in resources, f"{name} has no alias")
-        check(f"{name}DeploymentGroup" in resources, f"{name} moves without CodeDeploy")
+        check(f"{name}DeploymentGroup" in resources, f"{name} has no deployment group of CodeDeploy")
     return len(functions)
 
 
 def check_rights(resources):
-    """No statement allows every action, or an action on everything; X-Ray alone has no resources to name."""
+    """No statement allows every action, or an action on everything. X-Ray is an exception: it has no resources to name."""
     policies = [policy["PolicyDocument"] for policy in of_type(resources, "AWS::IAM::ManagedPolicy").values()]
     for role in of_type(resources, "AWS::IAM::Role").values():
-        # CodeDeploy's own role is SAM's.
+        # The role of CodeDeploy comes from SAM.
         policies += [policy["PolicyDocument"] for policy in role.get("Policies", ())]
     statements = []
     for policy in policies:
@@ -142,12 +144,12 @@ def check_rights(resources):
         check(not any("*" in action for action in statement["Action"]), f"any action: {statement}")
         is_tracing = all(action.startswith("xray:") for action in statement["Action"])
         check(is_tracing or "*" not in json.dumps(statement["Resource"]).replace("/stream/*", ""), f"any resource: {statement}")
-        check(statement["Effect"] == "Allow" and "dynamodb:Scan" not in statement["Action"], f"not so: {statement}")
+        check(statement["Effect"] == "Allow" and "dynamodb:Scan" not in statement["Action"], f"not allowed in a policy: {statement}")
     return len(statements)
 
 
 def check_circles(resources):
-    """No resource waits for itself. cfn-lint looks at the template before it is transformed, where the circle cannot be seen."""
+    """No resource waits for itself. cfn-lint checks the template before its transformation, which may add a circle."""
     waits_for = {name: {found for found in references(resource) if found in resources} for name, resource in resources.items()}
     done = set()
 
@@ -164,7 +166,7 @@ def check_circles(resources):
 
 
 def check_events_role(resources):
-    """The handler of the stream reads that, tells one bus, writes to one queue, and touches no table."""
+    """The handler of the stream reads the stream, sends to one bus, writes to one queue, and touches no table."""
     (policy,) = resources["PublishEventsRole"]["Properties"]["Policies"]
     statements = policy["PolicyDocument"]["Statement"]
     actions = {action for statement in statements if "Action" in statement for action in statement["Action"]}
@@ -173,7 +175,7 @@ def check_events_role(resources):
 
 
 def check_rollback(resources):
-    """CodeDeploy asks for alarms that are there by then, also in the deployment that makes them."""
+    """The alarms exist before CodeDeploy reads them, also in the deployment that creates them."""
     for name, group in of_type(resources, "AWS::CodeDeploy::DeploymentGroup").items():
         (_, alarms, _) = group["AlarmConfiguration"]["Fn::If"]
         for alarm in alarms["Alarms"]:
@@ -182,7 +184,7 @@ def check_rollback(resources):
 
 
 def check_restored(template):
-    """With a restored table in use, the stack's own leaves it, and nothing is about that any more."""
+    """With a restored table in use, the stack's own table leaves the stack, and no resource refers to it."""
     (name,) = of_type(template["Resources"], "AWS::DynamoDB::Table")
     check(template["Resources"][name].get("Condition") == "HasOwnTable", "the table stays in the stack when another takes its place")
 
@@ -196,7 +198,7 @@ def check_restored(template):
     rest = template["Resources"] | template["Outputs"]
     del rest[name]
     for other, resource in rest.items():
-        check(name not in references(in_use(resource)), f"{other} is about {name} though another table is in use")
+        check(name not in references(in_use(resource)), f"{other} refers to {name} although another table is in use")
 
 
 def check_parameters():
@@ -210,7 +212,7 @@ NO_VALUE = object()
 
 
 def rendered(value, parameters, conditions):
-    """A value of the template with these parameters: conditions decided, properties without value left out."""
+    """Returns a value of the template with these parameters: conditions are decided, and properties without value are left out."""
 
     def holds(condition):
         ((function, operands),) = condition.items()
@@ -239,7 +241,7 @@ def rendered(value, parameters, conditions):
 
 
 def check_bounds():
-    """What the parameters that bound costs render to: nothing by default, and each alone what it is for."""
+    """The parameters that bound costs set nothing by default, and each sets only its own bounds."""
     template = source()
     defaults = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
 
@@ -278,7 +280,7 @@ def check_bounds():
 
 
 def check_releases(resources):
-    """A new release, and only that, makes all versions anew; without a preference there is no CodeDeploy."""
+    """A new release, and nothing else, creates new versions of all functions. With the preference None there is no CodeDeploy."""
 
     def versions(resources):
         return set(of_type(resources, "AWS::Lambda::Version"))
@@ -295,7 +297,7 @@ def main():
     template = transformed()
     resources = template["Resources"]
     (table,) = (resource for resource in resources.values() if resource["Type"] == "AWS::DynamoDB::Table")
-    check(table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain", "the table goes with the stack")
+    check(table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain", "the table is deleted with the stack")
     routes, functions, statements = check_routes(resources), check_functions(resources), check_rights(resources)
     check_circles(resources)
     check_events_role(resources)

@@ -1,8 +1,8 @@
--- What bench/compare has wrk send: one operation, on users chosen at random among those made. What it is told is in the environment:
---   BENCH_OPERATION  get, filter, patch or post; before them create, which makes the users and ends when there are as many as BENCH_NUMBER
---   BENCH_USERS      file with a user a line: id, userName, and 1 or 0 for active, between tabs; `create` writes it, `patch` anew at the end
---   BENCH_READY      a path to ask for when there is nothing to create
---   BENCH_TEMPLATE   body of a new user, with %NAME% where the userName goes
+-- The requests that bench/compare sends with wrk: one operation, on users chosen at random. Its settings are in the environment:
+--   BENCH_OPERATION  get, filter, patch or post; before them create, which creates the users and ends when there are BENCH_NUMBER
+--   BENCH_USERS      file with one user in each line: id, userName, and 1 or 0 for active, between tabs; `create` writes it, and `patch` writes it again
+--   BENCH_READY      a path to request when there is nothing to create
+--   BENCH_TEMPLATE   body of a new user, with %NAME% in the place of the userName
 --   BENCH_TOKEN, BENCH_PATH (that of /Users), BENCH_RUN (seed, and part of new userNames), BENCH_RESULT (file for the figures)
 
 local operation = os.getenv("BENCH_OPERATION")
@@ -16,7 +16,7 @@ local headers = {
 local number = tonumber(os.getenv("BENCH_NUMBER"))
 local ids, names, sent = {}, {}, 0
 local refusal = ""
--- Global, so that `done` gets them from the thread.
+-- These are global, so that `done` can read them from the thread.
 active, made = {}, 0
 local only_thread
 
@@ -60,12 +60,12 @@ function requests.post()
   return wrk.format("POST", path, headers, body)
 end
 
-local asked = false
+local is_called = false
 
 local function create()
-  -- wrk asks for a first request that it does not send.
-  if not asked or sent == number then
-    asked = true
+  -- wrk calls this once for a request that it does not send.
+  if not is_called or sent == number then
+    is_called = true
     return wrk.format("GET", os.getenv("BENCH_READY"), headers)
   end
   sent = sent + 1
@@ -91,7 +91,7 @@ local function created(status, _, body)
   if made == number or refusal ~= "" then
     write("BENCH_USERS", table.concat(lines))
     write("BENCH_RESULT", made .. "\n" .. refusal)
-    -- wrk would go on for the rest of the time.
+    -- Otherwise wrk would go on for the rest of the time.
     os.exit(0)
   end
 end

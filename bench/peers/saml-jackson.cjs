@@ -1,4 +1,4 @@
-// Directory sync of @boxyhq/saml-jackson behind Express, with the in-memory database it comes with: `node saml-jackson.cjs PORT`
+// Directory sync of @boxyhq/saml-jackson behind Express, with its own in-memory database: `node saml-jackson.cjs PORT`
 
 "use strict";
 
@@ -16,7 +16,7 @@ async function main() {
     scimPath: "/scim",
     db: { engine: "mem" },
     noAnalytics: true,
-    // What an application that embeds the package does with its events is left out.
+    // An application that embeds the package would process its events here.
     dsync: { callback: async () => {} },
     logger: { info() {}, warn: console.error, error: console.error },
   });

@@ -1,7 +1,7 @@
 // scimmy and scimmy-routers behind Express, users in memory: `node scimmy.cjs plain|indexed PORT TOKEN`
 //
-// `plain` finds users as the package's documentation does it, by an array and the filter's own `match`; `indexed` by a Map for ids and one for
-// lower-cased userNames, which answers `userName eq "…"` without a walk. Otherwise the two are the same.
+// `plain` finds users as the package's documentation does, with an array and the filter's own `match`. `indexed` has a Map of ids and one of
+// lower-cased userNames, which finds `userName eq "…"` without a walk. Otherwise the two are the same.
 
 "use strict";
 
@@ -23,8 +23,8 @@ class Plain {
     return filter ? filter.match(this.users) : this.users;
   }
 
-  bears(userName) {
-    // As written, as the filter's `match` does: folding each name would only make this slower.
+  named(userName) {
+    // Compares names as they are written, as the filter's `match` does: folding each name would only make this slower.
     return this.users.find((user) => user.userName === userName);
   }
 
@@ -52,12 +52,12 @@ class Indexed {
     const [attribute, ...more] = Object.entries(only);
     if (others.length === 0 && more.length === 0 && attribute[0].toLowerCase() === "username") {
       const [comparator, value] = attribute[1];
-      if (comparator === "eq") return [this.bears(value)].filter(Boolean);
+      if (comparator === "eq") return [this.named(value)].filter(Boolean);
     }
     return filter.match([...this.byId.values()]);
   }
 
-  bears(userName) {
+  named(userName) {
     return this.byName.get(userName.toLowerCase());
   }
 
@@ -84,11 +84,11 @@ function existing(id) {
 SCIMMY.Resources.declare(SCIMMY.Resources.User)
   .ingress((resource, data) => {
     const before = resource.id ? existing(resource.id) : undefined;
-    const bearer = store.bears(data.userName);
-    if (bearer && bearer !== before) throw new SCIMMY.Types.Error(409, "uniqueness", "another user has this userName");
+    const other = store.named(data.userName);
+    if (other && other !== before) throw new SCIMMY.Types.Error(409, "uniqueness", "another user has this userName");
     const now = new Date();
     const meta = { created: before?.meta.created ?? now, lastModified: now };
-    // By way of JSON all users are objects of one shape, without which V8 goes through an array of them many times slower.
+    // JSON makes all users objects of one shape. Otherwise V8 walks through an array of users many times slower.
     const user = JSON.parse(JSON.stringify({ ...data, id: before?.id ?? crypto.randomUUID(), meta }));
     store.put(user, before);
     return user;
