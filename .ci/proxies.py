@@ -3,7 +3,7 @@
 
   .ci/proxies.py PROGRAM   with the program `paradigm-scim` to start
 
-The traffic comes from tests/it/desynchronisation.rs. Each proxy runs in a temporary folder, on a free port, until its turn ends.
+The traffic comes from crates/cli/tests/it/desynchronisation.rs. Each proxy runs in a temporary folder, on a free port, until its turn ends.
 """
 
 import json
@@ -147,7 +147,7 @@ def run(name, port, url, token):
         "DESYNCHRONISATION_CASES": CASES,
         "SCIM_TOKEN": token,
     }
-    command = ["cargo", "test", "--quiet", "--test", "it", "--", "--ignored", "--exact", "--nocapture", TEST]
+    command = ["cargo", "test", "--quiet", "-p", "cli", "--test", "program", "--", "--ignored", "--exact", "--nocapture", TEST]
     test = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     counts = re.search(r"\d+ conversations, .*", test.stdout)
     # If there are no counts, the test has not run, whatever its status.
