@@ -25,7 +25,7 @@ use paradigm_scim::scim::projection::Projection;
 use paradigm_scim::scim::resource::{Document, render};
 use paradigm_scim::scim::schema::USER;
 use paradigm_scim::scim::work::Work;
-use paradigm_scim::store::item;
+use paradigm_scim::store::layout;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -146,7 +146,7 @@ fn core<M: Measurement + 'static>(criterion: &mut Criterion<M>) {
     let id = UserId::new(Uuid::from_u128(7));
     let company = CompanyId::new(Uuid::from_u128(8));
     let user = User::new(id, document.clone(), Timestamp::UNIX_EPOCH).unwrap();
-    let stored = item::from_user(company, &user, "write").unwrap();
+    let stored = layout::from_user(company, &user, "write").unwrap();
     let written_id = id.to_string();
     let rendered = || render(&USER, &written_id, document.clone(), &user.meta(), BASE_URL);
     let resource = rendered();
@@ -201,10 +201,10 @@ fn core<M: Measurement + 'static>(criterion: &mut Criterion<M>) {
     });
 
     criterion.bench_function("item/encode", |b| {
-        b.iter(|| item::from_user(company, black_box(&user), "write").unwrap());
+        b.iter(|| layout::from_user(company, black_box(&user), "write").unwrap());
     });
     criterion.bench_function("item/decode", |b| {
-        b.iter(|| item::to_user(id, black_box(&stored)).unwrap());
+        b.iter(|| layout::to_user(id, black_box(&stored)).unwrap());
     });
 }
 

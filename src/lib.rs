@@ -5,6 +5,8 @@
 
 /// One function per route, and what is the same for all of them (RFC 7644 §3, §4).
 pub mod api;
+/// What the AWS SDK's clients are made of: configuration and trusted roots.
+pub mod aws;
 /// Configuration from the environment, and the clock.
 pub mod config;
 /// Conversations with a SCIM endpoint as data, for the simulator and the tests.
@@ -18,7 +20,7 @@ pub mod events;
 pub mod lambda;
 /// The protocol, pure: schemas (RFC 7643), filters, PATCH, lists, errors (RFC 7644).
 pub mod scim;
-/// The directory in one DynamoDB table.
+/// The directory in one table of items: access paths, layout, and the engine on DynamoDB.
 pub mod store;
 /// Logs.
 pub mod telemetry;

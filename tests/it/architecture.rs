@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 /// What each room may use of the crate.
-const ALLOWED: [(&str, &[&str]); 4] = [
+const ALLOWED: [(&str, &[&str]); 5] = [
+    ("aws", &["aws"]),
     ("scim", &["scim"]),
     ("directory", &["directory", "scim"]),
-    ("store", &["store", "directory", "scim", "config"]),
+    ("store", &["store", "directory", "scim", "config", "aws"]),
     (
         "api",
         &["api", "store", "directory", "scim", "config", "telemetry"],
@@ -18,7 +19,7 @@ const CONFINED: [(&str, &[&str]); 10] = [
     ("aws_sdk_dynamodb", &["store"]),
     ("aws_sdk_eventbridge", &["events.rs"]),
     ("aws_sdk_sqs", &["events.rs"]),
-    ("aws_", &["store", "events.rs"]),
+    ("aws_", &["aws", "store", "events.rs"]),
     ("dynoxide", &["store"]),
     ("rusqlite", &["store"]),
     ("http::", &["api", "bin", "lambda.rs"]),
@@ -92,6 +93,88 @@ fn crates_stay_in_their_rooms() {
     }
 }
 
+/// Parts of `store` that the engines build on, and what each may use of `store`.
+const SEAM: [(&str, &[&str]); 3] = [
+    ("store/layout/", &["StoreError", "layout"]),
+    ("store/transaction.rs", &["layout"]),
+    (
+        "store/table.rs",
+        &["StoreError", "layout", "transaction", "usage"],
+    ),
+];
+
+/// Parts of `store` that name the SDK, or connect it to a database in this process.
+const ENGINES: [&str; 2] = ["store/dynamodb/", "store/embedded/"];
+
+/// The path of a file below `src`.
+fn below_src(path: &Path) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let relative = path.strip_prefix(&root).unwrap();
+    relative.to_str().unwrap().replace('\\', "/")
+}
+
+/// What code uses of `store`, from a module that is in `store` itself or in a folder of it.
+fn used_of_store(code: &str, is_in_folder: bool) -> Vec<String> {
+    let prefixes: &[&str] = match is_in_folder {
+        true => &["crate::store::"],
+        false => &["crate::store::", "super::"],
+    };
+    let mut used = Vec::new();
+    for prefix in prefixes {
+        for rest in code.split(prefix).skip(1) {
+            let end = match rest.strip_prefix('{') {
+                Some(list) => list.split('}').next(),
+                None => rest.split(['}', ';', '<', ' ']).next(),
+            };
+            let names = end.unwrap_or_default().split(',');
+            let name = |path: &str| {
+                path.split("::")
+                    .next()
+                    .unwrap_or_default()
+                    .trim()
+                    .to_owned()
+            };
+            used.extend(names.map(name).filter(|name| !name.is_empty()));
+        }
+    }
+    used
+}
+
+#[test]
+fn what_engines_build_on_uses_nothing_above_it() {
+    let mut files = 0;
+    for (_, path, code) in rooms() {
+        let below = below_src(&path);
+        let Some((part, allowed)) = SEAM.iter().find(|(part, _)| below.starts_with(part)) else {
+            continue;
+        };
+        files += 1;
+        for used in used_of_store(&code, part.ends_with('/')) {
+            assert!(
+                allowed.contains(&used.as_str()),
+                "{path:?} uses store::{used}"
+            );
+        }
+    }
+    assert!(files > 8, "{files}");
+}
+
+#[test]
+fn the_store_above_its_engines_names_no_sdk() {
+    let mut files = 0;
+    for (room, path, code) in rooms() {
+        let below = below_src(&path);
+        if room != "store" || ENGINES.iter().any(|engine| below.starts_with(engine)) {
+            continue;
+        }
+        files += 1;
+        for name in ["aws_", "crate::aws", "serde_dynamo", "dynoxide", "rusqlite"] {
+            assert!(!code.contains(name), "{path:?} names {name}");
+        }
+    }
+    assert!(files > 20, "{files}");
+}
+
 /// What code without clock, environment, files and network does not name. The time is passed in.
 const IMPURE: [&str; 9] = [
     "async ",
@@ -106,10 +189,17 @@ const IMPURE: [&str; 9] = [
 ];
 
 #[test]
-fn the_protocol_and_the_directory_are_pure() {
+fn the_protocol_the_directory_and_the_layout_are_pure() {
+    let pure = [
+        "scim/",
+        "directory/",
+        "store/layout/",
+        "store/transaction.rs",
+    ];
     let mut files = 0;
-    for (room, path, code) in rooms() {
-        if !["scim", "directory"].contains(&room.as_str()) {
+    for (_, path, code) in rooms() {
+        let below = below_src(&path);
+        if !pure.iter().any(|part| below.starts_with(part)) {
             continue;
         }
         files += 1;

@@ -10,12 +10,13 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
+use paradigm_scim::aws::sdk_config;
 use paradigm_scim::conversation::differences;
 use paradigm_scim::directory::{Permission, UserId};
 use paradigm_scim::events::{Publisher, StreamEvent};
 use paradigm_scim::scim::event::Content;
+use paradigm_scim::store::Next;
 use paradigm_scim::store::embedded::Embedded;
-use paradigm_scim::store::{Next, sdk_config};
 use rustls::version::TLS13;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;

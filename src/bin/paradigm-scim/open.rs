@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
+use paradigm_scim::aws::sdk_config;
 use paradigm_scim::config::{Clock as _, DEFAULT_TABLE, SystemClock, TABLE_VARIABLE};
 use paradigm_scim::directory::{Actor, Company, CompanyId, Operation, UserId};
 use paradigm_scim::store::embedded::Embedded;
-use paradigm_scim::store::{Store, UserChange, configured_audit_retention, sdk_config};
+use paradigm_scim::store::{Store, UserChange, configured_audit_retention};
 use uuid::Uuid;
 
 use crate::Failure;

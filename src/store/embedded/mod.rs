@@ -4,6 +4,7 @@ mod file;
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
@@ -22,7 +23,9 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::{Store, StoreError, sdk_config};
+use super::dynamodb::DynamoDb;
+use super::{Store, StoreError};
+use crate::aws::sdk_config;
 use file::InUse;
 
 const TARGET_PREFIX: &str = "DynamoDB_20120810.";
@@ -85,9 +88,9 @@ impl Embedded {
     /// # Errors
     /// [`StoreError`].
     pub async fn store(&self, table: &str) -> Result<Store, StoreError> {
-        let store = Store::new(&self.config(), table);
-        store.ensure_table().await?;
-        Ok(store)
+        let engine = DynamoDb::new(&self.config(), table);
+        engine.ensure_table().await?;
+        Ok(Store::on(Arc::new(engine)))
     }
 
     /// The SDK's configuration for this database: requests reach it without a socket.

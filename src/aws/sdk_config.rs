@@ -10,7 +10,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use aws_credential_types::provider::SharedCredentialsProvider;
 
 use super::https;
 
@@ -60,11 +60,11 @@ pub async fn of_operator(endpoint_url: &str) -> SdkConfig {
 }
 
 /// How the SDK behaves, however it is configured.
-pub(super) fn behavior_version() -> BehaviorVersion {
+pub(crate) fn behavior_version() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
 
-pub(super) fn retries() -> RetryConfig {
+pub(crate) fn retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(3)
 }
 
