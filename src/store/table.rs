@@ -140,13 +140,14 @@ pub trait Table: fmt::Debug + Send + Sync {
     /// that have an item in common with it, or the call ends with [`StoreError::Busy`].
     ///
     /// The caller commits the same transaction again after [`StoreError::Busy`]. An engine may recognise its id and
-    /// succeed without writing again. An engine that does not is safe too: every transaction that may be committed
-    /// again has a condition that no longer holds once it is written, on the version of a user or on the absence of the
-    /// audit record of this very change.
+    /// succeed without writing again. An engine that does not is safe too: once the transaction is written, its own
+    /// conditions no longer hold, above all that the audit record of this very change is absent. The few repairs
+    /// without a record write the same again, or nothing.
     ///
-    /// Deleting an absent item need not take a lock. That is safe because the lookup items of a user change in
-    /// transactions with the user's own item only, which is held to a version: two changes of one user never both
-    /// succeed, and the user's item sorts, and so is locked, before their lookup items.
+    /// Deleting an absent item need not take a lock. That is safe because the lookup items of a user change only in
+    /// transactions with the user's own item, which is held to a version: of two rival changes of one user, one fails.
+    /// An engine that locks items in the order of their keys locks the user's item first, because it sorts before the
+    /// lookup items.
     ///
     /// A transaction has at most [`MAX_ACTIONS`](super::transaction::MAX_ACTIONS) actions and 4 MB.
     fn commit<'a>(&'a self, transaction: &'a Transaction)

@@ -41,8 +41,8 @@ pub fn count_work(work: u64) {
     record(|usage| usage.work += work);
 }
 
-/// Changes the usage of what is measured now. Work that nobody measures is not counted.
-pub(super) fn record(change: impl FnOnce(&mut Usage)) {
+/// Changes the usage of what is measured now, for an engine. Work that nobody measures is not counted.
+pub fn record(change: impl FnOnce(&mut Usage)) {
     let _ = USAGE.try_with(|usage| {
         let mut changed = usage.get();
         change(&mut changed);

@@ -284,18 +284,7 @@ impl Store {
             }
             verdict.find(fault, &entry.key, remedy);
         }
-        let mut after = (*user).clone();
-        for id in user.keys.keys() {
-            if !is_held(company, &user, *id, &leading)? {
-                after.keys.remove(id);
-                let remedy = Remedy::Write("no longer name the key with the user");
-                let fault = Fault::KeyNotHeld {
-                    user: user.id,
-                    key: *id,
-                };
-                verdict.find(fault, &key, remedy);
-            }
-        }
+        let after = with_keys_held(company, &user, &leading, &mut verdict)?;
         if verdict.is_repairable() {
             verdict.rewrite(&user, after, missing);
         }
@@ -388,6 +377,28 @@ impl Store {
 fn bears(company: CompanyId, user: &User, look_up: &Key) -> bool {
     let look_ups = look_ups(company, user);
     look_ups.iter().any(|entry| entry.key == *look_up)
+}
+
+/// Returns the user with only those keys that they hold, and finds the others.
+fn with_keys_held(
+    company: CompanyId,
+    user: &User,
+    leading: &BTreeMap<Key, Item>,
+    verdict: &mut Verdict,
+) -> Result<User, StoreError> {
+    let mut after = user.clone();
+    for id in user.keys.keys() {
+        if !is_held(company, user, *id, leading)? {
+            after.keys.remove(id);
+            let remedy = Remedy::Write("no longer name the key with the user");
+            let fault = Fault::KeyNotHeld {
+                user: user.id,
+                key: *id,
+            };
+            verdict.find(fault, &keys::user(company, user.id), remedy);
+        }
+    }
+    Ok(after)
 }
 
 /// Whether a user holds a key that they name. One that cannot be read is a finding of its own.

@@ -1,6 +1,6 @@
 //! Whether the items of the table agree with each other: for an operator, and the only place that reads
 //! the whole table. `survey` walks through it and suspects, `examine` looks again at each suspect by
-//! consistent reads, `repair` writes.
+//! consistent reads, `repair` says what each repair writes, `verdict` writes it.
 
 mod count;
 mod examine;
@@ -94,12 +94,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut after = None;
         loop {
-            let from = &after;
-            let page = while_busy(BUSY_TIMEOUT, async || {
-                let read = self.table.scan(attributes, from.clone(), PAGE);
-                read.await
-            });
-            let page = page.await?;
+            let scan = async || self.table.scan(attributes, after.clone(), PAGE).await;
+            let page = while_busy(BUSY_TIMEOUT, scan).await?;
             page.items.iter().try_for_each(&mut note)?;
             seen(page.items.len() as u64);
             match page.next {
