@@ -156,7 +156,7 @@ async fn the_use_of_a_key_names_no_other_attribute_and_only_moves_forward() {
 }
 
 #[tokio::test]
-async fn a_scan_draws_its_units_if_the_minute_has_them_left() {
+async fn a_scan_takes_its_units_from_the_minute_that_has_them_left() {
     let counter = item([
         ("PK", text(&format!("COMPANY#{COMPANY}#COUNT"))),
         ("SK", text("SHARD#2")),
