@@ -25,6 +25,7 @@ use serde_json::{Map, Value, json};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use uuid::Uuid;
 
+use paradigm_scim::store::layout;
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
@@ -144,7 +145,7 @@ fn core<M: Measurement + 'static>(criterion: &mut Criterion<M>) {
     let id = UserId::new(Uuid::from_u128(7));
     let company = CompanyId::new(Uuid::from_u128(8));
     let user = User::new(id, document.clone(), Timestamp::UNIX_EPOCH).unwrap();
-    let stored = item::from_user(company, &user, "write").unwrap();
+    let stored = layout::from_user(company, &user, "write").unwrap();
     let written_id = id.to_string();
     let rendered = || render(&USER, &written_id, document.clone(), &user.meta(), BASE_URL);
     let resource = rendered();
@@ -199,10 +200,10 @@ fn core<M: Measurement + 'static>(criterion: &mut Criterion<M>) {
     });
 
     criterion.bench_function("item/encode", |b| {
-        b.iter(|| item::from_user(company, black_box(&user), "write").unwrap());
+        b.iter(|| layout::from_user(company, black_box(&user), "write").unwrap());
     });
     criterion.bench_function("item/decode", |b| {
-        b.iter(|| item::to_user(id, black_box(&stored)).unwrap());
+        b.iter(|| layout::to_user(id, black_box(&stored)).unwrap());
     });
 }
 

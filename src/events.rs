@@ -19,11 +19,11 @@ use scim::event::{Before, Change, Content, Event};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::aws::cause_of;
+use crate::aws::handler::of_handler;
 use crate::config::{self, Config};
 use crate::directory::USER;
-use crate::store::cause_of;
-use crate::store::handler_config::of_handler;
-use crate::store::stream::{UserBefore, UserTransition, user_of};
+use crate::store::dynamodb::stream::{UserBefore, UserTransition, user_of};
 use crate::telemetry;
 
 /// `source` of the events on the bus.
@@ -159,7 +159,7 @@ impl Publisher {
         tracing::error!(sequence_number, cause, "a stream record was not understood");
         let keys = record.pointer("/dynamodb/Keys");
         let key = keys.and_then(|keys| serde_dynamo::Item::deserialize(keys).ok());
-        let is_of_user = key.is_some_and(|key| user_of(&key.into()).is_some());
+        let is_of_user = key.is_some_and(|key| user_of(key.into()).is_some());
         let letter = json!({
             "cause": cause,
             "sequenceNumber": sequence_number,
@@ -184,9 +184,9 @@ impl Publisher {
         let issued_at = record.change.approximate_creation_date_time.timestamp();
         let image = |image: serde_dynamo::Item| (!image.is_empty()).then(|| image.into());
         let transition = UserTransition::from_images(
-            &record.change.keys.into(),
-            image(record.change.old_image).as_ref(),
-            image(record.change.new_image).as_ref(),
+            record.change.keys.into(),
+            image(record.change.old_image),
+            image(record.change.new_image),
         )
         .map_err(|error| error.to_string())?;
         let Some(transition) = transition else {

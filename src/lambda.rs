@@ -17,8 +17,9 @@ use serde_json::Value;
 use crate::api::Service;
 use crate::api::message::{Body, Request, Response};
 use crate::api::route::Handler;
-use crate::config::{Config, SystemClock};
-use crate::store::Store;
+use crate::aws::handler::of_handler;
+use crate::config::{Config, DEFAULT_TABLE, ENDPOINT_VARIABLE, SystemClock, TABLE_VARIABLE};
+use crate::store::{Store, configured_audit_retention};
 use crate::telemetry;
 
 pub use lambda_http::Error;
@@ -29,7 +30,7 @@ pub use lambda_http::Error;
 /// The runtime API of Lambda cannot be reached.
 pub async fn run(handler: Handler) -> Result<(), Error> {
     telemetry::log_as_json();
-    let store = Store::of_handler().await;
+    let store = store().await;
     if handler.needs_store() {
         store.connect().await;
     }
@@ -98,4 +99,20 @@ fn sent(response: Response) -> ApiGatewayV2httpResponse {
         .body
         .map(|body| lambda_http::Body::Text(String::from_utf8_lossy(&body).into_owned()));
     sent
+}
+
+/// Makes the store on the table of DynamoDB that its environment points to.
+async fn store() -> Store {
+    let table = std::env::var(TABLE_VARIABLE).unwrap_or_else(|_| DEFAULT_TABLE.to_owned());
+    let endpoint_url = std::env::var(ENDPOINT_VARIABLE).ok();
+    let config = of_handler(endpoint_url).await;
+    let store = Store::new(&config, &table);
+    match configured_audit_retention() {
+        Ok(retention) => store.keeping_audit_for(retention),
+        Err(reason) => {
+            // Users are served all the same.
+            tracing::warn!("{reason}");
+            store
+        }
+    }
 }

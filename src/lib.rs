@@ -5,6 +5,8 @@
 
 /// One function per route, and what is the same for all of them (RFC 7644 §3, §4).
 pub mod api;
+/// What the AWS SDK's clients are made of: configuration and trusted roots.
+pub mod aws;
 /// Configuration from the environment, and the clock.
 pub mod config;
 /// Paradigm's own rules: companies, the lifecycle of users, permissions, API keys, audit.
@@ -15,7 +17,7 @@ pub mod events;
 /// API Gateway's events as requests and responses.
 #[cfg(feature = "lambda")]
 pub mod lambda;
-/// The directory in one DynamoDB table.
+/// The directory in one table of items: access paths, layout, and the engine on DynamoDB.
 pub mod store;
 /// Logs.
 pub mod telemetry;

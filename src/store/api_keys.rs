@@ -1,21 +1,15 @@
 //! API keys in the table.
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use jiff::civil::Date;
 
-use super::keys;
-use super::{Store, StoreError, item};
+use super::layout::attributes::LAST_USED;
+use super::layout::{Reader, SK, Value, keys, to_api_key, to_company, to_user};
+use super::transaction::{Condition, Update};
+use super::{Store, StoreError};
 use crate::directory::{ApiKey, Company, CompanyId, KeyId, User, UserId};
 
 /// Most keys that are listed.
 const MAX_LISTED_KEYS: usize = 10_000;
-
-pub(super) fn is_condition_failed(error: &SdkError<UpdateItemError>) -> bool {
-    error
-        .as_service_error()
-        .is_some_and(UpdateItemError::is_conditional_check_failed_exception)
-}
 
 impl Store {
     /// The key of that id, of whatever company.
@@ -23,8 +17,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn find_key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
-        match self.get(keys::api_key(id)).await? {
-            Some(found) => item::to_api_key(id, &found).map(Some),
+        match self.table.get(keys::api_key(id)).await? {
+            Some(found) => to_api_key(id, &found).map(Some),
             None => Ok(None),
         }
     }
@@ -36,24 +30,12 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn mark_key_used(&self, id: KeyId, day: Date) -> Result<(), StoreError> {
-        let recorded = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(item::key(keys::api_key(id))))
-            .update_expression("SET #used = :day")
-            .condition_expression(
-                "attribute_exists(#pk) AND (attribute_not_exists(#used) OR #used < :day)",
-            )
-            .expression_attribute_names("#pk", keys::PK)
-            .expression_attribute_names("#used", item::LAST_USED)
-            .expression_attribute_values(":day", item::string(day))
-            .send()
-            .await;
-        match recorded {
-            Err(error) if is_condition_failed(&error) => Ok(()),
-            recorded => recorded.map(drop).map_err(StoreError::from_sdk),
-        }
+        let day = Value::string(day);
+        let is_first = Condition::AbsentOrLess(LAST_USED, day.clone());
+        let condition = Condition::All(vec![Condition::Exists, is_first]);
+        let update = Update::set(keys::api_key(id), [(LAST_USED, day)], condition);
+        self.table.update(update).await?;
+        Ok(())
     }
 
     /// A key's owner and company, in one call.
@@ -66,13 +48,13 @@ impl Store {
         owner: UserId,
     ) -> Result<(Option<User>, Option<Company>), StoreError> {
         let keys = [keys::user(company, owner), keys::company(company)];
-        let items = self.batch_get(keys.into_iter()).await?;
+        let items = self.table.get_many(keys.into()).await?;
         let mut found = (None, None);
         for entry in &items {
-            if keys::is_company(item::Reader(entry).string(keys::SK)?) {
-                found.1 = Some(item::to_company(company, entry)?);
+            if keys::is_company(Reader(entry).string(SK)?) {
+                found.1 = Some(to_company(company, entry)?);
             } else {
-                found.0 = item::to_user(owner, entry)?;
+                found.0 = to_user(owner, entry)?;
             }
         }
         Ok(found)
@@ -89,7 +71,7 @@ impl Store {
                 MAX_LISTED_KEYS,
                 KeyId::parse,
                 keys::api_key,
-                item::to_api_key,
+                to_api_key,
             )
             .await?;
         api_keys.sort_by_key(|api_key| (api_key.created, api_key.id));

@@ -4,34 +4,10 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
-use super::item::Reader;
-use super::keys::{self, Key};
-use super::{BATCH_SIZE, Store, StoreError, item};
+use super::layout::{AuditEntry, Key, keys, to_audit_entry};
+use super::table::{BATCH_SIZE, IndexRange, PartitionRange};
+use super::{Store, StoreError};
 use crate::directory::{CompanyId, UserId};
-
-/// A record of the audit trail, as read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditEntry {
-    /// When.
-    pub at: Timestamp,
-    /// The request that did it.
-    pub request_id: String,
-    /// Whom it is about; `None` for the company itself.
-    pub user: Option<UserId>,
-    /// Who did it.
-    pub actor: String,
-    /// What was done.
-    pub operation: String,
-    /// Names of the attributes that changed.
-    pub attributes: Vec<String>,
-    /// API keys that changed with it: made (`+id`), honoured until a time (`~id until time`), revoked
-    /// (`-id`).
-    pub keys: Vec<String>,
-    /// State or status before.
-    pub before: Option<String>,
-    /// State or status after.
-    pub after: String,
-}
 
 impl Store {
     /// The same store with another time that audit records are kept.
@@ -55,14 +31,13 @@ impl Store {
     ) -> Result<Vec<AuditEntry>, StoreError> {
         let (first, last) = keys::audit_range(since);
         let partition = keys::audited_partition(company, Some(user));
-        let query = self
-            .partition(partition)
-            .key_condition_expression("#pk = :pk AND #sk BETWEEN :first AND :last")
-            .expression_attribute_names("#sk", keys::SK)
-            .expression_attribute_values(":first", item::string(&first))
-            .expression_attribute_values(":last", item::string(&last));
-        let records = self.query_all(query).await?;
-        records.iter().map(item::to_audit_entry).collect()
+        let records = self
+            .read_all(PartitionRange {
+                pk: &partition,
+                between: Some((&first, &last)),
+            })
+            .await?;
+        records.iter().map(to_audit_entry).collect()
     }
 
     /// What happened in a company from one time to another, oldest first.
@@ -81,8 +56,8 @@ impl Store {
             let partition = keys::audit_day_of(company, day);
             let found = self.primary_keys(&partition).await?;
             for batch in found.chunks(BATCH_SIZE) {
-                for record in self.batch_get(batch.iter().cloned()).await? {
-                    entries.push(item::to_audit_entry(&record)?);
+                for record in self.table.get_many(batch.to_vec()).await? {
+                    entries.push(to_audit_entry(&record)?);
                 }
             }
             match day.checked_add(24.hours()) {
@@ -129,15 +104,20 @@ impl Store {
 
     /// Primary keys of the items in one partition of the index.
     async fn primary_keys(&self, partition: &str) -> Result<Vec<Key>, StoreError> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name(keys::INDEX)
-            .key_condition_expression("#partition = :partition")
-            .expression_attribute_names("#partition", keys::INDEX_PK)
-            .expression_attribute_values(":partition", item::string(partition));
-        let entries = self.query_all(query).await?;
-        entries.iter().map(|entry| Reader(entry).key()).collect()
+        let range = IndexRange {
+            partition,
+            above: None,
+            limit: None,
+        };
+        let mut found = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.table.read_index(range, after).await?;
+            found.extend(page.entries.into_iter().map(|entry| entry.key));
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(found),
+            }
+        }
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
+use super::StoreError;
+
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(640);
 
@@ -31,6 +33,20 @@ impl Backoff {
         sleep(pause).await;
         self.next = (self.next * 2).min(LONGEST_PAUSE);
         true
+    }
+}
+
+/// Does something again while the store is busy.
+pub(super) async fn while_busy<T>(
+    timeout: Duration,
+    attempt: impl AsyncFn() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let mut backoff = Backoff::new(timeout);
+    loop {
+        match attempt().await {
+            Err(StoreError::Busy(_)) if backoff.pause().await => {}
+            result => return result,
+        }
     }
 }
 

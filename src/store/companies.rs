@@ -1,11 +1,12 @@
 //! Companies in the table.
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
-
-use super::keys::{self, PK};
-use super::users::UserChange;
-use super::{Store, StoreError, item};
-use crate::directory::{AuditRecord, Company, CompanyId, CompanyStatus};
+use super::change::UserChange;
+use super::layout::attributes::STATUS;
+use super::layout::{Value, from_company, keys, to_company};
+use super::transaction::{Action, Condition, Update};
+use super::write::{Draft, Role, WriteError};
+use super::{Store, StoreError};
+use crate::directory::{Company, CompanyId, CompanyStatus};
 
 /// Most companies that are listed.
 const MAX_COMPANIES: usize = 10_000;
@@ -20,21 +21,15 @@ impl Store {
         change: &UserChange,
         company: &Company,
     ) -> Result<(), StoreError> {
-        let put = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(item::from_company(company)))
-            .condition_expression("attribute_not_exists(#pk)")
-            .expression_attribute_names("#pk", PK)
-            .build()
-            .map_err(StoreError::incomplete)?;
-        self.client
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().put(put).build())
-            .transact_items(self.company_audit(change, None, company.status)?)
-            .send()
-            .await
-            .map_err(StoreError::from_sdk)?;
-        Ok(())
+        let mut draft = Draft::new();
+        let put = Action::Put {
+            item: from_company(company),
+            condition: Condition::Absent,
+        };
+        draft.push(Role::Seen, put);
+        let record = change.record(None, company.status.as_str());
+        draft.audit(change.company, None, &record, self.audit_retention);
+        self.commit_company(&draft).await
     }
 
     /// The company of that id.
@@ -42,8 +37,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn company(&self, id: CompanyId) -> Result<Option<Company>, StoreError> {
-        match self.get(keys::company(id)).await? {
-            Some(found) => item::to_company(id, &found).map(Some),
+        match self.table.get(keys::company(id)).await? {
+            Some(found) => to_company(id, &found).map(Some),
             None => Ok(None),
         }
     }
@@ -63,58 +58,35 @@ impl Store {
         if before.status == status {
             return Ok(Some(before));
         }
-        let update = Update::builder()
-            .table_name(&self.table)
-            .set_key(Some(item::key(keys::company(change.company))))
-            .update_expression("SET #status = :status")
-            .condition_expression("#status = :before")
-            .expression_attribute_names("#status", item::STATUS)
-            .expression_attribute_values(":status", item::string(status.as_str()))
-            .expression_attribute_values(":before", item::string(before.status.as_str()))
-            .build()
-            .map_err(StoreError::incomplete)?;
-        let written = self
-            .client
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().update(update).build())
-            .transact_items(self.company_audit(change, Some(before.status), status)?)
-            .send()
-            .await;
-        if let Err(error) = written {
+        let (old, new) = (before.status.as_str(), status.as_str());
+        let mut draft = Draft::new();
+        let condition = Condition::Equals(STATUS, Value::string(old));
+        let set = [(STATUS, Value::string(new))];
+        let update = Update::set(keys::company(change.company), set, condition);
+        draft.push(Role::Seen, Action::Update(update));
+        let record = change.record(Some(old), new);
+        draft.audit(change.company, None, &record, self.audit_retention);
+        if let Err(error) = self.commit_company(&draft).await {
             // Somebody else may have done the same at the same time.
             let now = self.company(change.company).await?;
             return match now {
                 Some(company) if company.status == status => Ok(Some(company)),
-                _ => Err(StoreError::from_sdk(error)),
+                _ => Err(error),
             };
         }
         Ok(Some(Company { status, ..before }))
     }
 
-    /// The record of a company's change, for its transaction.
-    fn company_audit(
-        &self,
-        change: &UserChange,
-        before: Option<CompanyStatus>,
-        after: CompanyStatus,
-    ) -> Result<TransactWriteItem, StoreError> {
-        let record = AuditRecord {
-            at: change.now,
-            request_id: change.request_id.clone(),
-            actor: change.actor,
-            operation: change.operation,
-            attributes: Vec::new(),
-            keys: Vec::new(),
-            before: before.map(CompanyStatus::as_str),
-            after: after.as_str(),
-        };
-        let audit = item::from_audit(change.company, None, &record, self.audit_retention);
-        let put = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(audit))
-            .build()
-            .map_err(StoreError::incomplete)?;
-        Ok(TransactWriteItem::builder().put(put).build())
+    /// Commits a change of the company itself.
+    async fn commit_company(&self, draft: &Draft) -> Result<(), StoreError> {
+        match self.commit(draft).await {
+            Ok(()) => Ok(()),
+            Err(WriteError::Store(error)) => Err(error),
+            Err(WriteError::VersionChanged) => {
+                let busy = "the company was changed meanwhile".to_owned();
+                Err(StoreError::Busy(busy))
+            }
+        }
     }
 
     /// All companies, oldest first.
@@ -128,7 +100,7 @@ impl Store {
                 MAX_COMPANIES,
                 CompanyId::parse,
                 keys::company,
-                item::to_company,
+                to_company,
             )
             .await?;
         companies.sort_by_key(|company| company.id);

@@ -3,13 +3,13 @@
 //! and minute, so that one company cannot take the capacity that all companies share, however many processes serve
 //! its requests.
 
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use jiff::{SignedDuration, Timestamp};
 
-use super::api_keys::is_condition_failed;
-use super::keys::{self, PK};
+use super::layout::attributes::UNITS;
+use super::layout::{TTL, Value, keys};
+use super::transaction::{Condition, Update};
 use super::users::{MAX_SCANNED_USERS, StoredUser};
-use super::{Store, StoreError, item};
+use super::{Store, StoreError};
 use crate::directory::CompanyId;
 
 /// Read units that the scans of one company may take in a minute, as estimated: 1,000 a second on average. That is
@@ -81,19 +81,13 @@ impl Store {
             users,
         };
         let units = estimated_units(users);
-        let most = item::number(SCAN_UNITS_PER_MINUTE - units);
-        let drawn = self
-            .drawing(&scan, units)
-            .condition_expression("attribute_not_exists(#pk) OR #units <= :most")
-            .expression_attribute_names("#pk", PK)
-            .expression_attribute_values(":most", most)
-            .send()
-            .await;
-        match drawn {
-            Err(error) if is_condition_failed(&error) => Err(StoreError::ScanBudgetSpent {
+        let too_many = SCAN_UNITS_PER_MINUTE + 1 - units;
+        let condition = Condition::AbsentOrLess(UNITS, Value::number(too_many));
+        match self.table.update(scan.drawing(units, condition)).await? {
+            true => Ok(scan),
+            false => Err(StoreError::ScanBudgetSpent {
                 retry_after: scan.minute.seconds_left(now),
             }),
-            drawn => drawn.map(|_| scan).map_err(StoreError::from_sdk),
         }
     }
 
@@ -104,23 +98,23 @@ impl Store {
         if beyond == 0 {
             return;
         }
-        if let Err(error) = self.drawing(&scan, beyond).send().await {
-            let error = StoreError::from_sdk(error);
+        let drawing = scan.drawing(beyond, Condition::Always);
+        if let Err(error) = self.table.update(drawing).await {
             tracing::warn!(%error, beyond, "what a scan has read could not be drawn from its budget");
         }
     }
+}
 
-    fn drawing(&self, scan: &Scan, units: usize) -> UpdateItemFluentBuilder {
-        let key = keys::scan_budget(scan.company, scan.minute.begins);
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(item::key(key)))
-            .update_expression("ADD #units :units SET #ttl = :ttl")
-            .expression_attribute_names("#units", item::UNITS)
-            .expression_attribute_names("#ttl", item::TTL)
-            .expression_attribute_values(":units", item::number(units))
-            .expression_attribute_values(":ttl", item::number(scan.minute.drops_at()))
+impl Scan {
+    /// Draws so many units.
+    fn drawing(&self, units: usize, condition: Condition) -> Update {
+        let key = keys::scan_budget(self.company, self.minute.begins);
+        let units = i64::try_from(units).unwrap_or(i64::MAX);
+        Update {
+            set: vec![(TTL, Value::number(self.minute.drops_at()))],
+            condition,
+            ..Update::add(key, UNITS, units)
+        }
     }
 }
 

@@ -1,77 +1,173 @@
-//! The table itself. On AWS the template makes it; here it is made for the embedded store and for
-//! tests.
+//! What an engine provides: a table of items, with one index.
+//!
+//! Access paths, layout, `check`, audit and erasure are above this trait and exist once, for all engines.
 
-use aws_sdk_dynamodb::error::BuildError;
-use aws_sdk_dynamodb::operation::create_table::CreateTableError;
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType,
-};
+use std::fmt;
 
-use super::keys::{INDEX, INDEX_PK, INDEX_SK, PK, SK};
-use super::{Store, StoreError};
+use futures_util::future::BoxFuture;
 
-impl Store {
-    /// Makes the table and its index, unless it is there.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn ensure_table(&self) -> Result<(), StoreError> {
-        let index = GlobalSecondaryIndex::builder()
-            .index_name(INDEX)
-            .set_key_schema(Some(
-                key_schema(INDEX_PK, INDEX_SK).map_err(StoreError::incomplete)?,
-            ))
-            .projection(
-                Projection::builder()
-                    .projection_type(ProjectionType::KeysOnly)
-                    .build(),
-            )
-            .build()
-            .map_err(StoreError::incomplete)?;
-        let definitions = [PK, SK, INDEX_PK, INDEX_SK]
-            .into_iter()
-            .map(|name| {
-                AttributeDefinition::builder()
-                    .attribute_name(name)
-                    .attribute_type(ScalarAttributeType::S)
-                    .build()
-            })
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(StoreError::incomplete)?;
-        let result = self
-            .client
-            .create_table()
-            .table_name(&self.table)
-            .set_key_schema(Some(key_schema(PK, SK).map_err(StoreError::incomplete)?))
-            .set_attribute_definitions(Some(definitions))
-            .global_secondary_indexes(index)
-            .billing_mode(BillingMode::PayPerRequest)
-            .send()
-            .await;
-        match result {
-            Ok(_) => Ok(()),
-            Err(error)
-                if matches!(
-                    error.as_service_error(),
-                    Some(CreateTableError::ResourceInUseException(_))
-                ) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(StoreError::from_sdk(error)),
-        }
+use super::StoreError;
+use super::layout::{Item, Key};
+use super::transaction::{Transaction, Update};
+
+/// Most keys of one [`Table::get_many`].
+pub const BATCH_SIZE: usize = 100;
+
+/// Items from one read, and where the next one goes on.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Page {
+    /// The items.
+    pub items: Vec<Item>,
+    /// What to pass as `after` to read on; `None` if there is nothing more.
+    pub next: Option<Key>,
+}
+
+/// The items of one partition to read.
+#[derive(Debug, Clone, Copy)]
+pub struct PartitionRange<'r> {
+    /// The partition key.
+    pub pk: &'r str,
+    /// The first and the last sort key; `None` for all.
+    pub between: Option<(&'r str, &'r str)>,
+}
+
+/// The entries of one partition of the index to read.
+#[derive(Debug, Clone, Copy)]
+pub struct IndexRange<'r> {
+    /// The value of [`INDEX_PK`](super::layout::INDEX_PK).
+    pub partition: &'r str,
+    /// Only entries whose sort key is greater, by its UTF-8 bytes; `None` for all.
+    pub above: Option<&'r str>,
+    /// Most entries to return; `None` for as many as one read gives.
+    pub limit: Option<usize>,
+}
+
+/// An item's place in the index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexEntry {
+    /// The value of [`INDEX_SK`](super::layout::INDEX_SK), which several items may have.
+    pub sort: String,
+    /// The key of the item.
+    pub key: Key,
+}
+
+/// Entries of the index from one read, and where the next one goes on.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct IndexPage {
+    /// The entries.
+    pub entries: Vec<IndexEntry>,
+    /// What to pass as `after` to read on; `None` if there is nothing more.
+    pub next: Option<IndexEntry>,
+}
+
+/// Which attributes a scan returns.
+#[derive(Debug, Clone, Copy)]
+pub enum Attributes {
+    /// All of them.
+    All,
+    /// These, and the keys.
+    KeysAnd(&'static [&'static str]),
+}
+
+/// Why a transaction was not written.
+#[derive(Debug)]
+pub enum CommitError {
+    /// These actions' conditions did not hold: their positions, in order. Nothing was written.
+    Conditions(Vec<usize>),
+    /// Anything else. After [`StoreError::Busy`] it is unknown whether the transaction was written, and it may be
+    /// committed again.
+    Store(StoreError),
+}
+
+impl From<StoreError> for CommitError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
     }
 }
 
-fn key_schema(partition: &str, sort: &str) -> Result<Vec<KeySchemaElement>, BuildError> {
-    [(partition, KeyType::Hash), (sort, KeyType::Range)]
-        .into_iter()
-        .map(|(name, key_type)| {
-            KeySchemaElement::builder()
-                .attribute_name(name)
-                .key_type(key_type)
-                .build()
-        })
-        .collect()
+/// A table of items by [`Key`], with one sparse index.
+///
+/// An item is in the index if it has the attributes [`INDEX_PK`](super::layout::INDEX_PK) and
+/// [`INDEX_SK`](super::layout::INDEX_SK). An engine may drop an item some time after its
+/// [`TTL`](super::layout::TTL), in seconds since 1970; callers do not rely on when.
+///
+/// # Values
+///
+/// Every [`Value`](super::layout::Value) is read as it was written. The text of a user's
+/// [`DOCUMENT`](super::layout::DOCUMENT) keeps every byte. Callers write items of less than 400 kB, and keys of less
+/// than 1 kB.
+///
+/// # Consistency
+///
+/// All reads except those of the index see every write that succeeded before they began. The index may lag behind by
+/// moments. Several items of one read, and several pages, need not be of one moment: a reader may meet a transaction
+/// halfway, and `check` reads again for that reason. Index entries may be of items that are deleted meanwhile.
+///
+/// # Errors
+///
+/// [`StoreError::Busy`] if the same call may succeed later, [`StoreError::Refused`] if not. An engine may repeat a call
+/// by itself for a few seconds, and it must give up in time: a write with its repetitions must end within about 13 s. No
+/// error has anything of an item in its text, because that may be personal.
+///
+/// Every call counts in [`usage`](super::usage).
+pub trait Table: fmt::Debug + Send + Sync {
+    /// Returns an item.
+    fn get(&self, key: Key) -> BoxFuture<'_, Result<Option<Item>, StoreError>>;
+
+    /// Returns those of up to [`BATCH_SIZE`] items that are there, in no particular order. The keys differ.
+    fn get_many(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Item>, StoreError>>;
+
+    /// Reads a partition, sorted by the UTF-8 bytes of the sort key. An engine ends a page where it likes, but not
+    /// before the first item.
+    fn read_partition<'a>(
+        &'a self,
+        range: PartitionRange<'a>,
+        after: Option<Key>,
+    ) -> BoxFuture<'a, Result<Page, StoreError>>;
+
+    /// Reads a partition of the index, sorted by the UTF-8 bytes of the sort key; entries with the same sort key are in
+    /// an order that does not change.
+    fn read_index<'a>(
+        &'a self,
+        range: IndexRange<'a>,
+        after: Option<IndexEntry>,
+    ) -> BoxFuture<'a, Result<IndexPage, StoreError>>;
+
+    /// Carries out all actions of a transaction, or none.
+    ///
+    /// All conditions are evaluated, also after one that does not hold, and all actions whose conditions do not hold
+    /// are reported: the caller decides which of them matters most. Either the transaction is isolated from all others
+    /// that have an item in common with it, or the call ends with [`StoreError::Busy`].
+    ///
+    /// The caller commits the same transaction again after [`StoreError::Busy`]. An engine may recognise its id and
+    /// succeed without writing again. An engine that does not is safe too: once the transaction is written, its own
+    /// conditions no longer hold, above all that the audit record of this very change is absent. The few repairs
+    /// without a record write the same again, or nothing.
+    ///
+    /// Deleting an absent item need not take a lock. That is safe because the lookup items of a user change only in
+    /// transactions with the user's own item, which is held to a version: of two rival changes of one user, one fails.
+    /// An engine that locks items in the order of their keys locks the user's item first, because it sorts before the
+    /// lookup items.
+    ///
+    /// A transaction has at most [`MAX_ACTIONS`](super::transaction::MAX_ACTIONS) actions and 4 MB.
+    fn commit<'a>(&'a self, transaction: &'a Transaction)
+    -> BoxFuture<'a, Result<(), CommitError>>;
+
+    /// Updates one item by itself, and returns whether the condition held; if not, nothing changed.
+    ///
+    /// It may cost half of what a transaction does. An update whose response was lost may be carried out twice, so it
+    /// is only for what that does not harm.
+    fn update(&self, update: Update) -> BoxFuture<'_, Result<bool, StoreError>>;
+
+    /// Reads up to so many items of the whole table, consistently and in no particular order: for `check` only. An item
+    /// that is there from the first page to the last is returned exactly once.
+    fn scan(
+        &self,
+        attributes: Attributes,
+        after: Option<Key>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Page, StoreError>>;
+
+    /// Returns about how many items there are, if that is known without counting: for the progress of `check`.
+    fn approximate_items(&self) -> BoxFuture<'_, Option<u64>>;
 }

@@ -1,26 +1,8 @@
-//! What a request costs in DynamoDB: calls and capacity, counted at the SDK for whatever runs
-//! inside [`measured`].
+//! What a request costs: calls of the engine and capacity, counted by the engine for whatever runs inside [`measured`].
 
 use std::cell::Cell;
 
-use aws_sdk_dynamodb::config::interceptors::{
-    BeforeSerializationInterceptorContextMut, BeforeTransmitInterceptorContextRef,
-    FinalizerInterceptorContextRef,
-};
-use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_dynamodb::error::BoxError;
-use aws_sdk_dynamodb::operation::batch_get_item::{BatchGetItemInput, BatchGetItemOutput};
-use aws_sdk_dynamodb::operation::get_item::{GetItemInput, GetItemOutput};
-use aws_sdk_dynamodb::operation::put_item::{PutItemInput, PutItemOutput};
-use aws_sdk_dynamodb::operation::query::{QueryInput, QueryOutput};
-use aws_sdk_dynamodb::operation::transact_write_items::{
-    TransactWriteItemsInput, TransactWriteItemsOutput,
-};
-use aws_sdk_dynamodb::operation::update_item::{UpdateItemInput, UpdateItemOutput};
-use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
-use aws_smithy_runtime_api::client::interceptors::context::{Input, Output};
-
-/// Calls to DynamoDB, repeated ones included, and the capacity units they consumed.
+/// Calls of the engine, repeated ones included, and the capacity units they consumed.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Usage {
     /// Requests sent.
@@ -45,7 +27,7 @@ pub async fn measured<T>(work: impl Future<Output = T>) -> (T, Usage) {
         (result, USAGE.with(Cell::get))
     };
     let (result, used) = USAGE.scope(Cell::new(Usage::default()), measured).await;
-    note(|usage| {
+    record(|usage| {
         usage.calls += used.calls;
         usage.read_units += used.read_units;
         usage.write_units += used.write_units;
@@ -56,104 +38,14 @@ pub async fn measured<T>(work: impl Future<Output = T>) -> (T, Usage) {
 
 /// Counts the work of a request.
 pub fn count_work(work: u64) {
-    note(|usage| usage.work += work);
+    record(|usage| usage.work += work);
 }
 
-fn note(change: impl FnOnce(&mut Usage)) {
-    // Work that nobody measures is not counted.
+/// Changes the usage of what is measured now, for an engine. Work that nobody measures is not counted.
+pub fn record(change: impl FnOnce(&mut Usage)) {
     let _ = USAGE.try_with(|usage| {
         let mut changed = usage.get();
         change(&mut changed);
         usage.set(changed);
     });
-}
-
-/// Asks for the capacity of every operation, and adds up.
-#[derive(Debug)]
-pub(super) struct Metering;
-
-impl Intercept for Metering {
-    fn name(&self) -> &'static str {
-        "Metering"
-    }
-
-    fn modify_before_serialization(
-        &self,
-        context: &mut BeforeSerializationInterceptorContextMut<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        if let Some(wanted) = capacity_wanted(context.input_mut()) {
-            *wanted = Some(ReturnConsumedCapacity::Total);
-        }
-        Ok(())
-    }
-
-    fn read_before_transmit(
-        &self,
-        _: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        note(|usage| usage.calls += 1);
-        Ok(())
-    }
-
-    fn read_after_execution(
-        &self,
-        context: &FinalizerInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        if let Some(Ok(output)) = context.output_or_error() {
-            let (read_units, write_units) = consumed(output);
-            note(|usage| {
-                usage.read_units += read_units;
-                usage.write_units += write_units;
-            });
-        }
-        Ok(())
-    }
-}
-
-fn capacity_wanted(input: &mut Input) -> Option<&mut Option<ReturnConsumedCapacity>> {
-    macro_rules! of {
-        ($($kind:ty),*) => {
-            $(if input.downcast_ref::<$kind>().is_some() {
-                return Some(&mut input.downcast_mut::<$kind>()?.return_consumed_capacity);
-            })*
-        };
-    }
-    of!(
-        BatchGetItemInput,
-        GetItemInput,
-        PutItemInput,
-        QueryInput,
-        TransactWriteItemsInput,
-        UpdateItemInput
-    );
-    None
-}
-
-/// Read and write capacity units.
-fn consumed(output: &Output) -> (f64, f64) {
-    let units = |capacity: &[ConsumedCapacity]| -> f64 {
-        let units = capacity.iter().filter_map(ConsumedCapacity::capacity_units);
-        units.sum()
-    };
-    if let Some(output) = output.downcast_ref::<GetItemOutput>() {
-        (units(output.consumed_capacity.as_slice()), 0.0)
-    } else if let Some(output) = output.downcast_ref::<QueryOutput>() {
-        (units(output.consumed_capacity.as_slice()), 0.0)
-    } else if let Some(output) = output.downcast_ref::<BatchGetItemOutput>() {
-        (units(output.consumed_capacity()), 0.0)
-    } else if let Some(output) = output.downcast_ref::<TransactWriteItemsOutput>() {
-        (0.0, units(output.consumed_capacity()))
-    } else if let Some(output) = output.downcast_ref::<UpdateItemOutput>() {
-        (0.0, units(output.consumed_capacity.as_slice()))
-    } else if let Some(output) = output.downcast_ref::<PutItemOutput>() {
-        (0.0, units(output.consumed_capacity.as_slice()))
-    } else {
-        (0.0, 0.0)
-    }
 }

@@ -7,16 +7,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::stream::{self, Stream, StreamExt as _};
-use jiff::Timestamp;
 
 use super::backoff::Backoff;
-use super::item::{Item, Reader, user_id_of_look_up};
-use super::keys::{self, LookUp, SK, user_of_look_up};
-use super::write::{Change, UserWrite, WriteError};
-use super::{BATCH_SIZE, MAX_LOOK_UP_MATCHES, Store, StoreError, item};
-use crate::directory::{
-    Actor, AuditRecord, CompanyId, KeyChange, Operation, State, USER, User, UserId,
+use super::layout::attributes::USERS;
+use super::layout::{
+    self, DOCUMENT, INDEX_SK, Item, LookUp, PK, Reader, SK, keys, to_user, user_id_of_look_up,
+    user_of_look_up,
 };
+use super::table::{BATCH_SIZE, PartitionRange};
+use super::user_write::UserWrite;
+use super::write::WriteError;
+use super::{MAX_LOOK_UP_MATCHES, Store, StoreError, UserChange};
+use crate::directory::{CompanyId, KeyChange, User, UserId};
 
 /// Most users that one request may look at, for filters and sorting that no look-up serves.
 pub const MAX_SCANNED_USERS: usize = 10_000;
@@ -29,21 +31,6 @@ const BATCH_BYTES: usize = 2 * 1024 * 1024;
 const MIN_BATCH_SIZE: usize = 10;
 /// How long a change is made again on what someone else wrote meanwhile.
 const PATIENCE: Duration = Duration::from_secs(8);
-
-/// Who changes a user, how and when.
-#[derive(Debug, Clone)]
-pub struct UserChange {
-    /// The company.
-    pub company: CompanyId,
-    /// Who.
-    pub actor: Actor,
-    /// What, for the audit trail.
-    pub operation: Operation,
-    /// The request's id, for the audit trail.
-    pub request_id: String,
-    /// When.
-    pub now: Timestamp,
-}
 
 /// What a decision on a user's current version comes to.
 #[derive(Debug)]
@@ -69,9 +56,9 @@ impl StoredUser {
     /// The length of the user's document, in bytes of JSON.
     #[must_use]
     pub fn document_bytes(&self) -> usize {
-        let document = self.item.as_ref().and_then(|item| item.get(item::DOCUMENT));
-        let document = document.and_then(|document| document.as_s().ok());
-        document.map_or(0, String::len)
+        let item = self.item.as_ref();
+        let document = item.and_then(|item| Reader(item).optional(DOCUMENT));
+        document.map_or(0, str::len)
     }
 
     /// The user; `None` if they are deleted.
@@ -80,7 +67,7 @@ impl StoredUser {
     /// [`StoreError::Corrupt`].
     pub fn read(&self) -> Result<Option<User>, StoreError> {
         match &self.item {
-            Some(found) => item::to_user(self.id, found),
+            Some(found) => to_user(self.id, found),
             None => Ok(None),
         }
     }
@@ -99,8 +86,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn user(&self, company: CompanyId, id: UserId) -> Result<Option<User>, StoreError> {
-        match self.get(keys::user(company, id)).await? {
-            Some(found) => item::to_user(id, &found),
+        match self.table.get(keys::user(company, id)).await? {
+            Some(found) => to_user(id, &found),
             None => Ok(None),
         }
     }
@@ -114,7 +101,11 @@ impl Store {
         company: CompanyId,
         user_name: &str,
     ) -> Result<Option<User>, StoreError> {
-        match self.get(keys::user_name(company, user_name)).await? {
+        match self
+            .table
+            .get(layout::user_name(company, user_name))
+            .await?
+        {
             Some(found) => self.user(company, user_id_of_look_up(&found)?).await,
             None => Ok(None),
         }
@@ -131,23 +122,23 @@ impl Store {
         value: &str,
     ) -> Result<Vec<UserId>, StoreError> {
         let mut ids = Vec::new();
-        let mut from = None;
+        let mut after = None;
+        let pk = look_up.pk(company, value);
+        let range = PartitionRange {
+            pk: &pk,
+            between: None,
+        };
         loop {
-            let output = self
-                .partition(look_up.pk(company, value))
-                .set_exclusive_start_key(from)
-                .send()
-                .await
-                .map_err(StoreError::from_sdk)?;
-            for found in output.items.unwrap_or_default() {
-                let user = user_of_look_up(Reader(&found).string(SK)?);
+            let page = self.table.read_partition(range, after).await?;
+            for found in &page.items {
+                let user = user_of_look_up(Reader(found).string(SK)?);
                 ids.push(user.ok_or(StoreError::Corrupt(SK))?);
             }
             if ids.len() > MAX_LOOK_UP_MATCHES {
                 return Err(StoreError::TooManyMatches);
             }
-            match output.last_evaluated_key {
-                Some(next) => from = Some(next),
+            match page.next {
+                Some(next) => after = Some(next),
                 None => break,
             }
         }
@@ -199,12 +190,11 @@ impl Store {
         company: CompanyId,
         ids: Vec<UserId>,
     ) -> Result<Vec<StoredUser>, StoreError> {
-        let items = self
-            .batch_get(ids.iter().map(|id| keys::user(company, *id)))
-            .await?;
+        let keys = ids.iter().map(|id| keys::user(company, *id)).collect();
+        let items = self.table.get_many(keys).await?;
         let mut by_pk: HashMap<String, Item> = HashMap::with_capacity(items.len());
         for found in items {
-            by_pk.insert(Reader(&found).string(keys::PK)?.to_owned(), found);
+            by_pk.insert(Reader(&found).string(PK)?.to_owned(), found);
         }
         let stored = ids.into_iter().map(|id| StoredUser {
             id,
@@ -219,12 +209,16 @@ impl Store {
     /// [`StoreError`].
     pub async fn count_users(&self, company: CompanyId) -> Result<usize, StoreError> {
         // A Query is charged by what it reads in all, a BatchGetItem for each item: 1 unit, not 16.
-        let query = self.partition(keys::counters(company));
+        let pk = keys::counters(company);
+        let range = PartitionRange {
+            pk: &pk,
+            between: None,
+        };
         let mut total = 0;
-        for counter in self.query_all(query).await? {
-            total += Reader(&counter).number(item::USERS)?;
+        for counter in self.read_all(range).await? {
+            total += Reader(&counter).number(USERS)?;
         }
-        usize::try_from(total).map_err(|_| StoreError::Corrupt(item::USERS))
+        usize::try_from(total).map_err(|_| StoreError::Corrupt(USERS))
     }
 
     /// Ids of the company's users `offset..offset + limit`, oldest first.
@@ -240,7 +234,7 @@ impl Store {
         self.index_range(&keys::users_of(company), None, offset, limit)
             .await?
             .iter()
-            .map(|id| UserId::parse(id).ok_or(StoreError::Corrupt(keys::INDEX_SK)))
+            .map(|id| UserId::parse(id).ok_or(StoreError::Corrupt(INDEX_SK)))
             .collect()
     }
 
@@ -259,7 +253,7 @@ impl Store {
         self.index_range(&keys::users_of(company), after.as_deref(), 0, limit)
             .await?
             .iter()
-            .map(|id| UserId::parse(id).ok_or(StoreError::Corrupt(keys::INDEX_SK)))
+            .map(|id| UserId::parse(id).ok_or(StoreError::Corrupt(INDEX_SK)))
             .collect()
     }
 
@@ -297,13 +291,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::UserNameTaken`].
     pub async fn create_user(&self, change: &UserChange, user: &User) -> Result<(), StoreError> {
-        let write = UserWrite {
-            company: change.company,
-            change: Change::Create(user),
-            keys: Vec::new(),
-            audit: audit(change, None, Some(user), &[]),
-        };
-        match self.write_user(write).await {
+        match self.write_user(&UserWrite::create(change, user)).await {
             Ok(()) => Ok(()),
             Err(WriteError::Store(error)) => Err(error),
             // The answer was lost, and someone has changed the new user since.
@@ -354,24 +342,13 @@ impl Store {
                 }
                 Next::Update(after) => (Some(after), Vec::new()),
                 Next::UpdateWithKeys(after, keys) => (Some(after), keys),
-                Next::Anonymise => {
-                    let revoked = before.keys.keys().copied().map(KeyChange::Revoke);
-                    (None, revoked.collect())
-                }
+                Next::Anonymise => (None, Vec::new()),
             };
-            let write = UserWrite {
-                company: change.company,
-                change: match &after {
-                    Some(after) => Change::Update {
-                        before: &before,
-                        after,
-                    },
-                    None => Change::Anonymise(&before),
-                },
-                audit: audit(change, Some(&before), after.as_ref(), &keys),
-                keys,
+            let write = match &after {
+                Some(after) => UserWrite::update(change, &before, after, keys),
+                None => UserWrite::anonymise(change, &before),
             };
-            match self.write_user(write).await {
+            match self.write_user(&write).await {
                 Ok(()) => return Ok(Some(after.unwrap_or_else(|| Arc::unwrap_or_clone(before)))),
                 Err(WriteError::VersionChanged) => {}
                 Err(WriteError::Store(error)) => return Err(error.into()),
@@ -381,30 +358,5 @@ impl Store {
                 return Err(StoreError::Busy(busy).into());
             }
         }
-    }
-}
-
-fn audit(
-    change: &UserChange,
-    before: Option<&User>,
-    after: Option<&User>,
-    keys: &[KeyChange<'_>],
-) -> AuditRecord {
-    let attributes = match (before, after) {
-        (Some(before), Some(after)) => before.document.changed_attributes(&after.document, &USER),
-        (None, Some(after)) => after
-            .document
-            .changed_attributes(&Default::default(), &USER),
-        (_, None) => Vec::new(),
-    };
-    AuditRecord {
-        at: change.now,
-        request_id: change.request_id.clone(),
-        actor: change.actor,
-        operation: change.operation,
-        attributes,
-        keys: keys.iter().map(ToString::to_string).collect(),
-        before: before.map(|user| user.state().as_str()),
-        after: after.map_or(State::Anonymised, User::state).as_str(),
     }
 }

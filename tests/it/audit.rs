@@ -8,7 +8,7 @@ use paradigm_scim::directory::{CompanyStatus, Operation, Permission, UserId};
 use paradigm_scim::store::{AuditEntry, Next, Store};
 use serde_json::json;
 
-use test_support::world::{Call, World, dynamodb};
+use test_support::world::{Call, World, dynamodb, make_table};
 
 /// Operation, state before and after, attributes.
 fn told(entry: &AuditEntry) -> String {
@@ -136,7 +136,7 @@ async fn a_record_is_kept_as_long_as_is_configured() {
     let config = Embedded::in_memory().unwrap().config();
     let days = |days: i64| SignedDuration::from_hours(24 * days);
     let store = Store::new(&config, "test").keeping_audit_for(days(40));
-    store.ensure_table().await.unwrap();
+    make_table(&config, "test").await;
     let world = World::on(store);
     world.client().await;
     let scan = dynamodb(&config).scan().table_name("test").send().await;

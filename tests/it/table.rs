@@ -12,7 +12,7 @@ use scim::compare::fold;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use test_support::world::{Client, World, dynamodb};
+use test_support::world::{Client, World, dynamodb, make_table};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -112,7 +112,7 @@ async fn scim_user(client: &Client<'_>, id: &str) -> Value {
 async fn a_program_beside_scim_finds_changes_and_accompanies_users() {
     let config = Embedded::in_memory().unwrap().config();
     let store = Store::new(&config, "test");
-    store.ensure_table().await.unwrap();
+    make_table(&config, "test").await;
     let dynamodb = dynamodb(&config);
     let world = World::on(store);
     let client = world.client().await;

@@ -11,8 +11,9 @@ use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use clap::Args;
 use embedded::Embedded;
+use paradigm_scim::aws::sdk_config;
 use paradigm_scim::config::{DEFAULT_TABLE, TABLE_VARIABLE};
-use paradigm_scim::store::{Store, configured_audit_retention, sdk_config};
+use paradigm_scim::store::{Store, configured_audit_retention};
 
 use crate::Failure;
 

@@ -5,6 +5,7 @@ mod file;
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
@@ -24,7 +25,9 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use file::InUse;
-use paradigm_scim::store::{Store, StoreError, sdk_config};
+use paradigm_scim::aws::sdk_config;
+use paradigm_scim::store::dynamodb::DynamoDb;
+use paradigm_scim::store::{Store, StoreError};
 
 const TARGET_PREFIX: &str = "DynamoDB_20120810.";
 /// Status of a response to a request for which there is no space: one that the SDK does not send again.
@@ -86,9 +89,9 @@ impl Embedded {
     /// # Errors
     /// [`StoreError`].
     pub async fn store(&self, table: &str) -> Result<Store, StoreError> {
-        let store = Store::new(&self.config(), table);
-        store.ensure_table().await?;
-        Ok(store)
+        let engine = DynamoDb::new(&self.config(), table);
+        engine.ensure_table().await?;
+        Ok(Store::on(Arc::new(engine)))
     }
 
     /// The SDK's configuration for this database: requests reach it without a socket.

@@ -17,13 +17,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jiff::{SignedDuration, Timestamp};
 use paradigm_scim::api::Service;
 use paradigm_scim::api::message::{Body, Request};
+use paradigm_scim::aws::sdk_config;
 use paradigm_scim::config::{Clock, Config, Moment};
 use paradigm_scim::directory::{
     Actor, ApiKey, Company, CompanyId, CursorSecret, KeyId, Operation, Permission, Token, User,
     UserId,
 };
 use paradigm_scim::store::usage::measured;
-use paradigm_scim::store::{Next, Store, StoreError, UserChange, sdk_config};
+use paradigm_scim::store::{self, Next, Store, StoreError, UserChange};
 use scim::resource::Document;
 use scim::work::MAX_PATCH_WORK;
 use serde_json::{Map, Value, json};
@@ -55,8 +56,14 @@ pub async fn store_through<C: HttpConnector + 'static>(
     let config = config.into_builder().http_client(through);
     let config = config.timeout_config(sdk_config::timeouts()).build();
     let store = Store::new(&config, TABLE);
-    store.ensure_table().await.unwrap();
+    make_table(&config, TABLE).await;
     store
+}
+
+/// Makes a table on an embedded database, unless it is there.
+pub async fn make_table(config: &SdkConfig, table: &str) {
+    let engine = store::dynamodb::DynamoDb::new(config, table);
+    engine.ensure_table().await.unwrap();
 }
 
 /// Users who are there without ever having been created: too many to create each.

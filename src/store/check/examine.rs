@@ -8,20 +8,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::finding::{Fault, Finding, Remedy, Verdict};
-use super::patiently;
+use super::BUSY_TIMEOUT;
+use super::count::Count;
+use super::finding::{Fault, Remedy};
 use super::repair::Repair;
-use super::survey::{Count, Suspect, Suspicion, is_complete};
+use super::survey::{Suspect, Suspicion, is_complete};
+use super::verdict::{LIST, Verdict};
 use crate::directory::{CompanyId, KeyId, State, User, UserId};
-use crate::store::item::{self, Item, Reader};
-use crate::store::keys::{self, COUNTER_SHARDS, Key, Kind};
-use crate::store::write::{self, LookUpEntry};
-use crate::store::{BATCH_SIZE, Store, StoreError};
+use crate::store::backoff::while_busy;
+use crate::store::layout::keys::{self, COUNTER_SHARDS};
+use crate::store::layout::{
+    DOCUMENT, Item, Key, Kind, LOOK_UP_USER, LookUpEntry, Reader, VERSION, has_state_of,
+    is_indexed_as, look_ups, stripped, to_api_key, to_audit_entry, to_company, to_user,
+    user_id_of_look_up,
+};
+use crate::store::table::BATCH_SIZE;
+use crate::store::{Store, StoreError};
 
 const RESTORE: Remedy = Remedy::Advice(
     "compare it with a table restored to a point in time, and write what is missing by hand",
 );
-const LIST: Remedy = Remedy::Write("put it where it belongs in the index");
 const WRITE_USER: Remedy = Remedy::Write("write the user again, with the state that follows");
 const PUT_LOOK_UP: Remedy = Remedy::Write("put the look-up");
 const RENAME: Remedy = Remedy::Advice(
@@ -71,7 +77,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn examine(&self, suspect: &Suspect) -> Result<Verdict, StoreError> {
-        patiently(async || match &suspect.0 {
+        while_busy(BUSY_TIMEOUT, async || match &suspect.0 {
             Suspicion::Company { company, items } => self.examine_company(*company, *items).await,
             Suspicion::Item(key) => self.examine_item(key).await,
             Suspicion::LookUp(key) => self.examine_look_up(key).await,
@@ -88,7 +94,7 @@ impl Store {
             company: Some(company),
             ..Verdict::default()
         };
-        if self.get(key.clone()).await?.is_none() {
+        if self.table.get(key.clone()).await?.is_none() {
             verdict.find(Fault::CompanyMissing { items }, &key, RESTORE);
         }
         Ok(verdict)
@@ -101,12 +107,12 @@ impl Store {
             company,
             ..Verdict::default()
         };
-        let Some(item) = self.get(key.clone()).await? else {
+        let Some(item) = self.table.get(key.clone()).await? else {
             return Ok(verdict);
         };
         let read = match key.kind() {
-            Kind::Company(id) => item::to_company(id, &item).map(drop),
-            Kind::Audit(_) => item::to_audit_entry(&item).map(drop),
+            Kind::Company(id) => to_company(id, &item).map(drop),
+            Kind::Audit(_) => to_audit_entry(&item).map(drop),
             _ => {
                 let advice = "find out which program wrote it; what one keeps about a user belongs beside the \
                               user, under a sort key that begins with 'APP#'";
@@ -130,11 +136,11 @@ impl Store {
             return Ok(verdict);
         };
         verdict.company = Some(company);
-        let Some(found) = self.get(key.clone()).await? else {
+        let Some(found) = self.table.get(key.clone()).await? else {
             return Ok(verdict);
         };
-        let id = user.or(item::user_id_of_look_up(&found).ok());
-        let seen = found.get(item::LOOK_UP_USER).cloned();
+        let id = user.or(user_id_of_look_up(&found).ok());
+        let seen = found.get(LOOK_UP_USER).cloned();
         let delete = Remedy::Write("delete the look-up");
         let Some(id) = id else {
             verdict.find(Fault::LookUpOrphaned { user: None }, key, delete);
@@ -145,10 +151,10 @@ impl Store {
             });
             return Ok(verdict);
         };
-        let before = self.get(keys::user(company, id)).await?;
-        let found = self.get(key.clone()).await?;
-        let still = found.is_some_and(|found| found.get(item::LOOK_UP_USER) == seen.as_ref());
-        if !still || before != self.get(keys::user(company, id)).await? {
+        let before = self.table.get(keys::user(company, id)).await?;
+        let found = self.table.get(key.clone()).await?;
+        let still = found.is_some_and(|found| found.get(LOOK_UP_USER) == seen.as_ref());
+        if !still || before != self.table.get(keys::user(company, id)).await? {
             return Err(changed_meanwhile());
         }
         let remedy = match self.standing(company, id, before.as_ref()).await? {
@@ -172,10 +178,10 @@ impl Store {
     async fn examine_api_key(&self, id: KeyId) -> Result<Verdict, StoreError> {
         let mut verdict = Verdict::default();
         let key = keys::api_key(id);
-        let Some(found) = self.get(key.clone()).await? else {
+        let Some(found) = self.table.get(key.clone()).await? else {
             return Ok(verdict);
         };
-        let api_key = match item::to_api_key(id, &found) {
+        let api_key = match to_api_key(id, &found) {
             Ok(api_key) => api_key,
             Err(error) => {
                 let attribute = unreadable(error)?;
@@ -189,12 +195,12 @@ impl Store {
         if api_key.revoked.is_some() {
             return Ok(verdict);
         }
-        let before = self.get(keys::user(company, owner)).await?;
+        let before = self.table.get(keys::user(company, owner)).await?;
         let again = self.find_key(id).await?;
         let is_same = again.is_some_and(|again| {
             (again.company, again.owner, again.revoked) == (company, owner, None)
         });
-        if !is_same || before != self.get(keys::user(company, owner)).await? {
+        if !is_same || before != self.table.get(keys::user(company, owner)).await? {
             return Err(changed_meanwhile());
         }
         let standing = self.standing(company, owner, before.as_ref()).await?;
@@ -228,7 +234,7 @@ impl Store {
             ..Verdict::default()
         };
         let key = keys::user(company, id);
-        let Some(found) = self.get(key.clone()).await? else {
+        let Some(found) = self.table.get(key.clone()).await? else {
             return Ok(verdict);
         };
         let user = match self.standing(company, id, Some(&found)).await? {
@@ -242,7 +248,7 @@ impl Store {
                 return Ok(verdict);
             }
             Standing::Anonymised | Standing::Absent => {
-                if item::stripped(&found, "")?.is_some() {
+                if stripped(&found, "")?.is_some() {
                     let remedy = Remedy::Write("take away what may not be left");
                     verdict.find(Fault::NotAnonymised, &key, remedy);
                     verdict.repairs.push(Repair::Strip { id, found });
@@ -252,19 +258,19 @@ impl Store {
         };
         if !is_complete(&user) {
             // Who has no userName is not written again.
-            let attribute = item::DOCUMENT;
+            let attribute = DOCUMENT;
             verdict.find(Fault::Unreadable { attribute }, &key, RESTORE);
             return Ok(verdict);
         }
-        let look_ups = write::look_ups(company, &user);
+        let look_ups = look_ups(company, &user);
         let leading = self.leading(&look_ups, &user).await?;
-        if self.get(key.clone()).await?.as_ref() != Some(&found) {
+        if self.table.get(key.clone()).await?.as_ref() != Some(&found) {
             return Err(changed_meanwhile());
         }
-        if !item::is_indexed_as(&found, key.indexed(company).as_ref()) {
+        if !is_indexed_as(&found, key.indexed(company).as_ref()) {
             verdict.find(Fault::NotListed, &key, LIST);
         }
-        if !item::has_state_of(&found, &user) {
+        if !has_state_of(&found, &user) {
             verdict.find(Fault::StateWrong, &key, WRITE_USER);
         }
         let mut missing = BTreeSet::new();
@@ -276,20 +282,9 @@ impl Store {
             if remedy == PUT_LOOK_UP {
                 missing.insert(entry.clone());
             }
-            verdict.find(fault, &entry.key(), remedy);
+            verdict.find(fault, &entry.key, remedy);
         }
-        let mut after = (*user).clone();
-        for id in user.keys.keys() {
-            if !is_held(company, &user, *id, &leading)? {
-                after.keys.remove(id);
-                let remedy = Remedy::Write("no longer name the key with the user");
-                let fault = Fault::KeyNotHeld {
-                    user: user.id,
-                    key: *id,
-                };
-                verdict.find(fault, &key, remedy);
-            }
-        }
+        let after = with_keys_held(company, &user, &leading, &mut verdict)?;
         if verdict.is_repairable() {
             verdict.rewrite(&user, after, missing);
         }
@@ -302,12 +297,12 @@ impl Store {
         look_ups: &BTreeSet<LookUpEntry>,
         user: &User,
     ) -> Result<BTreeMap<Key, Item>, StoreError> {
-        let wanted = look_ups.iter().map(LookUpEntry::key);
+        let wanted = look_ups.iter().map(|entry| entry.key.clone());
         let api_keys = user.keys.keys().copied().map(keys::api_key);
         let wanted: Vec<Key> = wanted.chain(api_keys).collect();
         let mut leading = BTreeMap::new();
         for batch in wanted.chunks(BATCH_SIZE) {
-            for found in self.batch_get(batch.iter().cloned()).await? {
+            for found in self.table.get_many(batch.to_vec()).await? {
                 leading.insert(Reader(&found).key()?, found);
             }
         }
@@ -323,20 +318,20 @@ impl Store {
         leading: &BTreeMap<Key, Item>,
     ) -> Result<Option<(Fault, Remedy)>, StoreError> {
         let user = user.id;
-        let Some(leads) = leading.get(&entry.key()) else {
+        let Some(leads) = leading.get(&entry.key) else {
             return Ok(Some((Fault::LookUpMissing { user }, PUT_LOOK_UP)));
         };
         let misdirected = Fault::LookUpMisdirected { user };
-        let found = match item::user_id_of_look_up(leads) {
+        let found = match user_id_of_look_up(leads) {
             Ok(found) if found == user => return Ok(None),
             Ok(found) if entry.is_user_name => found,
             _ => return Ok(Some((misdirected, PUT_LOOK_UP))),
         };
         // If this is another moment than that of the first user, the repair's condition tells.
-        let other = self.get(keys::user(company, found)).await?;
+        let other = self.table.get(keys::user(company, found)).await?;
         Ok(Some(
             match self.standing(company, found, other.as_ref()).await? {
-                Standing::Live(other) if bears(company, &other, &entry.key()) => {
+                Standing::Live(other) if bears(company, &other, &entry.key) => {
                     (Fault::UserNameShared { user, found }, RENAME)
                 }
                 Standing::Doubtful | Standing::Unreadable(_) => (misdirected, AFTER_OTHER),
@@ -356,13 +351,13 @@ impl Store {
         let Some(found) = found else {
             return Ok(Standing::Absent);
         };
-        let read = item::to_user(id, found).and_then(|user| {
-            Reader(found).number(item::VERSION)?;
+        let read = to_user(id, found).and_then(|user| {
+            Reader(found).number(VERSION)?;
             Ok(user)
         });
         Ok(match read {
             Ok(Some(user)) => Standing::Live(Box::new(user)),
-            Ok(None) if found.contains_key(item::DOCUMENT) => {
+            Ok(None) if found.contains_key(DOCUMENT) => {
                 let trail = self.audit_of_user(company, id, Timestamp::UNIX_EPOCH);
                 let is_told = trail
                     .await?
@@ -379,41 +374,31 @@ impl Store {
     }
 }
 
-impl Verdict {
-    fn find(&mut self, fault: Fault, key: &Key, remedy: Remedy) {
-        self.findings.push(Finding::new(fault, key, remedy));
-    }
-
-    /// Finds an item that is not where it belongs in the index.
-    fn list(&mut self, key: &Key, company: CompanyId, found: &Item) {
-        let Some(place) = key.indexed(company) else {
-            return;
-        };
-        if !item::is_indexed_as(found, Some(&place)) {
-            self.find(Fault::NotListed, key, LIST);
-            let key = key.clone();
-            self.repairs.push(Repair::List { key, place });
-        }
-    }
-
-    fn rewrite(&mut self, before: &User, mut after: User, look_ups: BTreeSet<LookUpEntry>) {
-        after.version = before.version + 1;
-        self.repairs.push(Repair::Rewrite {
-            before: Box::new(before.clone()),
-            after: Box::new(after),
-            look_ups,
-        });
-    }
-
-    fn is_repairable(&self) -> bool {
-        let is_write = |finding: &Finding| matches!(finding.remedy, Remedy::Write(_));
-        self.findings.iter().any(is_write)
-    }
+fn bears(company: CompanyId, user: &User, look_up: &Key) -> bool {
+    let look_ups = look_ups(company, user);
+    look_ups.iter().any(|entry| entry.key == *look_up)
 }
 
-fn bears(company: CompanyId, user: &User, look_up: &Key) -> bool {
-    let look_ups = write::look_ups(company, user);
-    look_ups.iter().any(|entry| entry.key() == *look_up)
+/// Returns the user with only those keys that they hold, and finds the others.
+fn with_keys_held(
+    company: CompanyId,
+    user: &User,
+    leading: &BTreeMap<Key, Item>,
+    verdict: &mut Verdict,
+) -> Result<User, StoreError> {
+    let mut after = user.clone();
+    for id in user.keys.keys() {
+        if !is_held(company, user, *id, leading)? {
+            after.keys.remove(id);
+            let remedy = Remedy::Write("no longer name the key with the user");
+            let fault = Fault::KeyNotHeld {
+                user: user.id,
+                key: *id,
+            };
+            verdict.find(fault, &keys::user(company, user.id), remedy);
+        }
+    }
+    Ok(after)
 }
 
 /// Whether a user holds a key that they name. One that cannot be read is a finding of its own.
@@ -426,7 +411,7 @@ fn is_held(
     let Some(found) = leading.get(&keys::api_key(id)) else {
         return Ok(false);
     };
-    match item::to_api_key(id, found) {
+    match to_api_key(id, found) {
         Ok(key) => Ok((key.company, key.owner, key.revoked) == (company, user.id, None)),
         Err(error) => unreadable(error).map(|_| true),
     }

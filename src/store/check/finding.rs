@@ -3,8 +3,8 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use crate::directory::{CompanyId, KeyId, UserId};
-use crate::store::keys::Key;
+use crate::directory::{KeyId, UserId};
+use crate::store::layout::Key;
 
 /// What is wrong with an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,24 +183,5 @@ impl Finding {
             sk,
             remedy,
         }
-    }
-}
-
-/// What a second, consistent look at a suspect has come to.
-#[derive(Default)]
-pub struct Verdict {
-    /// The company, if it is known.
-    pub company: Option<CompanyId>,
-    /// What is wrong; nothing if the first look met a change halfway.
-    pub findings: Vec<Finding>,
-    pub(super) repairs: Vec<super::repair::Repair>,
-}
-
-impl fmt::Debug for Verdict {
-    /// Without the repairs: they hold what is personal.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verdict")
-            .field("findings", &self.findings)
-            .finish_non_exhaustive()
     }
 }

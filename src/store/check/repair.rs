@@ -1,17 +1,21 @@
-//! Puts right what was found, as long as it still is what was seen.
+//! Writes that put right what was found, as plain data. Each is held to what was seen: if that has changed, nothing is
+//! written.
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::SignedDuration;
 
-use super::finding::Verdict;
-use super::survey::Count;
-use crate::directory::{AuditRecord, CompanyId, KeyChange, KeyId, State, User, UserId};
-use crate::store::item::{self, Item, Reader, number};
-use crate::store::keys::{self, Key};
-use crate::store::users::UserChange;
-use crate::store::write::{Change, LookUpEntry, Transaction, UserWrite, WriteError};
-use crate::store::{Store, StoreError};
+use super::count::Count;
+use crate::directory::{AuditRecord, KeyChange, KeyId, State, User, UserId};
+use crate::store::layout::attributes::USERS;
+use crate::store::layout::{
+    INDEX_PK, INDEX_SK, Item, Key, LOOK_UP_USER, LookUpEntry, Reader, VERSION, Value, keys,
+    stripped, to_user,
+};
+use crate::store::transaction::{Action, Condition, Update};
+use crate::store::user_write::{UserWrite, api_key};
+use crate::store::write::{Draft, Role};
+use crate::store::{StoreError, UserChange};
 
 /// A user's item as it was seen; `None` if it was not there.
 type Seen = (UserId, Option<Item>);
@@ -27,7 +31,7 @@ pub(super) enum Repair {
     DeleteLookUp {
         key: Key,
         /// To whom it leads, as it is stored.
-        seen: Option<AttributeValue>,
+        seen: Option<Value>,
         user: Option<Seen>,
     },
     /// Into the index.
@@ -48,140 +52,106 @@ pub(super) enum Repair {
     },
 }
 
-/// What became of a repair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Repaired {
-    /// It is done.
-    Done,
-    /// Somebody changed what was seen: it is to be looked at again.
-    ChangedMeanwhile,
-    /// Another user of the company has the `userName` now.
-    UserNameTaken,
-}
-
-impl Store {
-    /// Makes the repairs of a verdict, in the name of `change`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn repair(
+impl Repair {
+    /// Drafts the transaction; its audit record is kept for so long. `None` if there is nothing to write.
+    pub(super) fn draft(
         &self,
-        verdict: &Verdict,
         change: &UserChange,
-    ) -> Result<Repaired, StoreError> {
-        for (number, repair) in verdict.repairs.iter().enumerate() {
-            // Each has a record of its own.
-            let change = UserChange {
-                request_id: format!("{}-{number}", change.request_id),
-                ..change.clone()
-            };
-            match self.make(repair, &change).await {
-                Ok(()) => {}
-                Err(WriteError::VersionChanged) => return Ok(Repaired::ChangedMeanwhile),
-                Err(WriteError::Store(StoreError::UserNameTaken)) => {
-                    return Ok(Repaired::UserNameTaken);
-                }
-                Err(WriteError::Store(error)) => return Err(error),
-            }
-        }
-        Ok(Repaired::Done)
-    }
-
-    async fn make(&self, repair: &Repair, change: &UserChange) -> Result<(), WriteError> {
+        audit_retention: SignedDuration,
+    ) -> Result<Option<Draft>, StoreError> {
         let company = change.company;
-        let mut transaction = Transaction::new(self);
-        match repair {
-            Repair::Rewrite {
+        let mut draft = Draft::new();
+        match self {
+            Self::Rewrite {
                 before,
                 after,
                 look_ups,
             } => {
-                let write = UserWrite {
-                    company,
-                    change: Change::Repair {
-                        before,
-                        after,
-                        look_ups,
-                    },
-                    keys: Vec::new(),
-                    audit: record(change, before.state(), after.state(), Vec::new()),
-                };
-                return self.write_user(write).await;
+                let write = UserWrite::repair(change, before, after, look_ups);
+                return write.draft(audit_retention).map(Some);
             }
-            Repair::DeleteLookUp { key, seen, user } => {
-                transaction.delete_look_up(key.clone(), seen.clone())?;
+            Self::DeleteLookUp { key, seen, user } => {
+                let delete = Action::Delete {
+                    key: key.clone(),
+                    condition: is_as_seen(LOOK_UP_USER, seen.clone()),
+                };
+                draft.push(Role::Seen, delete);
                 if let Some(user) = user {
-                    self.hold_to(&mut transaction, change, user, Vec::new())?;
+                    hold_to(&mut draft, change, user, Vec::new(), audit_retention)?;
                 }
             }
-            Repair::List { key, place } => transaction.set_index(key.clone(), place)?,
-            Repair::Strip { id, found } => {
-                let version = Reader(found).number(item::VERSION)?;
-                let Some(stripped) = item::stripped(found, &transaction.write_id)? else {
-                    return Ok(());
+            Self::List { key, place } => draft.push(Role::Seen, put_into_index(key, place)),
+            Self::Strip { id, found } => {
+                let Some(item) = stripped(found, draft.id())? else {
+                    return Ok(None);
                 };
-                transaction.strip(stripped, version)?;
-                let gone = State::Anonymised;
-                let record = record(change, gone, gone, Vec::new());
-                transaction.audit(self, company, Some(*id), &record)?;
+                let condition = Condition::Version(Reader(found).number(VERSION)?);
+                draft.push(Role::User, Action::Put { item, condition });
+                let gone = State::Anonymised.as_str();
+                let record = change.record(Some(gone), gone);
+                draft.audit(company, Some(*id), &record, audit_retention);
             }
-            Repair::SetCounter(count) => {
-                let key = keys::counter(company, count.shard);
-                let seen = count.seen.as_ref().map(number);
-                transaction.set_counter(key, seen, count.least)?;
-            }
-            Repair::Revoke { id, user } => {
+            Self::SetCounter(count) => draft.push(Role::Seen, set_counter(change, count)),
+            Self::Revoke { id, user } => {
                 let revocation = KeyChange::Revoke(*id);
-                transaction.api_key(&revocation, change.now)?;
+                draft.push(Role::Other, api_key(&revocation, change.now));
                 let keys = vec![revocation.to_string()];
-                self.hold_to(&mut transaction, change, user, keys)?;
+                hold_to(&mut draft, change, user, keys, audit_retention)?;
             }
         }
-        self.commit(&transaction).await
-    }
-
-    /// Holds a transaction to a user as they were seen, and records it with them, or with the company
-    /// if there is no such user.
-    fn hold_to(
-        &self,
-        transaction: &mut Transaction,
-        change: &UserChange,
-        (id, seen): &Seen,
-        keys: Vec<String>,
-    ) -> Result<(), StoreError> {
-        let company: CompanyId = change.company;
-        let key = keys::user(company, *id);
-        let Some(seen) = seen else {
-            transaction.expect_user(key, None)?;
-            let record = record_of_nobody(change, keys);
-            return transaction.audit(self, company, None, &record);
-        };
-        let version = Reader(seen).number(item::VERSION)?;
-        transaction.expect_user(key, Some(version))?;
-        let state = item::to_user(*id, seen)?.map_or(State::Anonymised, |user| user.state());
-        let record = record(change, state, state, keys);
-        transaction.audit(self, company, Some(*id), &record)
+        Ok(Some(draft))
     }
 }
 
-fn record(change: &UserChange, before: State, after: State, keys: Vec<String>) -> AuditRecord {
-    AuditRecord {
-        before: Some(before.as_str()),
-        after: after.as_str(),
-        ..record_of_nobody(change, keys)
+/// The condition that an attribute is what was seen, which may be nothing.
+fn is_as_seen(attribute: &'static str, seen: Option<Value>) -> Condition {
+    match seen {
+        Some(seen) => Condition::Equals(attribute, seen),
+        None => Condition::AttributeAbsent(attribute),
     }
 }
 
-/// A record about the company, whose status stays what it is.
-fn record_of_nobody(change: &UserChange, keys: Vec<String>) -> AuditRecord {
-    AuditRecord {
-        at: change.now,
-        request_id: change.request_id.clone(),
-        actor: change.actor,
-        operation: change.operation,
-        attributes: Vec::new(),
+fn put_into_index(key: &Key, (partition, sort): &(String, String)) -> Action {
+    let set = [
+        (INDEX_PK, Value::string(partition)),
+        (INDEX_SK, Value::string(sort)),
+    ];
+    Action::Update(Update::set(key.clone(), set, Condition::Exists))
+}
+
+fn set_counter(change: &UserChange, count: &Count) -> Action {
+    let key = keys::counter(change.company, count.shard);
+    let condition = is_as_seen(USERS, count.seen.as_ref().map(Value::number));
+    let set = [(USERS, Value::number(count.least))];
+    Action::Update(Update::set(key, set, condition))
+}
+
+/// Holds a transaction to a user as they were seen, and records it with them, or with the company
+/// if there is no such user.
+fn hold_to(
+    draft: &mut Draft,
+    change: &UserChange,
+    (id, seen): &Seen,
+    keys: Vec<String>,
+    audit_retention: SignedDuration,
+) -> Result<(), StoreError> {
+    let company = change.company;
+    let (condition, whose, states) = match seen {
+        // The company's status stays what it is.
+        None => (Condition::Absent, None, (None, "unchanged")),
+        Some(seen) => {
+            let version = Reader(seen).number(VERSION)?;
+            let state = to_user(*id, seen)?.map_or(State::Anonymised, |user| user.state());
+            let states = (Some(state.as_str()), state.as_str());
+            (Condition::Version(version), Some(*id), states)
+        }
+    };
+    let key = keys::user(company, *id);
+    draft.push(Role::Seen, Action::Check { key, condition });
+    let record = AuditRecord {
         keys,
-        before: None,
-        after: "unchanged",
-    }
+        ..change.record(states.0, states.1)
+    };
+    draft.audit(company, whose, &record, audit_retention);
+    Ok(())
 }

@@ -5,16 +5,17 @@
 //! and 16 bytes a user for the counters: 250 bytes a user with three look-ups, as measured.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::ops::RangeInclusive;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use aws_sdk_dynamodb::types::AttributeValue;
-
+use super::count::{Count, Counters};
+use super::recount::{Recount, Second};
 use crate::directory::{ApiKey, CompanyId, KeyId, User, UserId};
 use crate::store::StoreError;
-use crate::store::item::{self, Item, Reader};
-use crate::store::keys::{COUNTER_SHARDS, Digest, Key, Kind, LookUp};
-use crate::store::write;
+use crate::store::layout::keys::COUNTER_SHARDS;
+use crate::store::layout::{
+    Digest, Item, Key, Kind, LookUp, Reader, has_state_of, is_anonymised, is_indexed_as, look_ups,
+    stripped, to_api_key, to_audit_entry, to_company, to_user, user_id_of_look_up,
+};
 
 /// What must be on both sides: with the user, and as an item of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,41 +54,6 @@ pub(super) enum Suspicion {
     User(CompanyId, UserId),
     Counter(Count),
 }
-
-/// A counter, read at one moment, and the number of users at that moment, at least and at most.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Count {
-    pub(super) company: CompanyId,
-    pub(super) shard: u8,
-    /// The counter's value as it is stored.
-    pub(super) seen: Option<String>,
-    pub(super) least: u64,
-    pub(super) most: u64,
-}
-
-impl Count {
-    /// What the counter says; one that is not there says 0.
-    pub(super) fn counter(&self) -> Option<i64> {
-        match &self.seen {
-            None => Some(0),
-            Some(seen) => seen.parse().ok(),
-        }
-    }
-
-    fn is_possible(&self) -> bool {
-        let counter = self
-            .counter()
-            .and_then(|counter| u64::try_from(counter).ok());
-        counter.is_some_and(|counter| self.users().contains(&counter))
-    }
-
-    pub(super) fn users(&self) -> RangeInclusive<u64> {
-        self.least..=self.most
-    }
-}
-
-/// A company's counters as they are stored, by shard.
-pub(super) type Counters = BTreeMap<u8, String>;
 
 /// The users who are counted by one counter.
 #[derive(Debug, Default)]
@@ -147,7 +113,7 @@ impl Survey {
         let key = Reader(item).key()?;
         let kind = key.kind();
         let api_key = match kind {
-            Kind::ApiKey(id) => item::to_api_key(id, item).ok(),
+            Kind::ApiKey(id) => to_api_key(id, item).ok(),
             _ => None,
         };
         let company = kind
@@ -164,10 +130,10 @@ impl Survey {
         match kind {
             Kind::Company(company) => {
                 self.companies.entry(company).or_default().is_there = true;
-                self.note_whether(key, company, item, item::to_company(company, item).is_ok());
+                self.note_whether(key, company, item, to_company(company, item).is_ok());
             }
             Kind::Audit(company) => {
-                self.note_whether(key, company, item, item::to_audit_entry(item).is_ok());
+                self.note_whether(key, company, item, to_audit_entry(item).is_ok());
             }
             Kind::User(company, user) => self.note_user(company, user, &key, item),
             Kind::LookUp {
@@ -175,7 +141,7 @@ impl Survey {
                 look_up,
                 digest,
                 user,
-            } => match item::user_id_of_look_up(item) {
+            } => match user_id_of_look_up(item) {
                 Ok(found) if user.is_none_or(|user| user == found) => {
                     let link = Link::LookUp {
                         company,
@@ -196,7 +162,7 @@ impl Survey {
     }
 
     fn note_whether(&mut self, key: Key, company: CompanyId, item: &Item, is_readable: bool) {
-        if !is_readable || !item::is_indexed_as(item, key.indexed(company).as_ref()) {
+        if !is_readable || !is_indexed_as(item, key.indexed(company).as_ref()) {
             self.suspect(Suspicion::Item(key));
         }
     }
@@ -204,29 +170,29 @@ impl Survey {
     fn note_user(&mut self, company: CompanyId, id: UserId, key: &Key, item: &Item) {
         let shard = (company, id.shard(COUNTER_SHARDS));
         let shard = self.shards.entry(shard).or_default();
-        if item::is_anonymised(item) {
+        if is_anonymised(item) {
             shard.anonymised += 1;
         } else {
             shard.live.push(id);
             self.users += 1;
         }
-        match item::to_user(id, item) {
+        match to_user(id, item) {
             Ok(Some(user)) => {
                 if is_flawed(company, key, item, &user) {
                     self.suspect(Suspicion::User(company, id));
                 }
                 self.link_user(company, &user);
             }
-            Ok(None) if matches!(item::stripped(item, ""), Ok(None)) => {}
+            Ok(None) if matches!(stripped(item, ""), Ok(None)) => {}
             _ => self.suspect(Suspicion::User(company, id)),
         }
     }
 
     fn link_user(&mut self, company: CompanyId, user: &User) {
-        for entry in write::look_ups(company, user) {
+        for entry in look_ups(company, user) {
             if let Kind::LookUp {
                 look_up, digest, ..
-            } = entry.key().kind()
+            } = entry.key.kind()
             {
                 let link = Link::LookUp {
                     company,
@@ -251,7 +217,7 @@ impl Survey {
         let Some(api_key) = api_key else {
             return self.suspect(Suspicion::Key(id));
         };
-        if !item::is_indexed_as(item, key.indexed(api_key.company).as_ref()) {
+        if !is_indexed_as(item, key.indexed(api_key.company).as_ref()) {
             self.suspect(Suspicion::Key(id));
         }
         if api_key.revoked.is_none() {
@@ -325,23 +291,15 @@ impl Survey {
             };
             let shard = (count.company, count.shard);
             let first = self.shards.remove(&shard).unwrap_or_default();
-            let second = Second {
-                count,
-                before: first.live.into_iter().collect(),
-                anonymised_before: first.anonymised,
-                stayed: 0,
-                came: 0,
-                anonymised: 0,
-            };
-            recount.shards.insert(shard, second);
+            let second = Second::after(count, first.live, first.anonymised);
+            recount.insert(shard, second);
         }
         recount
     }
 
     /// Notes what a second count has come to.
     pub(super) fn settle(&mut self, recount: Recount) {
-        for second in recount.shards.into_values() {
-            let count = second.count();
+        for count in recount.counts() {
             if !count.is_possible() {
                 self.suspect(Suspicion::Counter(count));
             }
@@ -381,8 +339,8 @@ impl Survey {
 
 /// Whether something is wrong with the item of a live user, whatever leads to it.
 pub(super) fn is_flawed(company: CompanyId, key: &Key, item: &Item, user: &User) -> bool {
-    !item::is_indexed_as(item, key.indexed(company).as_ref())
-        || !item::has_state_of(item, user)
+    !is_indexed_as(item, key.indexed(company).as_ref())
+        || !has_state_of(item, user)
         || !is_complete(user)
 }
 
@@ -393,69 +351,4 @@ pub(super) fn is_complete(user: &User) -> bool {
         && members
             .get("active")
             .is_some_and(serde_json::Value::is_boolean)
-}
-
-/// A second walk, for the counters that the first did not agree with.
-///
-/// The counters were read between both. An id is used once, and nobody comes back who is
-/// anonymised: who is live in both walks was live when the counters were read, and who is in only
-/// one of them may have been. So a counter is judged while others use the table.
-#[derive(Debug, Default)]
-pub(super) struct Recount {
-    shards: HashMap<(CompanyId, u8), Second>,
-}
-
-#[derive(Debug)]
-struct Second {
-    count: Count,
-    /// Who was live in the first walk, and is not met in the second yet.
-    before: HashSet<UserId>,
-    anonymised_before: u64,
-    /// Live in both.
-    stayed: u64,
-    /// Live in the second only.
-    came: u64,
-    /// Anonymised in the second, and not live in the first.
-    anonymised: u64,
-}
-
-impl Recount {
-    pub(super) fn note(&mut self, item: &Item) -> Result<(), StoreError> {
-        let Kind::User(company, user) = Reader(item).key()?.kind() else {
-            return Ok(());
-        };
-        let Some(second) = self.shards.get_mut(&(company, user.shard(COUNTER_SHARDS))) else {
-            return Ok(());
-        };
-        match (item::is_anonymised(item), second.before.contains(&user)) {
-            (false, true) => {
-                second.before.remove(&user);
-                second.stayed += 1;
-            }
-            (false, false) => second.came += 1,
-            (true, true) => {}
-            (true, false) => second.anonymised += 1,
-        }
-        Ok(())
-    }
-}
-
-impl Second {
-    fn count(self) -> Count {
-        let went = self.before.len() as u64;
-        let came_and_went = self.anonymised.saturating_sub(self.anonymised_before);
-        Count {
-            least: self.stayed,
-            most: self.stayed + went + self.came + came_and_went,
-            ..self.count
-        }
-    }
-}
-
-/// What a counter says, as it is stored.
-pub(super) fn stored_count(item: &Item) -> String {
-    match item.get(item::USERS) {
-        Some(AttributeValue::N(number)) => number.clone(),
-        _ => String::new(),
-    }
 }

@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::program::run_json;
 use crate::serve::PROGRAM;
 use test_support::findings::{findings, verdicts};
-use test_support::world::{Call, Client, World, dynamodb};
+use test_support::world::{Call, Client, World, dynamodb, make_table};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -429,7 +429,7 @@ fn faults(verdicts: &[Verdict]) -> Vec<&'static str> {
 async fn in_memory() -> (World, Table) {
     let config = Embedded::in_memory().unwrap().config();
     let store = Store::new(&config, "test");
-    store.ensure_table().await.unwrap();
+    make_table(&config, "test").await;
     let table = Table {
         dynamodb: dynamodb(&config),
         name: "test",

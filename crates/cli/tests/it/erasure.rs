@@ -11,7 +11,7 @@ use paradigm_scim::store::{Next, Store};
 use serde_json::{Value, json};
 
 use crate::program::{run, run_json};
-use test_support::world::{World, dynamodb};
+use test_support::world::{World, dynamodb, make_table};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -25,7 +25,7 @@ async fn items(client: &Client, table: &str) -> Vec<Item> {
 async fn nothing_personal_is_left_after_delete() {
     let config = Embedded::in_memory().unwrap().config();
     let store = Store::new(&config, "test");
-    store.ensure_table().await.unwrap();
+    make_table(&config, "test").await;
     let dynamodb = dynamodb(&config);
     let world = World::on(store);
     let client = world.client().await;

@@ -1,9 +1,10 @@
 //! What the table's stream tells of users.
 
-use super::StoreError;
-use super::item::{self, Item, Reader};
-use super::keys::Kind;
+use super::encoding::{SdkItem, decode, decode_key};
 use crate::directory::{CompanyId, User, UserId};
+use crate::store::StoreError;
+use crate::store::layout::attributes::{VERSION, WRITE_ID};
+use crate::store::layout::{Kind, Reader, to_user};
 
 /// What a user was before a change.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,25 +40,28 @@ impl UserTransition {
     /// # Errors
     /// [`StoreError::Corrupt`] if what the user is now, or the version, cannot be read.
     pub fn from_images(
-        key: &Item,
-        old: Option<&Item>,
-        new: Option<&Item>,
+        key: SdkItem,
+        old: Option<SdkItem>,
+        new: Option<SdkItem>,
     ) -> Result<Option<Self>, StoreError> {
         let Some((company, user)) = user_of(key) else {
             return Ok(None);
         };
-        let before = match old.map(|old| item::to_user(user, old)) {
+        let old = old.map(decode).transpose()?;
+        let new = new.map(decode).transpose()?;
+        let before = match old.as_ref().map(|old| to_user(user, old)) {
             None | Some(Ok(None)) => UserBefore::Nothing,
             Some(Ok(Some(before))) => UserBefore::Known(Box::new(before)),
             // The write that mends an item must be told all the more.
             Some(Err(_)) => UserBefore::Unknown,
         };
-        let image = new.or(old).ok_or(StoreError::Corrupt("images"))?;
-        let reader = Reader(image);
+        let image = new.as_ref().or(old.as_ref());
+        let reader = Reader(image.ok_or(StoreError::Corrupt("images"))?);
         // Removed by another program: a version later than any that was there.
-        let version = reader.number(item::VERSION)? + u64::from(new.is_none());
-        let after = match new {
-            Some(new) => item::to_user(user, new)?,
+        let version = reader.number(VERSION)? + u64::from(new.is_none());
+        let write_id = reader.string(WRITE_ID)?.to_owned();
+        let after = match &new {
+            Some(new) => to_user(user, new)?,
             None => None,
         };
         Ok(Some(Self {
@@ -66,15 +70,15 @@ impl UserTransition {
             before,
             after,
             version,
-            write_id: reader.string(item::WRITE_ID)?.to_owned(),
+            write_id,
         }))
     }
 }
 
 /// Whom a record is about, by its key; `None` if it is not about the item of a user.
 #[must_use]
-pub fn user_of(key: &Item) -> Option<(CompanyId, UserId)> {
-    match Reader(key).key().ok()?.kind() {
+pub fn user_of(key: SdkItem) -> Option<(CompanyId, UserId)> {
+    match decode_key(key).ok()?.kind() {
         Kind::User(company, user) => Some((company, user)),
         _ => None,
     }

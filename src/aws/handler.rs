@@ -1,4 +1,4 @@
-//! The store of a Lambda handler, and the SDK's configuration: where the region and credentials come from.
+//! The SDK's configuration inside Lambda.
 
 use aws_config::SdkConfig;
 use aws_config::environment::{
@@ -6,11 +6,10 @@ use aws_config::environment::{
 };
 use aws_config::meta::region::ProvideRegion;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
-use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use aws_credential_types::provider::SharedCredentialsProvider;
 
+use super::https;
 use super::sdk_config::{behavior_version, retries, timeouts};
-use super::{Store, configured_audit_retention, https};
-use crate::config::{DEFAULT_TABLE, ENDPOINT_VARIABLE, TABLE_VARIABLE};
 
 /// For a Lambda handler, from its environment: there are region and credentials, and there may be the
 /// SDK's variables for FIPS, dual stack and, unless one is given, another endpoint. What is empty is as
@@ -44,22 +43,4 @@ pub async fn of_handler(endpoint_url: Option<String>) -> SdkConfig {
         .set_use_fips(flag("AWS_USE_FIPS_ENDPOINT"))
         .set_use_dual_stack(flag("AWS_USE_DUALSTACK_ENDPOINT"));
     config.build()
-}
-
-impl Store {
-    /// A handler's store: where its environment points to.
-    pub async fn of_handler() -> Self {
-        let table = std::env::var(TABLE_VARIABLE).unwrap_or_else(|_| DEFAULT_TABLE.to_owned());
-        let endpoint_url = std::env::var(ENDPOINT_VARIABLE).ok();
-        let config = of_handler(endpoint_url).await;
-        let store = Self::new(&config, &table);
-        match configured_audit_retention() {
-            Ok(retention) => store.keeping_audit_for(retention),
-            Err(reason) => {
-                // Users are served all the same.
-                tracing::warn!("{reason}");
-                store
-            }
-        }
-    }
 }

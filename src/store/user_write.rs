@@ -1,0 +1,240 @@
+//! What each change of a user writes, as plain data: the user (held to the version that was read), the difference of
+//! the lookup items, the counter, the user's keys and an audit record.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::StoreError;
+use super::change::UserChange;
+use super::layout::attributes::{EXPIRES, NAME, REVOKED, SECRET_HASH, USERS};
+use super::layout::keys::{self, COUNTER_SHARDS};
+use super::layout::{
+    LookUpEntry, Value, from_anonymised, from_api_key, from_look_up, from_user, look_ups,
+};
+use super::transaction::{Action, Condition, Update};
+use super::write::{Draft, Role};
+use crate::directory::USER;
+use crate::directory::{AuditRecord, CompanyId, KeyChange, State, User, UserId};
+
+/// What becomes of a user.
+enum Change<'u> {
+    Create(&'u User),
+    Update {
+        before: &'u User,
+        after: &'u User,
+    },
+    /// The same person, written again with lookup items that are missing.
+    Repair {
+        before: &'u User,
+        after: &'u User,
+        look_ups: &'u BTreeSet<LookUpEntry>,
+    },
+    /// Nothing personal stays.
+    Anonymise(&'u User),
+}
+
+impl Change<'_> {
+    fn before(&self) -> Option<&User> {
+        match self {
+            Self::Create(_) => None,
+            Self::Update { before, .. } | Self::Repair { before, .. } | Self::Anonymise(before) => {
+                Some(before)
+            }
+        }
+    }
+
+    fn after(&self) -> Option<&User> {
+        match self {
+            Self::Create(after) | Self::Update { after, .. } | Self::Repair { after, .. } => {
+                Some(after)
+            }
+            Self::Anonymise(_) => None,
+        }
+    }
+
+    fn user_id(&self) -> UserId {
+        match self {
+            Self::Create(user)
+            | Self::Update { after: user, .. }
+            | Self::Repair { after: user, .. }
+            | Self::Anonymise(user) => user.id,
+        }
+    }
+
+    /// By how much the number of users changes.
+    fn difference(&self) -> i64 {
+        match self {
+            Self::Create(_) => 1,
+            Self::Anonymise(_) => -1,
+            Self::Update { .. } | Self::Repair { .. } => 0,
+        }
+    }
+}
+
+/// A change of one user, ready to be written.
+pub(super) struct UserWrite<'u> {
+    company: CompanyId,
+    change: Change<'u>,
+    keys: Vec<KeyChange<'u>>,
+    audit: AuditRecord,
+}
+
+impl<'u> UserWrite<'u> {
+    /// Writes a new user.
+    pub(super) fn create(change: &UserChange, user: &'u User) -> Self {
+        Self {
+            company: change.company,
+            audit: AuditRecord {
+                attributes: user.document.changed_attributes(&Default::default(), &USER),
+                ..change.record(None, user.state().as_str())
+            },
+            change: Change::Create(user),
+            keys: Vec::new(),
+        }
+    }
+
+    /// Writes what became of a user, and the keys that change with the user.
+    pub(super) fn update(
+        change: &UserChange,
+        before: &'u User,
+        after: &'u User,
+        keys: Vec<KeyChange<'u>>,
+    ) -> Self {
+        Self {
+            company: change.company,
+            audit: AuditRecord {
+                attributes: before.document.changed_attributes(&after.document, &USER),
+                keys: keys.iter().map(ToString::to_string).collect(),
+                ..change.record(Some(before.state().as_str()), after.state().as_str())
+            },
+            change: Change::Update { before, after },
+            keys,
+        }
+    }
+
+    /// Writes a user once more, with lookup items that are missing.
+    pub(super) fn repair(
+        change: &UserChange,
+        before: &'u User,
+        after: &'u User,
+        look_ups: &'u BTreeSet<LookUpEntry>,
+    ) -> Self {
+        Self {
+            company: change.company,
+            audit: change.record(Some(before.state().as_str()), after.state().as_str()),
+            change: Change::Repair {
+                before,
+                after,
+                look_ups,
+            },
+            keys: Vec::new(),
+        }
+    }
+
+    /// Leaves nothing personal of a user, and revokes the user's keys.
+    pub(super) fn anonymise(change: &UserChange, user: &'u User) -> Self {
+        let keys: Vec<KeyChange<'u>> = user.keys.keys().copied().map(KeyChange::Revoke).collect();
+        let (before, after) = (user.state().as_str(), State::Anonymised.as_str());
+        Self {
+            company: change.company,
+            audit: AuditRecord {
+                keys: keys.iter().map(ToString::to_string).collect(),
+                ..change.record(Some(before), after)
+            },
+            change: Change::Anonymise(user),
+            keys,
+        }
+    }
+
+    /// Drafts the transaction; its audit record is kept for so long.
+    pub(super) fn draft(&self, audit_retention: SignedDuration) -> Result<Draft, StoreError> {
+        let mut draft = Draft::new();
+        self.user(&mut draft)?;
+        self.look_ups(&mut draft);
+        self.counter(&mut draft);
+        for change in &self.keys {
+            draft.push(Role::Other, api_key(change, self.audit.at));
+        }
+        let user = Some(self.change.user_id());
+        draft.audit(self.company, user, &self.audit, audit_retention);
+        Ok(draft)
+    }
+
+    fn user(&self, draft: &mut Draft) -> Result<(), StoreError> {
+        let item = match &self.change {
+            Change::Create(user)
+            | Change::Update { after: user, .. }
+            | Change::Repair { after: user, .. } => from_user(self.company, user, draft.id())?,
+            Change::Anonymise(user) => {
+                from_anonymised(self.company, user, self.audit.at, draft.id())
+            }
+        };
+        let condition = match self.change.before() {
+            None => Condition::Absent,
+            Some(before) => Condition::Version(before.version),
+        };
+        draft.push(Role::User, Action::Put { item, condition });
+        Ok(())
+    }
+
+    /// Only the difference is written: a transaction has at most one action on an item.
+    fn look_ups(&self, draft: &mut Draft) {
+        let look_ups_of = |user: Option<&User>| {
+            user.map_or_else(BTreeSet::new, |user| look_ups(self.company, user))
+        };
+        let before = look_ups_of(self.change.before());
+        let after = look_ups_of(self.change.after());
+        let missing = match self.change {
+            Change::Repair { look_ups, .. } => look_ups.clone(),
+            _ => after.difference(&before).cloned().collect(),
+        };
+        for entry in before.difference(&after) {
+            let delete = Action::Delete {
+                key: entry.key.clone(),
+                condition: Condition::Always,
+            };
+            draft.push(Role::Other, delete);
+        }
+        let user = self.change.user_id();
+        for LookUpEntry { key, is_user_name } in missing {
+            let (role, condition) = match is_user_name {
+                true => (Role::UserNameGuard, Condition::AbsentOrHeldBy(user)),
+                false => (Role::Other, Condition::Always),
+            };
+            let item = from_look_up(key, user);
+            draft.push(role, Action::Put { item, condition });
+        }
+    }
+
+    fn counter(&self, draft: &mut Draft) {
+        let difference = self.change.difference();
+        if difference != 0 {
+            let shard = self.change.user_id().shard(COUNTER_SHARDS);
+            let key = keys::counter(self.company, shard);
+            let add = Update::add(key, USERS, difference);
+            draft.push(Role::Other, Action::Update(add));
+        }
+    }
+}
+
+/// The action of a change of an API key.
+pub(super) fn api_key(change: &KeyChange<'_>, now: Timestamp) -> Action {
+    match change {
+        KeyChange::Create(api_key) => Action::Put {
+            item: from_api_key(api_key),
+            condition: Condition::Absent,
+        },
+        KeyChange::Expire(id, at) => {
+            let set = [(EXPIRES, Value::string(at))];
+            Action::Update(Update::set(keys::api_key(*id), set, Condition::Exists))
+        }
+        KeyChange::Revoke(id) => {
+            let set = [(REVOKED, Value::string(now))];
+            Action::Update(Update {
+                remove: vec![NAME, SECRET_HASH],
+                ..Update::set(keys::api_key(*id), set, Condition::Exists)
+            })
+        }
+    }
+}
