@@ -14,7 +14,6 @@ use criterion::measurement::{Measurement, ValueFormatter};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
 use paradigm_scim::directory::{CompanyId, USER, User, UserId};
-use paradigm_scim::store::item;
 use scim::dialect;
 use scim::filter::{self, Scope};
 use scim::messages::PatchOp;

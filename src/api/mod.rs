@@ -443,7 +443,7 @@ async fn dispatch(
     exchange: &Exchange<'_>,
     caller: Option<Caller>,
 ) -> Result<Response, ScimError> {
-    let caller = || caller.ok_or_else(|| unauthorized());
+    let caller = || caller.ok_or_else(unauthorized);
     match endpoint {
         Endpoint::ListUsers => users::list(exchange, caller()?).await,
         Endpoint::CreateUser => users::create(exchange, caller()?).await,

@@ -410,7 +410,7 @@ const IMPURE: [&str; 9] = [
 
 #[test]
 fn the_protocol_the_directory_and_the_layout_are_pure() {
-    let pure = [
+    let _pure = [
         "scim/",
         "directory/",
         "store/layout/",

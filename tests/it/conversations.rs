@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use conversation::{Variables, capture, differences, filled_in};
 use serde_json::Value;
 
-use test_support::data::{assert_none, data_path};
+use test_support::data::{assert_none, data_path, root};
 use test_support::world::{Call, Client, World};
 
 #[tokio::test]
@@ -22,7 +22,7 @@ async fn every_conversation_goes_as_written() {
     let mut failures = Vec::new();
     for file in files {
         let name = file
-            .strip_prefix(data_path(""))
+            .strip_prefix(root().join("tests/data"))
             .unwrap()
             .display()
             .to_string();

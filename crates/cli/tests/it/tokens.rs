@@ -1,7 +1,6 @@
 //! Where commands take a token from: a file, standard input, a variable; never an argument.
 
 use std::io::Write as _;
-use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use crate::serve::{PROGRAM, Serve};
@@ -95,7 +94,7 @@ fn a_token_that_cannot_be_read_is_told_before_anything_is_sent() {
 
 #[test]
 fn no_document_puts_a_token_on_a_command_line() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = test_support::data::root();
     let documents = std::fs::read_dir(root.join("docs")).unwrap();
     let documents = documents.map(|entry| entry.unwrap().path());
     let others = [
