@@ -37,7 +37,6 @@ use crate::telemetry::RequestRecord;
 use accept::preferred;
 use authentication::{AuthenticationCache, CachedVerdicts, Caller, authenticate, token_of};
 use computing::Computing;
-pub use computing::Offload;
 use error::{not_in_time, unauthorized};
 use key_limits::{Admission, KeyLimits};
 use message::{BodySource, Request, Response};
@@ -163,11 +162,12 @@ impl Service {
         Self { handler, ..self }
     }
 
-    /// The same service where long computing of up to so many requests at a time runs where `offload` says.
+    /// The same service where long computing runs on up to so many threads of its own; for a
+    /// runtime of several threads.
     #[must_use]
-    pub fn offloading(self, places: usize, offload: impl Offload + 'static) -> Self {
+    pub fn computing_aside(self, threads: usize) -> Self {
         Self {
-            computing: Computing::offloaded(places, offload),
+            computing: Computing::aside(threads),
             ..self
         }
     }

@@ -16,7 +16,7 @@ use clap::Args;
 use embedded::Embedded;
 use hyper_util::server::graceful::GracefulShutdown;
 use paradigm_scim::api::key_limits::{KeyLimits, LOWEST_RATE};
-use paradigm_scim::api::{Offload, Service};
+use paradigm_scim::api::Service;
 use paradigm_scim::config::{ACTIVATION_VARIABLE, BASE_PATH, Config, SystemClock, origin_of};
 use paradigm_scim::store::Store;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -78,7 +78,7 @@ impl Serve {
         self.greet(&store, &config, listener.local_addr()?).await?;
         let service = Service::new(store, config, Arc::new(SystemClock))
             .limiting(KeyLimits::new(self.key_rate, self.key_concurrency))
-            .offloading(computing_threads(), BlockInPlace);
+            .computing_aside(computing_threads());
         let service = Arc::new(service);
         let accept = async move || accept(&listener).await;
         serve(accept, service, end).await
@@ -139,15 +139,6 @@ impl Serve {
             ))?;
         }
         Ok(())
-    }
-}
-
-/// The other threads of the runtime serve requests while one computes.
-struct BlockInPlace;
-
-impl Offload for BlockInPlace {
-    fn run<'c>(&self, compute: Box<dyn FnOnce() + 'c>) {
-        tokio::task::block_in_place(compute);
     }
 }
 
