@@ -4,6 +4,10 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, Unit};
+use scim::event::Content;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::directory::audit::{DEFAULT_RETENTION_DAYS, RETENTION_DAYS};
 
 /// Turns the feature on for the instance: `True` or `true`.
 pub const ACTIVATION_VARIABLE: &str = "SCIM_INSTANCE_ACTIVATION";
@@ -24,13 +28,14 @@ pub const EVENTS_VARIABLE: &str = "SCIM_EVENTS";
 pub const EVENT_BUS_VARIABLE: &str = "SCIM_EVENT_BUS";
 /// URL of the SQS queue that is told of stream records that cannot be understood.
 pub const DEAD_LETTER_QUEUE_VARIABLE: &str = "SCIM_DEAD_LETTER_QUEUE";
+/// Level of the log: `off`, `error`, `warn`, `info`, `debug` or `trace`.
+pub const LOG_VARIABLE: &str = "SCIM_LOG";
+/// Tells the metrics of several instances in one account apart.
+pub const STACK_VARIABLE: &str = "SCIM_STACK";
 /// The table's name where none is configured.
 pub const DEFAULT_TABLE: &str = "paradigm-scim";
-/// Where all routes are, below the public URL.
-pub const BASE_PATH: &str = "/scim/v2";
-
-/// What an instance is told about itself.
-#[derive(Debug, Clone, Default)]
+/// What an instance is configured to do; the environment is read once, and this is passed down.
+#[derive(Debug, Clone)]
 pub struct Config {
     /// Whether SCIM is activated.
     pub is_activated: bool,
@@ -38,19 +43,54 @@ pub struct Config {
     pub public_url: Option<String>,
     /// `documentationUri` of `/ServiceProviderConfig`; without it, that has none.
     pub documentation_uri: Option<String>,
+    /// Name of the DynamoDB table.
+    pub table: String,
+    /// Another endpoint with DynamoDB's API.
+    pub dynamodb_endpoint_url: Option<String>,
+    /// How many days audit records are kept, or why the variable cannot be used.
+    pub audit_retention_days: Result<u32, String>,
+    /// How events are published, or which variable is missing or wrong.
+    pub events: Result<EventConfig, String>,
+    /// The instance's name in metrics.
+    pub stack: Option<String>,
+    /// Level of the log.
+    pub log_level: Option<LevelFilter>,
+}
+
+/// How events about changes are published.
+#[derive(Debug, Clone)]
+pub struct EventConfig {
+    /// What events hold.
+    pub content: Content,
+    /// Name or ARN of the EventBridge bus.
+    pub bus: String,
+    /// URL of the SQS queue for records that cannot be understood.
+    pub dead_letter_queue: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::from_variables(|_| None)
+    }
 }
 
 impl Config {
-    /// Reads the variables by `read`, such as [`std::env::var`].
+    /// Reads the variables by `read`, such as [`std::env::var`]. An empty one is as good as absent.
     pub fn from_variables(read: impl Fn(&str) -> Option<String>) -> Self {
+        let read = |name: &str| read(name).filter(|value| !value.trim().is_empty());
         Self {
             is_activated: read(ACTIVATION_VARIABLE).is_some_and(|value| is_activated(&value)),
-            public_url: read(PUBLIC_URL_VARIABLE)
-                .filter(|url| !url.is_empty())
-                .map(|url| origin_of(&url)),
-            documentation_uri: read(DOCUMENTATION_VARIABLE)
-                .map(|uri| uri.trim().to_owned())
-                .filter(|uri| !uri.is_empty()),
+            public_url: read(PUBLIC_URL_VARIABLE),
+            documentation_uri: read(DOCUMENTATION_VARIABLE).map(|uri| uri.trim().to_owned()),
+            table: read(TABLE_VARIABLE).unwrap_or_else(|| DEFAULT_TABLE.to_owned()),
+            dynamodb_endpoint_url: read(ENDPOINT_VARIABLE),
+            audit_retention_days: match read(AUDIT_RETENTION_VARIABLE) {
+                Some(days) => audit_retention_days(&days),
+                None => Ok(DEFAULT_RETENTION_DAYS),
+            },
+            events: EventConfig::from_variables(&read),
+            stack: read(STACK_VARIABLE),
+            log_level: read(LOG_VARIABLE).and_then(|level| level.parse().ok()),
         }
     }
 
@@ -61,19 +101,33 @@ impl Config {
     }
 }
 
+impl EventConfig {
+    fn from_variables(read: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
+        let required = |name| read(name).ok_or_else(|| format!("{name} is not set"));
+        Ok(Self {
+            content: match required(EVENTS_VARIABLE)?.as_str() {
+                "Notice" => Content::Notice,
+                "Full" => Content::Full,
+                _ => return Err(format!("{EVENTS_VARIABLE} must be Notice or Full")),
+            },
+            bus: required(EVENT_BUS_VARIABLE)?,
+            dead_letter_queue: required(DEAD_LETTER_QUEUE_VARIABLE)?,
+        })
+    }
+}
+
 /// Anything but these two words leaves SCIM off.
 fn is_activated(value: &str) -> bool {
     matches!(value, "True" | "true")
 }
 
-/// A public URL without [`BASE_PATH`] and trailing slash, which are easily copied with it.
-#[must_use]
-pub fn origin_of(url: &str) -> String {
-    let url = url.trim_end_matches('/');
-    url.strip_suffix(BASE_PATH)
-        .unwrap_or(url)
-        .trim_end_matches('/')
-        .to_owned()
+fn audit_retention_days(value: &str) -> Result<u32, String> {
+    let days = value.parse().ok();
+    days.filter(|days| RETENTION_DAYS.contains(days))
+        .ok_or_else(|| {
+            let (least, most) = (RETENTION_DAYS.start(), RETENTION_DAYS.end());
+            format!("{AUDIT_RETENTION_VARIABLE} must be a number of days from {least} to {most}")
+        })
 }
 
 /// A moment by both clocks of a machine.

@@ -10,21 +10,15 @@
 use std::collections::HashSet;
 
 use aws_lambda_events::dynamodb::EventRecord;
-use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_smithy_types::DateTime;
-use lambda_http::lambda_runtime;
-use lambda_http::{Error, LambdaEvent, service_fn};
 use scim::event::{Before, Change, Content, Event};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::aws::cause_of;
-use crate::aws::handler::of_handler;
-use crate::config::{self, Config};
 use crate::directory::USER;
 use crate::store::dynamodb::stream::{UserBefore, UserTransition, user_of};
-use crate::telemetry;
 
 /// `source` of the events on the bus.
 pub const SOURCE: &str = "paradigm.scim";
@@ -35,46 +29,6 @@ const BATCH_BYTES: usize = 240 * 1024;
 
 /// What the bus says of an event that it will not take another time either.
 const REFUSED_FOR_GOOD: [&str; 2] = ["InvalidArgument", "MalformedDetail"];
-
-/// Runs the handler until Lambda ends the process.
-///
-/// # Errors
-/// The configuration is incomplete, or the runtime API of Lambda cannot be reached.
-pub async fn run() -> Result<(), Error> {
-    telemetry::log_as_json();
-    let variable =
-        |name: &'static str| std::env::var(name).map_err(|_| format!("{name} is not set"));
-    let content = match variable(config::EVENTS_VARIABLE)?.as_str() {
-        "Notice" => Content::Notice,
-        "Full" => Content::Full,
-        _ => return Err(format!("{} must be Notice or Full", config::EVENTS_VARIABLE).into()),
-    };
-    let origin = Config::from_env().public_url;
-    let origin = origin.ok_or_else(|| format!("{} is not set", config::PUBLIC_URL_VARIABLE))?;
-    let sdk_config = of_handler(None).await;
-    let publisher = Publisher {
-        event_bridge: aws_sdk_eventbridge::Client::new(&sdk_config),
-        bus: variable(config::EVENT_BUS_VARIABLE)?,
-        sqs: aws_sdk_sqs::Client::new(&sdk_config),
-        dead_letter_queue: variable(config::DEAD_LETTER_QUEUE_VARIABLE)?,
-        content,
-        base_url: format!("{origin}{}", config::BASE_PATH),
-    };
-    publisher.find_bus().await?;
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<StreamEvent>| {
-        Ok::<_, Error>(publisher.publish(event.payload).await)
-    }))
-    .await
-}
-
-/// What Lambda hands over of a stream. Records are read one by one, so that one which cannot be
-/// read stops no other.
-#[derive(Debug, Deserialize)]
-pub struct StreamEvent {
-    /// The records, oldest first.
-    #[serde(rename = "Records")]
-    pub records: Vec<Value>,
-}
 
 /// Publishes what stream records tell.
 #[derive(Debug)]
@@ -105,7 +59,7 @@ impl Publisher {
     ///
     /// # Errors
     /// The bus does not exist, or may not be used.
-    pub async fn find_bus(&self) -> Result<(), Error> {
+    pub async fn find_bus(&self) -> Result<(), String> {
         let bus = self.event_bridge.describe_event_bus().name(&self.bus);
         bus.send()
             .await
@@ -113,15 +67,15 @@ impl Publisher {
         Ok(())
     }
 
-    /// Publishes what records tell, and names those that must be handed over again.
-    pub async fn publish(&self, event: StreamEvent) -> DynamoDbEventResponse {
+    /// Publishes what records say, oldest first. Returns the sequence numbers of those that must be redelivered.
+    pub async fn publish(&self, records: &[Value]) -> Vec<String> {
         let mut failed = HashSet::new();
         let mut outgoing = Vec::new();
-        for record in &event.records {
+        for record in records {
             match self.outgoing(record) {
                 Ok(entries) => outgoing.extend(entries),
                 Err(cause) => {
-                    if !self.bury(record, &cause).await {
+                    if !self.send_to_dead_letter_queue(record, &cause).await {
                         failed.insert(sequence_number(record));
                     }
                 }
@@ -133,28 +87,26 @@ impl Publisher {
                 let is_for_good =
                     refusal.is_some_and(|code| REFUSED_FOR_GOOD.contains(&code.as_str()));
                 let is_it = |record: &&Value| self::sequence_number(record) == sequence_number;
-                let record = event.records.iter().find(is_it).filter(|_| is_for_good);
-                let is_buried = match record {
-                    Some(record) => self.bury(record, "the bus refuses it for good").await,
+                let record = records.iter().find(is_it).filter(|_| is_for_good);
+                let is_sent = match record {
+                    Some(record) => {
+                        self.send_to_dead_letter_queue(record, "the bus refuses it for good")
+                            .await
+                    }
                     None => false,
                 };
-                if !is_buried {
+                if !is_sent {
                     failed.insert(sequence_number);
                 }
             }
         }
-        let numbers = event.records.iter().map(sequence_number);
-        let mut response = DynamoDbEventResponse::default();
-        response.batch_item_failures = numbers
-            .filter(|number| failed.contains(number))
-            .map(failure)
-            .collect();
-        response
+        let numbers = records.iter().map(sequence_number);
+        numbers.filter(|number| failed.contains(number)).collect()
     }
 
     /// Tells the dead-letter queue of a record that cannot be understood: where it is, not what it
     /// holds. Returns whether that worked.
-    async fn bury(&self, record: &Value, cause: &str) -> bool {
+    async fn send_to_dead_letter_queue(&self, record: &Value, cause: &str) -> bool {
         let sequence_number = sequence_number(record);
         tracing::error!(sequence_number, cause, "a stream record was not understood");
         let keys = record.pointer("/dynamodb/Keys");
@@ -278,12 +230,6 @@ fn sequence_number(record: &Value) -> String {
         .and_then(Value::as_str)
         .unwrap_or_default()
         .to_owned()
-}
-
-fn failure(sequence_number: String) -> DynamoDbBatchItemFailure {
-    let mut failure = DynamoDbBatchItemFailure::default();
-    failure.item_identifier = Some(sequence_number);
-    failure
 }
 
 /// Splits events into what one PutEvents may hold.

@@ -14,7 +14,7 @@ pub mod directory;
 /// Tells other programs what changed, as SCIM events (RFC 9967) on an EventBridge bus.
 #[cfg(feature = "lambda")]
 pub mod events;
-/// API Gateway's events as requests and responses.
+/// What Lambda sends to the handlers: API Gateway's events and records of the table's stream.
 #[cfg(feature = "lambda")]
 pub mod lambda;
 /// The directory in one table of items: access paths, layout, and the engine on DynamoDB.

@@ -10,40 +10,31 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Level of the log: `off`, `error`, `warn`, `info`, `debug` or `trace`.
-pub const LOG_VARIABLE: &str = "SCIM_LOG";
-/// The crates whose log follows [`LOG_VARIABLE`]: the service and its programs, and the embedded store.
+use crate::config::Config;
+
+/// The crates whose log has the configured level: the service and its programs, and the embedded store.
 const OWN_CRATES: [&str; 2] = ["paradigm_scim", "embedded"];
 /// Namespace of the metrics in CloudWatch.
 const NAMESPACE: &str = "ParadigmScim";
 
-/// Tells the metrics of several instances in one account apart.
-pub const STACK_VARIABLE: &str = "SCIM_STACK";
-
 /// The instance's name, if requests are logged as JSON lines with metrics in them.
 static STACK: OnceLock<String> = OnceLock::new();
 
-/// What is logged: this program at the level of [`LOG_VARIABLE`], everything else from `warn`.
+/// Returns what is logged: this program at the configured level or from `info`, everything else from `warn`.
 #[must_use]
-pub fn log_filter() -> Targets {
+pub fn log_filter(config: &Config) -> Targets {
     // The SDK and its HTTP stack log request bodies at `debug` and `trace`; they stay at `warn`
-    // whatever is asked for.
-    let own = std::env::var(LOG_VARIABLE).ok();
-    let own = own.filter(|level| !level.is_empty());
-    let level = own.and_then(|level| level.parse().ok());
+    // whatever is configured.
+    let own = config.log_level.unwrap_or(LevelFilter::INFO);
     Targets::new()
         .with_default(LevelFilter::WARN)
-        .with_targets(OWN_CRATES.map(|name| (name, level.unwrap_or(LevelFilter::INFO))))
+        .with_targets(OWN_CRATES.map(|name| (name, own)))
 }
 
 /// Logs as JSON lines, for CloudWatch.
-pub fn log_as_json() {
-    STACK.get_or_init(|| {
-        // CloudWatch ignores what has an empty dimension.
-        let stack = std::env::var(STACK_VARIABLE).ok();
-        let stack = stack.filter(|stack| !stack.is_empty());
-        stack.unwrap_or_else(|| "unnamed".to_owned())
-    });
+pub fn log_as_json(config: &Config) {
+    // CloudWatch ignores what has an empty dimension.
+    STACK.get_or_init(|| config.stack.clone().unwrap_or_else(|| "unnamed".to_owned()));
     let lines = fmt::layer()
         .json()
         .flatten_event(true)
@@ -51,12 +42,12 @@ pub fn log_as_json() {
         .with_current_span(false);
     tracing_subscriber::registry()
         .with(lines)
-        .with(log_filter())
+        .with(log_filter(config))
         .init();
 }
 
-/// What is told of a request: one line of the log.
-#[derive(Debug, Clone)]
+/// A request in the log: one line.
+#[derive(Debug, Clone, Default)]
 pub struct RequestRecord {
     /// Identifies the request, also in the audit trail.
     pub request_id: String,

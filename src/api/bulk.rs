@@ -18,11 +18,10 @@ use tokio::time::Instant;
 use super::authentication::Caller;
 use super::error::not_in_time;
 use super::message::Response;
-use super::route::Endpoint;
+use super::route::{BASE_PATH, Endpoint};
 use super::router::{self, Match};
 use super::users::Preconditions;
 use super::{Exchange, cause, groups, rule, users};
-use crate::config::BASE_PATH;
 use crate::directory::{USER, User, UserId};
 
 /// After this no further operation is begun, so that the answer leaves well before API Gateway's

@@ -40,7 +40,7 @@ pub struct Request<B = Body> {
     pub id: String,
     /// The method.
     pub method: Method,
-    /// The path with [`crate::config::BASE_PATH`], still percent-encoded.
+    /// The path with [`BASE_PATH`](super::route::BASE_PATH), still percent-encoded.
     pub path: String,
     /// What follows the `?`, still percent-encoded; quotes and spaces may be raw.
     pub query: String,

@@ -29,7 +29,7 @@ use scim::messages::SearchRequest;
 use scim::{Rule, ScimError, resource};
 use tokio::time::Instant;
 
-use crate::config::{ACTIVATION_VARIABLE, BASE_PATH, Clock, Config};
+use crate::config::{ACTIVATION_VARIABLE, Clock, Config};
 use crate::directory::{CompanyId, KeyId, Operation, USER, UserId};
 use crate::store::usage::measured;
 use crate::store::{Store, UserChange};
@@ -40,7 +40,7 @@ use computing::Computing;
 use error::{not_in_time, unauthorized};
 use key_limits::{Admission, KeyLimits};
 use message::{BodySource, Request, Response};
-use route::{Endpoint, Handler, Route};
+use route::{BASE_PATH, Endpoint, Handler, Route, base_url};
 use router::Match;
 use users::places::Places;
 
@@ -263,22 +263,12 @@ impl Service {
         let record = RequestRecord {
             request_id: request_id.to_owned(),
             route: "unreadable request".to_owned(),
-            company: None,
-            key: None,
-            undeclared: 0,
             status: error.status,
             scim_type: error.scim_type.map(|scim_type| scim_type.as_str()),
             rule: error.rule.map(Rule::as_str),
-            attribute: None,
-            operation: None,
-            cause: None,
             timestamp: self.clock.now().as_millisecond(),
-            milliseconds: 0,
-            calls: 0,
-            read_units: 0.0,
-            write_units: 0.0,
-            work: 0,
             is_cold: self.is_cold.swap(false, Ordering::Relaxed),
+            ..RequestRecord::default()
         };
         record.write();
         Response::error(error).negotiated(preferred(accept))
@@ -381,7 +371,7 @@ impl Service {
             request,
             change_id: request.id.clone(),
             id: admitted.id,
-            base_url: format!("{origin}{BASE_PATH}"),
+            base_url: base_url(origin),
             now: admitted.now,
             store: &self.store,
             authentication: &self.authentication,

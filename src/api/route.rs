@@ -5,6 +5,24 @@ use scim::messages::MAX_BULK_PAYLOAD_BYTES;
 
 use super::message::MAX_BODY_BYTES;
 
+/// Where all routes are, below the public URL.
+pub const BASE_PATH: &str = "/scim/v2";
+
+/// Returns a public URL without [`BASE_PATH`] and trailing slash, which are easily copied with it.
+#[must_use]
+pub fn origin_of(public_url: &str) -> &str {
+    let url = public_url.trim_end_matches('/');
+    url.strip_suffix(BASE_PATH)
+        .unwrap_or(url)
+        .trim_end_matches('/')
+}
+
+/// Returns the URL of the service below a public URL, without trailing slash.
+#[must_use]
+pub fn base_url(public_url: &str) -> String {
+    format!("{}{BASE_PATH}", origin_of(public_url))
+}
+
 /// What a request can ask for; one function serves each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Endpoint {

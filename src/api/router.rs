@@ -4,8 +4,7 @@ use http::Method;
 use percent_encoding::percent_decode_str;
 
 use super::near_miss;
-use super::route::{ROUTES, Route};
-use crate::config::BASE_PATH;
+use super::route::{BASE_PATH, ROUTES, Route};
 
 /// Where a request leads.
 #[derive(Debug)]

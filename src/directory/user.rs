@@ -64,7 +64,7 @@ impl User {
     /// Whether the user may sign in.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        is_active(&self.document)
+        self.document.is_active()
     }
 
     /// Where the user stands in their life.
@@ -98,7 +98,7 @@ impl User {
         now: Timestamp,
     ) -> Result<Self, DirectoryError> {
         let mut renames = self.renames.after(&self.document, &document);
-        if !self.is_active() && is_active(&document) {
+        if !self.is_active() && document.is_active() {
             renames.restore(&mut document);
             renames = Renames::default();
         }
@@ -247,13 +247,6 @@ impl User {
         owner.version += 1;
         (owner, vec![KeyChange::Revoke(key)])
     }
-}
-
-fn is_active(document: &Document) -> bool {
-    document
-        .members()
-        .get("active")
-        .is_some_and(|active| *active == true)
 }
 
 fn check(document: &Document) -> Result<(), DirectoryError> {

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use jiff::{Timestamp, ToSpan as _};
 
 use super::layout::{AuditEntry, Key, keys, to_audit_entry};
 use super::table::{BATCH_SIZE, IndexRange, PartitionRange};
-use super::{Store, StoreError};
+use super::{Store, StoreError, audit_retention};
 use crate::directory::{CompanyId, UserId};
 
 impl Store {
-    /// The same store with another time that audit records are kept.
+    /// The same store, which keeps audit records for so many days.
     #[must_use]
-    pub fn keeping_audit_for(self, audit_retention: SignedDuration) -> Self {
+    pub fn keeping_audit_for(self, days: u32) -> Self {
         Self {
-            audit_retention,
+            audit_retention: audit_retention(days),
             ..self
         }
     }

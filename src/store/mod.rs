@@ -27,9 +27,8 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use crate::config::AUDIT_RETENTION_VARIABLE;
 use crate::directory::KeyId;
-use crate::directory::audit::{DEFAULT_RETENTION_DAYS, RETENTION_DAYS};
+use crate::directory::audit::DEFAULT_RETENTION_DAYS;
 use layout::{INDEX_SK, Item, Key, Reader};
 use table::{BATCH_SIZE, IndexRange, PartitionRange, Table};
 
@@ -41,24 +40,6 @@ pub use users::{MAX_SCANNED_USERS, Next, StoredUser};
 
 fn audit_retention(days: u32) -> SignedDuration {
     SignedDuration::from_hours(24 * i64::from(days))
-}
-
-/// How long the environment says that audit records are kept.
-///
-/// # Errors
-/// What is wrong with what it says.
-pub fn configured_audit_retention() -> Result<SignedDuration, String> {
-    let Some(days) = std::env::var_os(AUDIT_RETENTION_VARIABLE) else {
-        return Ok(audit_retention(DEFAULT_RETENTION_DAYS));
-    };
-    days.to_str()
-        .and_then(|days| days.parse().ok())
-        .filter(|days| RETENTION_DAYS.contains(days))
-        .map(audit_retention)
-        .ok_or_else(|| {
-            let (least, most) = (RETENTION_DAYS.start(), RETENTION_DAYS.end());
-            format!("{AUDIT_RETENTION_VARIABLE} is no number of days from {least} to {most}")
-        })
 }
 
 /// The directory, on the table of an engine.

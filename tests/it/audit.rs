@@ -135,7 +135,7 @@ async fn every_operation_of_a_bulk_request_is_told() {
 async fn a_record_is_kept_as_long_as_is_configured() {
     let config = Embedded::in_memory().unwrap().config();
     let days = |days: i64| SignedDuration::from_hours(24 * days);
-    let store = Store::new(&config, "test").keeping_audit_for(days(40));
+    let store = Store::new(&config, "test").keeping_audit_for(40);
     make_table(&config, "test").await;
     let world = World::on(store);
     world.client().await;

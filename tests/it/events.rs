@@ -14,7 +14,8 @@ use conversation::differences;
 use embedded::Embedded;
 use paradigm_scim::aws::handler::of_handler;
 use paradigm_scim::directory::{Permission, UserId};
-use paradigm_scim::events::{Publisher, StreamEvent};
+use paradigm_scim::events::Publisher;
+use paradigm_scim::lambda::stream::{self, StreamEvent};
 use paradigm_scim::store::Next;
 use rustls::version::TLS13;
 use scim::event::Content;
@@ -126,7 +127,7 @@ impl Bus {
     /// Publishes an event of the stream; what the bus took, and the records to be handed over again.
     async fn after(&self, content: Content, event: &Value) -> (Vec<Value>, Vec<String>) {
         let event: StreamEvent = serde_json::from_value(event.clone()).unwrap();
-        let response = self.publisher(content).publish(event).await;
+        let response = stream::answer(&self.publisher(content), event).await;
         let failures = response.batch_item_failures.into_iter();
         let failures = failures.map(|failure| failure.item_identifier.unwrap());
         let taken = std::mem::take(&mut *self.taken.lock().unwrap());
@@ -397,7 +398,7 @@ async fn what_the_bus_does_not_take_is_handed_over_again() {
 
 /// What keeps a publisher from its bus.
 async fn why_not(publisher: &Publisher) -> String {
-    let error = publisher.find_bus().await.unwrap_err().to_string();
+    let error = publisher.find_bus().await.unwrap_err();
     let cause = error.strip_prefix("the event bus cannot be used: ");
     cause.unwrap_or_else(|| panic!("{error}")).to_owned()
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use embedded::Embedded;
-use paradigm_scim::config::{DEFAULT_TABLE, TABLE_VARIABLE};
+use paradigm_scim::config::{Config, DEFAULT_TABLE, TABLE_VARIABLE};
 
 use crate::end_signal::end_signal;
 use crate::output::line;
@@ -31,7 +31,7 @@ pub(crate) struct DynamoDb {
 
 impl DynamoDb {
     pub(crate) async fn run(&self) -> Result<(), Failure> {
-        logging::log_to_terminal();
+        logging::log_to_terminal(&Config::from_env());
         let database = match &self.data_dir {
             Some(folder) => store_arguments::in_folder(folder)?,
             None => Embedded::in_memory()?,

@@ -12,8 +12,8 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use clap::Args;
 use embedded::Embedded;
 use paradigm_scim::aws::sdk_config;
-use paradigm_scim::config::{DEFAULT_TABLE, TABLE_VARIABLE};
-use paradigm_scim::store::{Store, configured_audit_retention};
+use paradigm_scim::config::{Config, DEFAULT_TABLE, TABLE_VARIABLE};
+use paradigm_scim::store::Store;
 
 use crate::Failure;
 
@@ -99,7 +99,7 @@ async fn of_operator(endpoint_url: &str) -> SdkConfig {
 
 /// The same store, keeping audit records as long as the environment says.
 fn keeping_audit(store: Store) -> Result<Store, Failure> {
-    Ok(store.keeping_audit_for(configured_audit_retention()?))
+    Ok(store.keeping_audit_for(Config::from_env().audit_retention_days?))
 }
 
 /// The embedded database in a folder, which is made if it is not there.

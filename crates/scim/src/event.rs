@@ -93,7 +93,7 @@ impl Change<'_> {
         let after = self.after.map(|(document, _)| document);
         let (before, after) = match (self.before, after) {
             (Before::Known(before), Some(after)) => (before, after),
-            (Before::Unknown, Some(after)) if is_active(after) => {
+            (Before::Unknown, Some(after)) if after.is_active() => {
                 return vec![Event::Activate, Event::Put];
             }
             (Before::Unknown, Some(_)) => return vec![Event::Deactivate, Event::Put],
@@ -102,7 +102,7 @@ impl Change<'_> {
             (Before::Nothing, None) => return Vec::new(),
         };
         let mut events = Vec::new();
-        match (is_active(before), is_active(after)) {
+        match (before.is_active(), after.is_active()) {
             (true, false) => events.push(Event::Deactivate),
             (false, true) => events.push(Event::Activate),
             _ => {}
@@ -147,7 +147,7 @@ impl Change<'_> {
             json!({event.uri(content): self.payload(event, content, base_url)}),
         );
         claim("version", self.version.into());
-        let is_active = self.after.is_some_and(|(document, _)| is_active(document));
+        let is_active = self.after.is_some_and(|(document, _)| document.is_active());
         claim(ACTIVE, is_active.into());
         claims
     }
@@ -185,7 +185,3 @@ impl Change<'_> {
 }
 
 const ACTIVE: &str = "active";
-
-fn is_active(document: &Document) -> bool {
-    document.members().get(ACTIVE) == Some(&true.into())
-}

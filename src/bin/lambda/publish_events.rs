@@ -1,9 +1,8 @@
-//! Not a route: tells an event bus what the table's stream tells; touches no table.
+//! Not a route: publishes the changes in the table's stream on an event bus; touches no table.
 
-use paradigm_scim::events;
-use paradigm_scim::lambda::Error;
+use paradigm_scim::lambda::{self, Error};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    events::run().await
+    lambda::stream::run().await
 }

@@ -62,7 +62,9 @@ impl Verdict {
         });
     }
 
-    pub(super) fn is_repairable(&self) -> bool {
+    /// Whether a repair can be written for something that was found.
+    #[must_use]
+    pub fn is_repairable(&self) -> bool {
         let is_write = |finding: &Finding| matches!(finding.remedy, Remedy::Write(_));
         self.findings.iter().any(is_write)
     }

@@ -106,7 +106,7 @@ impl Check {
         suspect: &Suspect,
         found: &Verdict,
     ) -> Result<Outcome, Failure> {
-        let (true, Some(company)) = (self.yes && is_repairable(found), found.company) else {
+        let (true, Some(company)) = (self.yes && found.is_repairable(), found.company) else {
             return Ok(Outcome::Left);
         };
         let change = || operator_change(company, Operation::Repair);
@@ -195,11 +195,6 @@ impl Report {
         }
         Some(told)
     }
-}
-
-fn is_repairable(verdict: &Verdict) -> bool {
-    let mut findings = verdict.findings.iter();
-    findings.any(|finding| matches!(finding.remedy, Remedy::Write(_)))
 }
 
 fn read(survey: &Survey) -> Value {

@@ -15,9 +15,10 @@ use std::time::Duration;
 use clap::Args;
 use embedded::Embedded;
 use hyper_util::server::graceful::GracefulShutdown;
-use paradigm_scim::api::key_limits::{KeyLimits, LOWEST_RATE};
 use paradigm_scim::api::Service;
-use paradigm_scim::config::{ACTIVATION_VARIABLE, BASE_PATH, Config, SystemClock, origin_of};
+use paradigm_scim::api::key_limits::{KeyLimits, LOWEST_RATE};
+use paradigm_scim::api::route::base_url;
+use paradigm_scim::config::{ACTIVATION_VARIABLE, Config, SystemClock};
 use paradigm_scim::store::Store;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -65,10 +66,10 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) async fn run(&self) -> Result<(), Failure> {
-        logging::log_to_terminal();
         let mut config = Config::from_env();
-        if let Some(url) = &self.public_url {
-            config.public_url = Some(origin_of(url));
+        logging::log_to_terminal(&config);
+        if self.public_url.is_some() {
+            config.public_url.clone_from(&self.public_url);
         }
         let addresses = resolve(&self.listen).await?;
         self.require_tls(&addresses, &config)?;
@@ -116,17 +117,15 @@ impl Serve {
         config: &Config,
         address: SocketAddr,
     ) -> Result<(), Failure> {
-        let origin = config
-            .public_url
-            .clone()
-            .unwrap_or_else(|| format!("http://{address}"));
+        let base_url = match &config.public_url {
+            Some(url) => base_url(url),
+            None => base_url(&format!("http://{address}")),
+        };
         let token = match self.store.endpoint_url {
             Some(_) => None,
             None => demo::create(store).await?,
         };
-        line(&format!(
-            "Tenant URL: {origin}{BASE_PATH}/?aadOptscim062020"
-        ))?;
+        line(&format!("Tenant URL: {base_url}/?aadOptscim062020"))?;
         match token {
             Some(token) => line(&format!("Secret token: {}", *token.reveal()))?,
             None => line(

@@ -199,6 +199,12 @@ impl Document {
         self.0.get(name)?.as_str()
     }
 
+    /// Whether the user that this document describes may sign in: `active` is true.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.0.get("active") == Some(&Value::Bool(true))
+    }
+
     /// Sets a singular attribute of the core schema.
     pub fn set_core(&mut self, name: &'static str, value: Value) {
         self.0.insert(name.to_owned(), value);

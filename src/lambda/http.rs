@@ -1,4 +1,4 @@
-//! API Gateway's HTTP API events (payload version 2.0) in, answers out: the only file that knows its
+//! API Gateway's HTTP API events (payload version 2.0) as requests and responses: the only file that knows its
 //! event types.
 //!
 //! `lambda_http::run` makes an `http::Uri` of the event before our code sees it, and panics on an
@@ -11,30 +11,29 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use lambda_http::lambda_runtime;
-use lambda_http::{LambdaEvent, service_fn};
+use lambda_http::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 
 use crate::api::Service;
 use crate::api::message::{Body, Request, Response};
 use crate::api::route::Handler;
 use crate::aws::handler::of_handler;
-use crate::config::{Config, DEFAULT_TABLE, ENDPOINT_VARIABLE, SystemClock, TABLE_VARIABLE};
-use crate::store::{Store, configured_audit_retention};
+use crate::config::{Config, SystemClock};
+use crate::store::Store;
 use crate::telemetry;
-
-pub use lambda_http::Error;
 
 /// Runs a handler until Lambda ends the process.
 ///
 /// # Errors
 /// The runtime API of Lambda cannot be reached.
 pub async fn run(handler: Handler) -> Result<(), Error> {
-    telemetry::log_as_json();
-    let store = store().await;
+    let config = Config::from_env();
+    telemetry::log_as_json(&config);
+    let store = store(&config).await;
     if handler.needs_store() {
         store.connect().await;
     }
-    let service = Service::new(store, Config::from_env(), Arc::new(SystemClock)).only(handler);
+    let service = Service::new(store, config, Arc::new(SystemClock)).only(handler);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
         Ok::<_, Error>(answer(&service, event).await)
     }))
@@ -101,14 +100,12 @@ fn sent(response: Response) -> ApiGatewayV2httpResponse {
     sent
 }
 
-/// Makes the store on the table of DynamoDB that its environment points to.
-async fn store() -> Store {
-    let table = std::env::var(TABLE_VARIABLE).unwrap_or_else(|_| DEFAULT_TABLE.to_owned());
-    let endpoint_url = std::env::var(ENDPOINT_VARIABLE).ok();
-    let config = of_handler(endpoint_url).await;
-    let store = Store::new(&config, &table);
-    match configured_audit_retention() {
-        Ok(retention) => store.keeping_audit_for(retention),
+/// Makes the store on the table of DynamoDB that the environment names.
+async fn store(config: &Config) -> Store {
+    let sdk_config = of_handler(config.dynamodb_endpoint_url.clone()).await;
+    let store = Store::new(&sdk_config, &config.table);
+    match &config.audit_retention_days {
+        Ok(days) => store.keeping_audit_for(*days),
         Err(reason) => {
             // Users are served all the same.
             tracing::warn!("{reason}");
