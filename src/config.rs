@@ -88,7 +88,7 @@ impl Config {
                 Some(days) => audit_retention_days(&days),
                 None => Ok(DEFAULT_RETENTION_DAYS),
             },
-            events: EventConfig::from_variables(&read),
+            events: EventConfig::from_variables(read),
             stack: read(STACK_VARIABLE),
             log_level: read(LOG_VARIABLE).and_then(|level| level.parse().ok()),
         }

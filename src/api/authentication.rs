@@ -78,12 +78,12 @@ impl From<Refusal> for ScimError {
     }
 }
 
-type Verdict = Result<Caller, Refusal>;
+type Verification = Result<Caller, Refusal>;
 
 /// A verdict, and for how long it is used.
 #[derive(Debug, Clone, Copy)]
 struct Cached {
-    verdict: Verdict,
+    verdict: Verification,
     /// When the request began that asked the store.
     since: Moment,
     /// When the key expires.
@@ -120,7 +120,7 @@ pub struct AuthenticationCache {
 }
 
 impl AuthenticationCache {
-    fn get(&self, id: (KeyId, SecretHash), now: Moment) -> Option<Verdict> {
+    fn get(&self, id: (KeyId, SecretHash), now: Moment) -> Option<Verification> {
         let verdicts = self.verdicts.lock().ok()?;
         let cached = verdicts.by_token.get(&id)?;
         cached.is_usable(now).then_some(cached.verdict)
@@ -268,7 +268,7 @@ async fn verify(
     store: &Store,
     cache: &AuthenticationCache,
     now: Timestamp,
-) -> Result<(Verdict, Option<Timestamp>), ScimError> {
+) -> Result<(Verification, Option<Timestamp>), ScimError> {
     let key = store.find_key(token.key_id()).await?;
     let Some(key) = key.filter(|key| key.accepts(token, now)) else {
         return Ok((Err(Refusal::Unauthorized), None));

@@ -6,7 +6,7 @@ use http::{Method as HttpMethod, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use scim::error::ScimType;
 use scim::messages::{
-    BulkIds, BulkRequest, MAX_BULK_DATA_BYTES, MAX_BULK_PAYLOAD_BYTES, Method, Operation,
+    BulkIds, BulkOperation, BulkRequest, MAX_BULK_DATA_BYTES, MAX_BULK_PAYLOAD_BYTES, Method,
     bulk_response, error_message,
 };
 use scim::resource::location;
@@ -68,7 +68,7 @@ struct Done {
 
 /// Whether the rest is processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
+enum Remaining {
     GoOn,
     Stop,
 }
@@ -86,14 +86,14 @@ impl Job<'_> {
                 }
                 Err(error) => self.note(index, operation, Err(error)),
             };
-            if next == Next::Stop {
+            if next == Remaining::Stop {
                 return;
             }
         }
     }
 
     /// Processes an operation, as far as time allows.
-    async fn in_time(&self, index: usize, operation: &Operation) -> Result<Done, ScimError> {
+    async fn in_time(&self, index: usize, operation: &BulkOperation) -> Result<Done, ScimError> {
         if self.started.elapsed() >= BEGIN_WITHIN {
             return Err(not_in_time());
         }
@@ -112,7 +112,7 @@ impl Job<'_> {
             .unwrap_or(self.exchange.now)
     }
 
-    async fn process(&self, index: usize, operation: &Operation) -> Result<Done, ScimError> {
+    async fn process(&self, index: usize, operation: &BulkOperation) -> Result<Done, ScimError> {
         let (endpoint, id) = target(operation)?;
         let exchange = Exchange {
             id,
@@ -162,9 +162,9 @@ impl Job<'_> {
     fn note(
         &mut self,
         index: usize,
-        operation: &Operation,
+        operation: &BulkOperation,
         outcome: Result<Done, ScimError>,
-    ) -> Next {
+    ) -> Remaining {
         if let Err(error) = &outcome {
             self.log(index, error);
             self.errors_left = self.errors_left.map(|errors| errors.saturating_sub(1));
@@ -174,8 +174,8 @@ impl Job<'_> {
             *slot = Some(Value::Object(result));
         }
         match self.errors_left {
-            Some(0) => Next::Stop,
-            _ => Next::GoOn,
+            Some(0) => Remaining::Stop,
+            _ => Remaining::GoOn,
         }
     }
 
@@ -211,7 +211,7 @@ impl Job<'_> {
     /// An operation's part of the answer. A failed `POST` has no location (§3.7).
     fn result(
         &self,
-        operation: &Operation,
+        operation: &BulkOperation,
         outcome: Result<Done, ScimError>,
     ) -> Map<String, Value> {
         let base_url = &self.exchange.base_url;
@@ -243,7 +243,7 @@ impl Job<'_> {
 }
 
 /// What an operation asks for, and the id in its path.
-fn target(operation: &Operation) -> Result<(Endpoint, String), ScimError> {
+fn target(operation: &BulkOperation) -> Result<(Endpoint, String), ScimError> {
     let method = match &operation.method {
         Method::Post => HttpMethod::POST,
         Method::Put => HttpMethod::PUT,
@@ -258,7 +258,7 @@ fn target(operation: &Operation) -> Result<(Endpoint, String), ScimError> {
     }
 }
 
-fn data(operation: &Operation) -> Result<Map<String, Value>, ScimError> {
+fn data(operation: &BulkOperation) -> Result<Map<String, Value>, ScimError> {
     let data = operation.data.as_deref().map_or("", RawValue::get);
     if data.len() > MAX_BULK_DATA_BYTES {
         return Err(ScimError::payload_too_large(MAX_BULK_DATA_BYTES).rule(rule::BODY_TOO_LARGE));

@@ -3,13 +3,29 @@
 use jiff::civil::Date;
 
 use super::layout::attributes::LAST_USED;
-use super::layout::{Reader, SK, Value, keys, to_api_key, to_company, to_user};
+use super::layout::{Item, Key, Reader, SK, Value, keys, to_api_key, to_company, to_user};
 use super::transaction::{Condition, Update};
-use super::{Store, StoreError};
+use super::{Listed, Store, StoreError};
 use crate::directory::{ApiKey, Company, CompanyId, KeyId, User, UserId};
 
 /// Most keys that are listed.
 const MAX_LISTED_KEYS: usize = 10_000;
+
+impl Listed for ApiKey {
+    type Id = KeyId;
+
+    fn parse(text: &str) -> Option<KeyId> {
+        KeyId::parse(text)
+    }
+
+    fn key(id: KeyId) -> Key {
+        keys::api_key(id)
+    }
+
+    fn read(id: KeyId, item: &Item) -> Result<Self, StoreError> {
+        to_api_key(id, item)
+    }
+}
 
 impl Store {
     /// The key of that id, of whatever company.
@@ -66,13 +82,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn api_keys(&self, company: CompanyId) -> Result<Vec<ApiKey>, StoreError> {
         let mut api_keys = self
-            .listed(
-                &keys::keys_of(company),
-                MAX_LISTED_KEYS,
-                KeyId::parse,
-                keys::api_key,
-                to_api_key,
-            )
+            .listed::<ApiKey>(&keys::keys_of(company), MAX_LISTED_KEYS)
             .await?;
         api_keys.sort_by_key(|api_key| (api_key.created, api_key.id));
         Ok(api_keys)

@@ -2,14 +2,30 @@
 
 use super::change::UserChange;
 use super::layout::attributes::STATUS;
-use super::layout::{Value, from_company, keys, to_company};
+use super::layout::{Item, Key, Value, from_company, keys, to_company};
 use super::transaction::{Action, Condition, Update};
 use super::write::{Draft, Role, WriteError};
-use super::{Store, StoreError};
+use super::{Listed, Store, StoreError};
 use crate::directory::{Company, CompanyId, CompanyStatus};
 
 /// Most companies that are listed.
 const MAX_COMPANIES: usize = 10_000;
+
+impl Listed for Company {
+    type Id = CompanyId;
+
+    fn parse(text: &str) -> Option<CompanyId> {
+        CompanyId::parse(text)
+    }
+
+    fn key(id: CompanyId) -> Key {
+        keys::company(id)
+    }
+
+    fn read(id: CompanyId, item: &Item) -> Result<Self, StoreError> {
+        to_company(id, item)
+    }
+}
 
 impl Store {
     /// Writes a new company.
@@ -95,13 +111,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn companies(&self) -> Result<Vec<Company>, StoreError> {
         let mut companies = self
-            .listed(
-                keys::COMPANIES,
-                MAX_COMPANIES,
-                CompanyId::parse,
-                keys::company,
-                to_company,
-            )
+            .listed::<Company>(keys::COMPANIES, MAX_COMPANIES)
             .await?;
         companies.sort_by_key(|company| company.id);
         Ok(companies)

@@ -6,9 +6,34 @@ use thiserror::Error;
 pub const MAX_LOOK_UP_MATCHES: usize = 1000;
 
 /// Why the file of the embedded store cannot be written.
-pub const DISK_FULL: &str = "the disk is full";
-/// The same, if SQLite does not know more.
-pub const DISK_FAILED: &str = "the disk failed, or a quota or size limit is reached";
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum DiskError {
+    /// There is no space left.
+    #[error("the disk is full")]
+    Full,
+    /// SQLite says no more.
+    #[error("the disk failed, or a quota or size limit is reached")]
+    Failed,
+}
+
+impl DiskError {
+    /// The code of the embedded store's response.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Full => "DiskFullException",
+            Self::Failed => "DiskFailedException",
+        }
+    }
+
+    /// The error with that code.
+    #[must_use]
+    pub fn of_code(code: &str) -> Option<Self> {
+        [Self::Full, Self::Failed]
+            .into_iter()
+            .find(|error| error.code() == code)
+    }
+}
 
 /// Why the store did not do what it was asked to.
 #[derive(Debug, Error)]
@@ -33,16 +58,11 @@ pub enum StoreError {
     Busy(String),
     /// The embedded store's file cannot be written. Nothing of the request is.
     #[error("the store's file cannot be written: {0}")]
-    Unwritable(&'static str),
+    Unwritable(DiskError),
     /// An item is not as this program writes it.
     #[error("an item lacks a valid '{0}'")]
     Corrupt(&'static str),
     /// The request cannot succeed: missing table, permission, credentials or region, a defect.
     #[error("the store refused a request: {0}")]
     Refused(String),
-}
-
-impl StoreError {
-    /// Code of the embedded store's responses when its file cannot be written.
-    pub const UNWRITABLE_CODE: &str = "UnwritableException";
 }

@@ -42,6 +42,21 @@ fn audit_retention(days: u32) -> SignedDuration {
     SignedDuration::from_hours(24 * i64::from(days))
 }
 
+/// What a partition of the index lists.
+trait Listed: Sized {
+    /// The sort key of an entry, as an id.
+    type Id: Copy;
+
+    /// Reads an id.
+    fn parse(text: &str) -> Option<Self::Id>;
+
+    /// The key of the item that an entry stands for.
+    fn key(id: Self::Id) -> Key;
+
+    /// Reads the item.
+    fn read(id: Self::Id, item: &Item) -> Result<Self, StoreError>;
+}
+
 /// The directory, on the table of an engine.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -84,28 +99,21 @@ impl Store {
 
     /// What the first `limit` entries of one partition of the index stand for, in no particular
     /// order. Their sort keys are ids.
-    async fn listed<Id: Copy, T>(
-        &self,
-        partition: &str,
-        limit: usize,
-        parse: fn(&str) -> Option<Id>,
-        key_of: fn(Id) -> Key,
-        read: fn(Id, &Item) -> Result<T, StoreError>,
-    ) -> Result<Vec<T>, StoreError> {
+    async fn listed<T: Listed>(&self, partition: &str, limit: usize) -> Result<Vec<T>, StoreError> {
         let corrupt = || StoreError::Corrupt(INDEX_SK);
         let ids = self
             .index_range(partition, None, 0, limit)
             .await?
             .iter()
-            .map(|id| parse(id).ok_or_else(corrupt))
-            .collect::<Result<Vec<Id>, _>>()?;
+            .map(|id| T::parse(id).ok_or_else(corrupt))
+            .collect::<Result<Vec<_>, _>>()?;
         let mut listed = Vec::with_capacity(ids.len());
         for batch in ids.chunks(BATCH_SIZE) {
-            let keys = batch.iter().map(|id| key_of(*id)).collect();
+            let keys = batch.iter().map(|id| T::key(*id)).collect();
             for found in self.table.get_many(keys).await? {
                 let reader = Reader(&found);
                 let id = reader.string(INDEX_SK)?;
-                listed.push(read(parse(id).ok_or_else(corrupt)?, &found)?);
+                listed.push(T::read(T::parse(id).ok_or_else(corrupt)?, &found)?);
             }
         }
         Ok(listed)

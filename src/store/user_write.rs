@@ -18,7 +18,7 @@ use crate::directory::USER;
 use crate::directory::{AuditRecord, CompanyId, KeyChange, State, User, UserId};
 
 /// What becomes of a user.
-enum Change<'u> {
+enum Transition<'u> {
     Create(&'u User),
     Update {
         before: &'u User,
@@ -34,7 +34,7 @@ enum Change<'u> {
     Anonymise(&'u User),
 }
 
-impl Change<'_> {
+impl Transition<'_> {
     fn before(&self) -> Option<&User> {
         match self {
             Self::Create(_) => None,
@@ -75,7 +75,7 @@ impl Change<'_> {
 /// A change of one user, ready to be written.
 pub(super) struct UserWrite<'u> {
     company: CompanyId,
-    change: Change<'u>,
+    change: Transition<'u>,
     keys: Vec<KeyChange<'u>>,
     audit: AuditRecord,
 }
@@ -89,7 +89,7 @@ impl<'u> UserWrite<'u> {
                 attributes: user.document.changed_attributes(&Default::default(), &USER),
                 ..change.record(None, user.state().as_str())
             },
-            change: Change::Create(user),
+            change: Transition::Create(user),
             keys: Vec::new(),
         }
     }
@@ -108,7 +108,7 @@ impl<'u> UserWrite<'u> {
                 keys: keys.iter().map(ToString::to_string).collect(),
                 ..change.record(Some(before.state().as_str()), after.state().as_str())
             },
-            change: Change::Update { before, after },
+            change: Transition::Update { before, after },
             keys,
         }
     }
@@ -123,7 +123,7 @@ impl<'u> UserWrite<'u> {
         Self {
             company: change.company,
             audit: change.record(Some(before.state().as_str()), after.state().as_str()),
-            change: Change::Repair {
+            change: Transition::Repair {
                 before,
                 after,
                 look_ups,
@@ -142,7 +142,7 @@ impl<'u> UserWrite<'u> {
                 keys: keys.iter().map(ToString::to_string).collect(),
                 ..change.record(Some(before), after)
             },
-            change: Change::Anonymise(user),
+            change: Transition::Anonymise(user),
             keys,
         }
     }
@@ -163,10 +163,10 @@ impl<'u> UserWrite<'u> {
 
     fn user(&self, draft: &mut Draft) -> Result<(), StoreError> {
         let item = match &self.change {
-            Change::Create(user)
-            | Change::Update { after: user, .. }
-            | Change::Repair { after: user, .. } => from_user(self.company, user, draft.id())?,
-            Change::Anonymise(user) => {
+            Transition::Create(user)
+            | Transition::Update { after: user, .. }
+            | Transition::Repair { after: user, .. } => from_user(self.company, user, draft.id())?,
+            Transition::Anonymise(user) => {
                 from_anonymised(self.company, user, self.audit.at, draft.id())
             }
         };
@@ -186,7 +186,7 @@ impl<'u> UserWrite<'u> {
         let before = look_ups_of(self.change.before());
         let after = look_ups_of(self.change.after());
         let missing = match self.change {
-            Change::Repair { look_ups, .. } => look_ups.clone(),
+            Transition::Repair { look_ups, .. } => look_ups.clone(),
             _ => after.difference(&before).cloned().collect(),
         };
         for entry in before.difference(&after) {

@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use dynoxide::DynoxideError;
 
 use paradigm_scim::store::StoreError;
-use paradigm_scim::store::error::{DISK_FAILED, DISK_FULL};
+use paradigm_scim::store::error::DiskError;
 
 /// Nobody but the owner reads or writes: the file holds personal data.
 const PRIVATE: u32 = 0o600;
@@ -97,7 +97,7 @@ fn private(path: &Path) -> Result<(), StoreError> {
 
 fn cannot(what: &str, path: &Path, error: &io::Error) -> StoreError {
     if error.kind() == io::ErrorKind::StorageFull {
-        return StoreError::Unwritable(DISK_FULL);
+        return StoreError::Unwritable(DiskError::Full);
     }
     StoreError::Refused(format!("{} cannot be {what}: {error}", path.display()))
 }
@@ -134,7 +134,7 @@ pub(crate) fn damaged(what: &str) -> StoreError {
 }
 
 /// Why a file could not be written.
-pub(crate) fn failure(error: &DynoxideError) -> Option<&'static str> {
+pub(crate) fn failure(error: &DynoxideError) -> Option<DiskError> {
     match error {
         DynoxideError::SqliteError(error) => failure_of(error),
         // The engine keeps no more of these than SQLite's text.
@@ -143,19 +143,19 @@ pub(crate) fn failure(error: &DynoxideError) -> Option<&'static str> {
     }
 }
 
-fn failure_of(error: &rusqlite::Error) -> Option<&'static str> {
+fn failure_of(error: &rusqlite::Error) -> Option<DiskError> {
     match error.sqlite_error_code()? {
-        ErrorCode::DiskFull => Some(DISK_FULL),
-        ErrorCode::SystemIoFailure => Some(DISK_FAILED),
+        ErrorCode::DiskFull => Some(DiskError::Full),
+        ErrorCode::SystemIoFailure => Some(DiskError::Failed),
         _ => None,
     }
 }
 
-fn failure_in(text: &str) -> Option<&'static str> {
+fn failure_in(text: &str) -> Option<DiskError> {
     if text.contains("database or disk is full") {
-        Some(DISK_FULL)
+        Some(DiskError::Full)
     } else if text.contains("disk I/O error") {
-        Some(DISK_FAILED)
+        Some(DiskError::Failed)
     } else {
         None
     }
@@ -191,7 +191,10 @@ mod tests {
             .execute("INSERT INTO t VALUES (zeroblob(100000))", [])
             .unwrap_err();
         let text = DynoxideError::InternalServerError(format!("backend: {error}"));
-        assert_eq!(failure(&text), Some(DISK_FULL));
-        assert_eq!(failure(&DynoxideError::SqliteError(error)), Some(DISK_FULL));
+        assert_eq!(failure(&text), Some(DiskError::Full));
+        assert_eq!(
+            failure(&DynoxideError::SqliteError(error)),
+            Some(DiskError::Full)
+        );
     }
 }

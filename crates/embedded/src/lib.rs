@@ -218,7 +218,7 @@ fn refusal(error: &DynoxideError) -> (u16, Vec<u8>) {
         return (400, throttled.into());
     }
     if let Some(reason) = file::failure(error) {
-        let unwritable = json!({"__type": StoreError::UNWRITABLE_CODE, "message": reason});
+        let unwritable = json!({"__type": reason.code(), "message": reason.to_string()});
         return (INSUFFICIENT_STORAGE, unwritable.to_string().into_bytes());
     }
     (error.status_code(), error.to_json().into_bytes())

@@ -1,6 +1,6 @@
 //! Pages of a list: by index (RFC 7644 §3.4.2.4) and by cursor (RFC 9865).
 
-use std::num::IntErrorKind;
+use std::num::{IntErrorKind, ParseIntError};
 
 use crate::{ScimError, rule};
 
@@ -58,15 +58,15 @@ impl Page {
                 .rule(rule::PAGE_METHOD));
             }
             (start_index, None) => {
-                let index = integer(start_index).ok_or_else(|| not_an_integer("startIndex"))?;
+                let index = integer(start_index).map_err(|_| not_an_integer("startIndex"))?;
                 Start::Index(usize::try_from(index.unwrap_or(1).max(1)).unwrap_or(usize::MAX))
             }
         };
         let count = match (wanted, &start) {
-            (Some(None), _) => DEFAULT_COUNT,
-            (Some(Some(count)), _) => usize::try_from(count).unwrap_or(0).min(MAX_COUNT),
-            (None, Start::Index(_)) => return Err(not_an_integer("count")),
-            (None, Start::Cursor(_)) => {
+            (Ok(None), _) => DEFAULT_COUNT,
+            (Ok(Some(count)), _) => usize::try_from(count).unwrap_or(0).min(MAX_COUNT),
+            (Err(_), Start::Index(_)) => return Err(not_an_integer("count")),
+            (Err(_), Start::Cursor(_)) => {
                 return Err(ScimError::invalid_count(format!(
                     "'count' must be an integer, at most {MAX_COUNT}."
                 ))
@@ -81,17 +81,17 @@ fn not_an_integer(name: &str) -> ScimError {
     ScimError::invalid_value(format!("'{name}' must be an integer.")).rule(rule::PAGE_NUMBER)
 }
 
-/// `Some(None)` if there is no value, `None` if it is no integer.
-fn integer(value: Option<&str>) -> Option<Option<i64>> {
+/// Reads an integer, if there is a value. One that is too large for the type is as large as it can be.
+fn integer(value: Option<&str>) -> Result<Option<i64>, ParseIntError> {
     let Some(value) = value.filter(|value| !value.is_empty()) else {
-        return Some(None);
+        return Ok(None);
     };
     match value.parse::<i64>() {
-        Ok(integer) => Some(Some(integer)),
+        Ok(integer) => Ok(Some(integer)),
         Err(error) => match error.kind() {
-            IntErrorKind::PosOverflow => Some(Some(i64::MAX)),
-            IntErrorKind::NegOverflow => Some(Some(i64::MIN)),
-            _ => None,
+            IntErrorKind::PosOverflow => Ok(Some(i64::MAX)),
+            IntErrorKind::NegOverflow => Ok(Some(i64::MIN)),
+            _ => Err(error),
         },
     }
 }

@@ -7,7 +7,7 @@ use aws_smithy_types::retry::ErrorKind;
 
 use crate::aws::innermost;
 use crate::store::StoreError;
-use crate::store::error::{DISK_FAILED, DISK_FULL};
+use crate::store::error::DiskError;
 use crate::store::table::CommitError;
 
 /// Sorts an SDK error into those worth trying again and those not. What it says of an error is
@@ -19,7 +19,7 @@ where
     match &error {
         SdkError::ServiceError(context) => {
             let status = context.raw().status().as_u16();
-            from_service(error.code(), error.message(), status)
+            from_service(error.code(), status)
         }
         SdkError::ResponseError(context) => {
             let status = context.raw().status().as_u16();
@@ -43,14 +43,12 @@ where
     }
 }
 
-fn from_service(code: Option<&str>, message: Option<&str>, status: u16) -> StoreError {
+fn from_service(code: Option<&str>, status: u16) -> StoreError {
     // Without a code it is no response of DynamoDB's, or a broken one.
     let is_broken = code.is_none() || status < 400;
     let code = code.unwrap_or("without code");
-    if code == StoreError::UNWRITABLE_CODE {
-        let reasons = [DISK_FULL, DISK_FAILED];
-        let is_reason = |reason: &&str| message == Some(reason);
-        return StoreError::Unwritable(reasons.into_iter().find(is_reason).unwrap_or(DISK_FAILED));
+    if let Some(error) = DiskError::of_code(code) {
+        return StoreError::Unwritable(error);
     }
     let summary = format!("{code}, HTTP status {status}");
     if is_broken || status >= 500 || status == 429 || is_retryable(code) {

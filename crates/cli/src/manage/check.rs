@@ -37,7 +37,7 @@ pub(crate) struct Check {
 
 /// What became of a verdict.
 #[derive(Clone, Copy)]
-enum Outcome {
+enum RepairOutcome {
     /// Nothing was to be done.
     Left,
     Repaired,
@@ -46,7 +46,7 @@ enum Outcome {
 }
 
 #[derive(Default)]
-struct Report {
+struct CheckReport {
     findings: Vec<Value>,
     found: usize,
     repaired: usize,
@@ -80,12 +80,12 @@ impl Check {
         self.conclude(&read, report)
     }
 
-    async fn judge(&self, store: &Store, suspects: Vec<Suspect>) -> Result<Report, Failure> {
+    async fn judge(&self, store: &Store, suspects: Vec<Suspect>) -> Result<CheckReport, Failure> {
         let progress = progress::bar("reading again", suspects.len());
         let mut verdicts = stream::iter(&suspects)
             .map(async |suspect| (suspect, store.examine(suspect).await))
             .buffered(AT_ONCE);
-        let mut report = Report::default();
+        let mut report = CheckReport::default();
         while let Some((suspect, verdict)) = verdicts.next().await {
             let verdict = verdict?;
             let outcome = self.repair(store, suspect, &verdict).await?;
@@ -105,9 +105,9 @@ impl Check {
         store: &Store,
         suspect: &Suspect,
         found: &Verdict,
-    ) -> Result<Outcome, Failure> {
+    ) -> Result<RepairOutcome, Failure> {
         let (true, Some(company)) = (self.yes && found.is_repairable(), found.company) else {
-            return Ok(Outcome::Left);
+            return Ok(RepairOutcome::Left);
         };
         let change = || operator_change(company, Operation::Repair);
         let mut repaired = store.repair(found, &change()).await?;
@@ -119,16 +119,18 @@ impl Check {
             repaired = store.repair(&again, &change()).await?;
         }
         Ok(match repaired {
-            Repaired::Done => Outcome::Repaired,
-            Repaired::ChangedMeanwhile => Outcome::Failed("it keeps changing; check again later"),
-            Repaired::UserNameTaken => Outcome::Failed(
+            Repaired::Done => RepairOutcome::Repaired,
+            Repaired::ChangedMeanwhile => {
+                RepairOutcome::Failed("it keeps changing; check again later")
+            }
+            Repaired::UserNameTaken => RepairOutcome::Failed(
                 "another user of the company has the userName now; give one of the two another",
             ),
         })
     }
 
-    fn conclude(&self, read: &Value, report: Report) -> Result<(), Failure> {
-        let Report {
+    fn conclude(&self, read: &Value, report: CheckReport) -> Result<(), Failure> {
+        let CheckReport {
             findings,
             found,
             repaired,
@@ -162,15 +164,14 @@ impl Check {
     }
 }
 
-impl Report {
+impl CheckReport {
     /// Counts a finding, and tells people of it at once: there may be many. Scripts read them at the end.
-    fn note(&mut self, finding: &Finding, outcome: Outcome, check: &Check) -> Option<String> {
+    fn note(&mut self, finding: &Finding, outcome: RepairOutcome, check: &Check) -> Option<String> {
         self.found += 1;
         let is_repaired = match (finding.remedy, outcome) {
-            (Remedy::Write(_), Outcome::Repaired) => true,
-            (Remedy::Write(_), Outcome::Left | Outcome::Failed(_)) | (Remedy::Advice(_), _) => {
-                false
-            }
+            (Remedy::Write(_), RepairOutcome::Repaired) => true,
+            (Remedy::Write(_), RepairOutcome::Left | RepairOutcome::Failed(_))
+            | (Remedy::Advice(_), _) => false,
         };
         self.repaired += usize::from(is_repaired);
         if check.format.is_json() {
@@ -187,9 +188,11 @@ impl Report {
         if check.repair {
             let what = match (remedy, outcome) {
                 (Remedy::Advice(advice), _) => format!("not repaired: {advice}"),
-                (Remedy::Write(_), Outcome::Failed(reason)) => format!("not repaired: {reason}"),
-                (Remedy::Write(write), Outcome::Repaired) => format!("repaired: {write}"),
-                (Remedy::Write(write), Outcome::Left) => format!("would repair: {write}"),
+                (Remedy::Write(_), RepairOutcome::Failed(reason)) => {
+                    format!("not repaired: {reason}")
+                }
+                (Remedy::Write(write), RepairOutcome::Repaired) => format!("repaired: {write}"),
+                (Remedy::Write(write), RepairOutcome::Left) => format!("would repair: {write}"),
             };
             told = format!("{told}\n    {what}");
         }
@@ -205,9 +208,9 @@ fn read(survey: &Survey) -> Value {
     })
 }
 
-fn shown(finding: &Finding, outcome: Outcome, is_repaired: bool) -> Value {
+fn shown(finding: &Finding, outcome: RepairOutcome, is_repaired: bool) -> Value {
     let (repair, advice) = match (finding.remedy, outcome) {
-        (Remedy::Write(write), Outcome::Failed(reason)) => (Some(write), Some(reason)),
+        (Remedy::Write(write), RepairOutcome::Failed(reason)) => (Some(write), Some(reason)),
         (Remedy::Write(write), _) => (Some(write), None),
         (Remedy::Advice(advice), _) => (None, Some(advice)),
     };

@@ -40,7 +40,7 @@ pub(crate) struct Import {
 }
 
 /// What became of a line.
-enum Outcome {
+enum LineOutcome {
     /// There was nothing in it.
     Blank,
     Created,
@@ -65,7 +65,7 @@ struct Problem {
 }
 
 #[derive(Default)]
-struct Report {
+struct ImportReport {
     created: usize,
     present: usize,
     problems: Vec<Problem>,
@@ -99,11 +99,11 @@ impl Import {
         let mut outcomes = stream::iter(numbered.zip(1..))
             .map(async |(text, number)| match text {
                 Ok(Ok(text)) => (number, import(&store, company, &text).await),
-                Ok(Err(reason)) => (number, Outcome::Invalid(reason)),
-                Err(error) => (number, Outcome::Unread(error)),
+                Ok(Err(reason)) => (number, LineOutcome::Invalid(reason)),
+                Err(error) => (number, LineOutcome::Unread(error)),
             })
             .buffer_unordered(AT_ONCE);
-        let mut report = Report::default();
+        let mut report = ImportReport::default();
         while let Some((number, outcome)) = outcomes.next().await {
             report.note(number, outcome);
             if report.failures_in_a_row >= TOO_MANY_FAILURES {
@@ -188,26 +188,26 @@ impl<R: Read> Iterator for Lines<R> {
     }
 }
 
-async fn import(store: &Store, company: CompanyId, text: &str) -> Outcome {
+async fn import(store: &Store, company: CompanyId, text: &str) -> LineOutcome {
     if text.trim().is_empty() {
-        return Outcome::Blank;
+        return LineOutcome::Blank;
     }
     let user = match parse(text) {
         Ok(user) => user,
-        Err(reason) => return Outcome::Invalid(reason),
+        Err(reason) => return LineOutcome::Invalid(reason),
     };
     let change = operator_change(company, Operation::Create);
     match store.create_user(&change, &user).await {
-        Ok(()) => Outcome::Created,
+        Ok(()) => LineOutcome::Created,
         Err(StoreError::UserNameTaken) => {
             let name = user.document.string("userName").unwrap_or_default();
             match store.user_by_user_name(company, name).await {
-                Ok(Some(there)) if there.document == user.document => Outcome::Present,
-                Ok(_) => Outcome::Conflict,
-                Err(error) => Outcome::Failed(error),
+                Ok(Some(there)) if there.document == user.document => LineOutcome::Present,
+                Ok(_) => LineOutcome::Conflict,
+                Err(error) => LineOutcome::Failed(error),
             }
         }
-        Err(error) => Outcome::Failed(error),
+        Err(error) => LineOutcome::Failed(error),
     }
 }
 
@@ -220,32 +220,32 @@ fn parse(text: &str) -> Result<User, String> {
     User::new(UserId::new(Uuid::now_v7()), document, now()).map_err(|error| error.to_string())
 }
 
-impl Report {
-    fn note(&mut self, number: usize, outcome: Outcome) {
+impl ImportReport {
+    fn note(&mut self, number: usize, outcome: LineOutcome) {
         self.failures_in_a_row = match &outcome {
-            Outcome::Failed(_) => self.failures_in_a_row + 1,
+            LineOutcome::Failed(_) => self.failures_in_a_row + 1,
             _ => 0,
         };
         let (kind, reason) = match outcome {
-            Outcome::Blank => return,
-            Outcome::Created => {
+            LineOutcome::Blank => return,
+            LineOutcome::Created => {
                 self.created += 1;
                 return;
             }
-            Outcome::Present => {
+            LineOutcome::Present => {
                 self.present += 1;
                 return;
             }
-            Outcome::Unread(error) => {
+            LineOutcome::Unread(error) => {
                 self.unread = Some(error);
                 return;
             }
-            Outcome::Conflict => {
+            LineOutcome::Conflict => {
                 let reason = "a user of this userName is there, with other attributes";
                 ("conflict", reason.to_owned())
             }
-            Outcome::Invalid(reason) => ("invalid", reason),
-            Outcome::Failed(error) => ("failed", error.to_string()),
+            LineOutcome::Invalid(reason) => ("invalid", reason),
+            LineOutcome::Failed(error) => ("failed", error.to_string()),
         };
         self.problems.push(Problem {
             line: number,

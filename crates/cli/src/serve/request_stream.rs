@@ -47,7 +47,7 @@ impl Announcer {
 
 /// What the next byte of the client belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
+enum Position {
     /// A request line, or an empty line before it.
     RequestLine,
     /// A line of the head after the request line.
@@ -70,7 +70,7 @@ enum Line {
 
 /// Splits what a client sends into heads and bodies.
 struct Framing {
-    next: Next,
+    next: Position,
     /// Received, and not yet released.
     received: BytesMut,
     /// Bytes at the start of `received` that are known to hold no line feed.
@@ -97,27 +97,27 @@ impl Framing {
             if !self.released.is_empty() {
                 return Lacks::Nothing;
             }
-            if self.next == Next::Unknown && !self.take_announcement() {
+            if self.next == Position::Unknown && !self.take_announcement() {
                 return Lacks::Announcement;
             }
             if self.received.is_empty() {
                 return Lacks::Bytes;
             }
             match self.next {
-                Next::RequestLine => {
+                Position::RequestLine => {
                     if !self.release_request_line() {
                         return Lacks::Bytes;
                     }
                 }
-                Next::Header(line) => self.release_headers(line),
-                Next::Unknown => {}
-                Next::Body(left) => {
+                Position::Header(line) => self.release_headers(line),
+                Position::Unknown => {}
+                Position::Body(left) => {
                     let length = usize::try_from(left).unwrap_or(usize::MAX);
                     let length = length.min(self.received.len());
                     self.released = self.received.split_to(length);
                     self.next = body(left.saturating_sub(length as u64));
                 }
-                Next::Rest => self.released = self.received.split(),
+                Position::Rest => self.released = self.received.split(),
             }
         }
     }
@@ -127,7 +127,7 @@ impl Framing {
         let Ok(length) = self.announced.try_recv() else {
             return false;
         };
-        self.next = length.map_or(Next::Rest, body);
+        self.next = length.map_or(Position::Rest, body);
         true
     }
 
@@ -140,7 +140,7 @@ impl Framing {
             if is_too_long {
                 self.searched = 0;
                 self.released = self.received.split();
-                self.next = Next::Header(Line::Text);
+                self.next = Position::Header(Line::Text);
             }
             return is_too_long;
         };
@@ -148,7 +148,7 @@ impl Framing {
         self.searched = 0;
         // RFC 9112 §2.2: empty lines before a request line are ignored, which hyper does.
         if !matches!(line.as_ref(), b"\n" | b"\r\n") {
-            self.next = Next::Header(Line::Empty);
+            self.next = Position::Header(Line::Empty);
         }
         self.released = repaired(&line).unwrap_or(line);
         true
@@ -162,11 +162,11 @@ impl Framing {
         let mut length = 0;
         self.next = loop {
             let Some(byte) = self.received.get(length) else {
-                break Next::Header(line);
+                break Position::Header(line);
             };
             length += 1;
             line = match (line, byte) {
-                (Line::Empty | Line::CarriageReturn, b'\n') => break Next::Unknown,
+                (Line::Empty | Line::CarriageReturn, b'\n') => break Position::Unknown,
                 (Line::Text, b'\n') => Line::Empty,
                 (Line::Empty, b'\r') => Line::CarriageReturn,
                 _ => Line::Text,
@@ -178,22 +178,22 @@ impl Framing {
     /// The client sends no more: what has come is all of it.
     fn end(&mut self) {
         self.released = self.received.split();
-        self.next = Next::Rest;
+        self.next = Position::Rest;
     }
 
     /// Whether the client may be sending something that nobody reads.
     fn may_be_sending(&mut self) -> bool {
-        if self.next == Next::Unknown {
+        if self.next == Position::Unknown {
             self.take_announcement();
         }
-        self.next != Next::RequestLine || !self.received.is_empty()
+        self.next != Position::RequestLine || !self.received.is_empty()
     }
 }
 
-fn body(length: u64) -> Next {
+fn body(length: u64) -> Position {
     match length {
-        0 => Next::RequestLine,
-        length => Next::Body(length),
+        0 => Position::RequestLine,
+        length => Position::Body(length),
     }
 }
 
@@ -218,7 +218,7 @@ impl<S> RequestStream<S> {
     pub(crate) fn new(stream: S) -> (Self, Announcer) {
         let (announcer, announced) = mpsc::channel();
         let framing = Framing {
-            next: Next::RequestLine,
+            next: Position::RequestLine,
             received: BytesMut::new(),
             searched: 0,
             released: BytesMut::new(),
@@ -329,7 +329,7 @@ mod tests {
             while framing.release() == Lacks::Nothing {
                 passed += framing.released.split().len();
             }
-            if framing.next == Next::Unknown {
+            if framing.next == Position::Unknown {
                 return Some(passed);
             }
         }
@@ -402,6 +402,6 @@ mod tests {
                 announcer.body_follows(Some(0));
             }
         }
-        assert_eq!(framing.next, Next::Rest);
+        assert_eq!(framing.next, Position::Rest);
     }
 }

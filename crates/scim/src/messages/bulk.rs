@@ -37,12 +37,12 @@ pub struct BulkRequest {
     /// After how many errors the rest is not processed.
     pub fail_on_errors: Option<u64>,
     /// The operations, in the order of the request.
-    pub operations: Vec<Operation>,
+    pub operations: Vec<BulkOperation>,
 }
 
 /// One operation.
 #[derive(Debug, Clone)]
-pub struct Operation {
+pub struct BulkOperation {
     /// What to do.
     pub method: Method,
     /// Path below the base URL.
@@ -150,11 +150,11 @@ impl BulkRequest {
             .iter()
             .enumerate()
             .map(|(index, operation)| {
-                Operation::parse(operation).map_err(|error| error.in_operation(index))
+                BulkOperation::parse(operation).map_err(|error| error.in_operation(index))
             })
             .collect::<Result<Vec<_>, _>>()?;
         let mut bulk_ids = BTreeSet::new();
-        let mut declared = operations.iter().filter_map(Operation::declared);
+        let mut declared = operations.iter().filter_map(BulkOperation::declared);
         if let Some(twice) = declared.find(|bulk_id| !bulk_ids.insert(*bulk_id)) {
             return Err(ScimError::invalid_syntax(format!(
                 "The bulkId '{twice}' is given twice; each must be unique in the request."
@@ -170,7 +170,7 @@ impl BulkRequest {
     /// The operations with their indexes, in the order they are processed in: that of the request,
     /// but that one which creates a resource comes before the first that refers to it.
     #[must_use]
-    pub fn in_order(&self) -> Vec<(usize, &Operation)> {
+    pub fn in_order(&self) -> Vec<(usize, &BulkOperation)> {
         let mut ordering = Ordering {
             operations: &self.operations,
             begun: BTreeSet::new(),
@@ -215,19 +215,19 @@ impl<'de> Deserialize<'de> for Operations {
 
 /// Operations that are being put in order, depth first.
 struct Ordering<'r> {
-    operations: &'r [Operation],
+    operations: &'r [BulkOperation],
     begun: BTreeSet<usize>,
-    ordered: Vec<(usize, &'r Operation)>,
+    ordered: Vec<(usize, &'r BulkOperation)>,
 }
 
 impl<'r> Ordering<'r> {
-    fn put(&mut self, index: usize, operation: &'r Operation) {
+    fn put(&mut self, index: usize, operation: &'r BulkOperation) {
         if !self.begun.insert(index) {
             return;
         }
         for reference in &operation.references {
             let mut operations = self.operations.iter().enumerate();
-            let creates = |other: &Operation| other.declared() == Some(reference.as_str());
+            let creates = |other: &BulkOperation| other.declared() == Some(reference.as_str());
             if let Some((index, operation)) = operations.find(|(_, other)| creates(other)) {
                 self.put(index, operation);
             }
@@ -236,7 +236,7 @@ impl<'r> Ordering<'r> {
     }
 }
 
-impl Operation {
+impl BulkOperation {
     fn parse(operation: &RawValue) -> Result<Self, ScimError> {
         let Some(mut members) = read::<RawMembers>(operation) else {
             return Err(ScimError::invalid_syntax("An operation must be an object.")

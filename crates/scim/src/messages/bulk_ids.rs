@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 
-use super::bulk::{BulkRequest, Operation};
+use super::bulk::{BulkOperation, BulkRequest};
 use super::bulk_references::{REFERENCE, is_for_references, last_segment, referred};
 use crate::error::shortened;
 use crate::raw::read;
@@ -29,7 +29,10 @@ impl BulkIds {
     /// Those that the operations declare.
     #[must_use]
     pub fn of(request: &BulkRequest) -> Self {
-        let declared = request.operations.iter().filter_map(Operation::declared);
+        let declared = request
+            .operations
+            .iter()
+            .filter_map(BulkOperation::declared);
         Self(
             declared
                 .map(|id| (id.to_owned(), Created::NotYet))
@@ -38,11 +41,11 @@ impl BulkIds {
     }
 
     /// Notes what an operation has created; `None` if it failed.
-    pub fn settle(&mut self, operation: &Operation, id: Option<String>) {
+    pub fn settle(&mut self, operation: &BulkOperation, id: Option<String>) {
         self.note(operation, id.map_or(Created::Failed, Created::As));
     }
 
-    fn note(&mut self, operation: &Operation, created: Created) {
+    fn note(&mut self, operation: &BulkOperation, created: Created) {
         if let Some(bulk_id) = operation.declared() {
             self.0.insert(bulk_id.to_owned(), created);
         }
@@ -53,7 +56,7 @@ impl BulkIds {
     /// # Errors
     /// 409 for operations that refer to each other, `invalidValue` for a reference to what has not
     /// been created.
-    pub fn resolve(&mut self, operation: &Operation) -> Result<Operation, ScimError> {
+    pub fn resolve(&mut self, operation: &BulkOperation) -> Result<BulkOperation, ScimError> {
         for reference in &operation.references {
             let (created, error) = match self.0.get(reference) {
                 Some(Created::As(_)) => continue,

@@ -9,8 +9,8 @@ mod patch_op;
 mod search_request;
 
 pub use bulk::{
-    BULK_REQUEST_URN, BULK_RESPONSE_URN, BulkRequest, MAX_BULK_ID_BYTES, MAX_BULK_OPERATIONS,
-    MAX_BULK_PATH_BYTES, MAX_BULK_PAYLOAD_BYTES, Method, Operation, bulk_response,
+    BULK_REQUEST_URN, BULK_RESPONSE_URN, BulkOperation, BulkRequest, MAX_BULK_ID_BYTES,
+    MAX_BULK_OPERATIONS, MAX_BULK_PATH_BYTES, MAX_BULK_PAYLOAD_BYTES, Method, bulk_response,
 };
 pub use bulk_ids::BulkIds;
 pub use bulk_references::MAX_BULK_DATA_BYTES;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::patch::{Change, Edit, MAX_VALUE_BYTES, Parser, Target, apply_change, unmatched};
+use crate::patch::{Edit, Effect, MAX_VALUE_BYTES, Parser, Target, apply_change, unmatched};
 use crate::resource::Document;
 use crate::schema::ResourceType;
 use crate::size::json_bytes;
@@ -185,8 +185,8 @@ fn check_edits(edits: &[Edit], comparisons: &mut usize) -> Result<(), ScimError>
             *comparisons += condition.filter.comparisons();
         }
         let (target, value) = match &edit.change {
-            Change::Add(target, value) | Change::Replace(target, value) => (target, Some(value)),
-            Change::Remove(target) => (target, None),
+            Effect::Add(target, value) | Effect::Replace(target, value) => (target, Some(value)),
+            Effect::Remove(target) => (target, None),
             _ => continue,
         };
         if let Target::Values(values) = target {

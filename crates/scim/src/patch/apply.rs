@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::change::{Change, Target};
+use super::change::{Effect, Target};
 use super::elements::{
     add_element, check_copies, is_listed, is_meaningful_without, keep_one_primary, put_elements,
     set_elements, validate_elements,
@@ -18,7 +18,7 @@ use crate::{ScimError, rule};
 /// Applies one change. A `$ref` that was not sent with a new `value` would still point to the old
 /// one, so it goes.
 pub(crate) fn step(
-    change: &Change,
+    change: &Effect,
     id: &str,
     document: &mut Document,
     work: &mut Work,
@@ -42,11 +42,11 @@ struct Reference {
 
 impl Reference {
     /// Those that a change may make disagree: it touches the attribute and leaves `$ref` alone.
-    fn touched_by(change: &Change) -> Option<Self> {
+    fn touched_by(change: &Effect) -> Option<Self> {
         let (path, sent) = match change {
-            Change::Add(Target::Attribute(path), value)
-            | Change::Replace(Target::Attribute(path), value) => (path, Some(value)),
-            Change::Remove(Target::Attribute(path)) => (path, None),
+            Effect::Add(Target::Attribute(path), value)
+            | Effect::Replace(Target::Attribute(path), value) => (path, Some(value)),
+            Effect::Remove(Target::Attribute(path)) => (path, None),
             _ => return None,
         };
         let attribute = path.attribute;
@@ -69,35 +69,35 @@ impl Reference {
 }
 
 fn apply_change(
-    change: &Change,
+    change: &Effect,
     id: &str,
     document: &mut Document,
     work: &mut Work,
 ) -> Result<(), ScimError> {
-    if let Change::Add(_, value) | Change::Replace(_, value) = change {
+    if let Effect::Add(_, value) | Effect::Replace(_, value) = change {
         work.spend_value(value)?;
     }
     match change {
-        Change::AssertId(value) if value.as_str() == Some(id) => Ok(()),
-        Change::AssertId(_) => Err(ScimError::mutability(
+        Effect::AssertId(value) if value.as_str() == Some(id) => Ok(()),
+        Effect::AssertId(_) => Err(ScimError::mutability(
             "'id' is read-only, and the one sent is not this resource's.",
         )
         .rule(rule::ID_MISMATCH)
         .about("id")),
-        Change::Add(Target::Attribute(path), value) => add(document, path, value.clone(), work),
-        Change::Replace(Target::Attribute(path), value) => {
+        Effect::Add(Target::Attribute(path), value) => add(document, path, value.clone(), work),
+        Effect::Replace(Target::Attribute(path), value) => {
             replace(document, path, value.clone(), work)
         }
-        Change::Remove(Target::Attribute(path)) => Ok(remove(document, path, work)?),
-        Change::Add(Target::Values(values), value) => {
+        Effect::Remove(Target::Attribute(path)) => Ok(remove(document, path, work)?),
+        Effect::Add(Target::Values(values), value) => {
             write_values(document, values, value, Write::Merge, work)
         }
-        Change::Replace(Target::Values(values), value) => {
+        Effect::Replace(Target::Values(values), value) => {
             write_values(document, values, value, Write::Substitute, work)
         }
-        Change::Remove(Target::Values(values)) => remove_values(document, values, work),
-        Change::RemoveListed(path, listed) => remove_listed(document, path, listed, work),
-        Change::RemoveExtension(extension) => {
+        Effect::Remove(Target::Values(values)) => remove_values(document, values, work),
+        Effect::RemoveListed(path, listed) => remove_listed(document, path, listed, work),
+        Effect::RemoveExtension(extension) => {
             document.remove_extension(extension);
             Ok(())
         }

@@ -15,11 +15,11 @@ pub const MAX_VALUE_BYTES: usize = 64 * 1024;
 pub(crate) struct Edit {
     /// The singular attribute must match this filter.
     pub(crate) condition: Option<ValuePath>,
-    pub(crate) change: Change,
+    pub(crate) change: Effect,
 }
 
-impl From<Change> for Edit {
-    fn from(change: Change) -> Self {
+impl From<Effect> for Edit {
+    fn from(change: Effect) -> Self {
         Self {
             condition: None,
             change,
@@ -37,7 +37,7 @@ impl Edit {
 }
 
 #[derive(Debug)]
-pub(crate) enum Change {
+pub(crate) enum Effect {
     Add(Target, Value),
     Replace(Target, Value),
     Remove(Target),
@@ -54,7 +54,7 @@ pub(crate) enum Target {
     Values(ValuePath),
 }
 
-impl Change {
+impl Effect {
     /// An error about the attribute that is changed, with the whole path for the log.
     pub(crate) fn named_in(&self, error: ScimError) -> ScimError {
         match self {

@@ -11,7 +11,7 @@ mod values;
 
 pub(crate) use apply::step as apply_change;
 pub use change::MAX_VALUE_BYTES;
-pub(crate) use change::{Change, Edit, Target};
+pub(crate) use change::{Edit, Effect, Target};
 pub(crate) use parse::Parser;
 pub use path::{PatchPath, PathError};
 pub(crate) use selection::unmatched;

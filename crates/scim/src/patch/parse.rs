@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::change::{Change, Edit, Target};
+use super::change::{Edit, Effect, Target};
 use super::path::{PatchPath, PathError, keys_as_paths};
 use crate::dialect;
 use crate::error::shortened;
@@ -106,7 +106,7 @@ impl Parser {
                 PatchPath::Attribute(path) if path.attribute.name == "id" => {
                     let value = dialect::patch_value(path.attribute, value);
                     if !value.is_null() {
-                        edits.push(Change::AssertId(value).into());
+                        edits.push(Effect::AssertId(value).into());
                     }
                 }
                 path if values_read_before(&path) => {}
@@ -146,8 +146,8 @@ impl Parser {
             }
         };
         let change = match op {
-            Op::Add => Change::Add(target, value),
-            _ => Change::Replace(target, value),
+            Op::Add => Effect::Add(target, value),
+            _ => Effect::Replace(target, value),
         };
         Ok(vec![change.into()])
     }
@@ -180,7 +180,7 @@ impl Parser {
     fn removal(&self, path: PatchPath, value: Option<Value>) -> Result<Edit, ScimError> {
         let change = match path {
             PatchPath::Schema(schema) => remove_schema(schema, self.resource_type)?,
-            PatchPath::Values(values) => Change::Remove(Target::Values(values)),
+            PatchPath::Values(values) => Effect::Remove(Target::Values(values)),
             PatchPath::Attribute(path) => attribute_removal(path, value)?,
             PatchPath::Singular(values) => {
                 let edit = Edit::from(attribute_removal(values.target(), value)?);
@@ -232,9 +232,9 @@ fn read_only(attribute: &Attribute) -> ScimError {
 
 /// The read-only sub-attribute that a change of a complex attribute is about, if it is about
 /// nothing else we know.
-fn only_read_only(change: &Change) -> Option<&'static Attribute> {
-    let (Change::Add(Target::Attribute(path), Value::Object(members))
-    | Change::Replace(Target::Attribute(path), Value::Object(members))) = change
+fn only_read_only(change: &Effect) -> Option<&'static Attribute> {
+    let (Effect::Add(Target::Attribute(path), Value::Object(members))
+    | Effect::Replace(Target::Attribute(path), Value::Object(members))) = change
     else {
         return None;
     };
@@ -248,7 +248,7 @@ fn only_read_only(change: &Change) -> Option<&'static Attribute> {
 fn remove_schema(
     schema: &'static Schema,
     resource_type: &'static ResourceType,
-) -> Result<Change, ScimError> {
+) -> Result<Effect, ScimError> {
     if schema.id == resource_type.schema.id {
         return Err(ScimError::mutability(
             "The core schema has required attributes and cannot be removed.",
@@ -256,7 +256,7 @@ fn remove_schema(
         .rule(rule::PATCH_REMOVE_REQUIRED)
         .about(schema.id));
     }
-    Ok(Change::RemoveExtension(schema))
+    Ok(Effect::RemoveExtension(schema))
 }
 
 /// The new content of the elements that a filter selects: an object, or an array of one. An object
@@ -279,7 +279,7 @@ fn single_element(op: Op, attribute: &Attribute, value: Value) -> Result<Value, 
     }
 }
 
-fn attribute_removal(path: AttributePath, value: Option<Value>) -> Result<Change, ScimError> {
+fn attribute_removal(path: AttributePath, value: Option<Value>) -> Result<Effect, ScimError> {
     let attribute = path.leaf();
     if attribute.required {
         return Err(ScimError::mutability(format!(
@@ -293,7 +293,7 @@ fn attribute_removal(path: AttributePath, value: Option<Value>) -> Result<Change
         return Err(cannot_be_cleared(attribute));
     }
     let Some(listed) = removal_by_value(&path, value) else {
-        return Ok(Change::Remove(Target::Attribute(path)));
+        return Ok(Effect::Remove(Target::Attribute(path)));
     };
     if path.is_in_every_value() {
         return Err(ScimError::invalid_value(
@@ -308,7 +308,7 @@ fn attribute_removal(path: AttributePath, value: Option<Value>) -> Result<Change
         Some(Value::Array(listed)) => listed,
         _ => Vec::new(),
     };
-    Ok(Change::RemoveListed(path, listed))
+    Ok(Effect::RemoveListed(path, listed))
 }
 
 /// `schemas`, `meta`, `groups` and other read-only attributes among those of an operation without

@@ -10,7 +10,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, Error, RootCertStore};
 use serde_json::json;
 
-use super::report::Finding;
+use super::report::CheckResult;
 
 /// It is to be renewed when it is valid for fewer days.
 const DAYS_TO_RENEW: i64 = 30;
@@ -42,17 +42,17 @@ impl Certificate {
     }
 
     /// What is to be said of it, for this host.
-    pub(super) fn finding(&self, host: &str) -> Finding {
+    pub(super) fn finding(&self, host: &str) -> CheckResult {
         let days = self
             .expires
             .map(|expires| expires.duration_since(Timestamp::now()).as_hours() / 24);
         let until = self.expires.map(until).unwrap_or_default();
         let finding = match (&self.verdict, days) {
-            (Ok(()), Some(days)) if days < DAYS_TO_RENEW => Finding::warned(
+            (Ok(()), Some(days)) if days < DAYS_TO_RENEW => CheckResult::warned(
                 format!("trusted, made for {host}, but valid only for {days} days,{until}"),
                 RENEW,
             ),
-            (Ok(()), _) => Finding::passed(format!("trusted, made for {host}, valid{until}")),
+            (Ok(()), _) => CheckResult::passed(format!("trusted, made for {host}, valid{until}")),
             (Err(error), _) => distrusted(error, host),
         };
         let expires = self.expires.map(|expires| expires.to_string());
@@ -61,46 +61,46 @@ impl Certificate {
 }
 
 /// Why a certificate, or one in its chain, is not trusted.
-fn distrusted(error: &Error, host: &str) -> Finding {
+fn distrusted(error: &Error, host: &str) -> CheckResult {
     use CertificateError as Flaw;
     let flaw = match error {
         Error::InvalidCertificate(flaw) => flaw,
-        error => return Finding::failed(format!("it cannot be verified: {error}"), REPLACE),
+        error => return CheckResult::failed(format!("it cannot be verified: {error}"), REPLACE),
     };
     match flaw {
-        Flaw::Expired => Finding::failed("it has expired", RENEW),
-        Flaw::ExpiredContext { not_after, .. } => Finding::failed(
+        Flaw::Expired => CheckResult::failed("it has expired", RENEW),
+        Flaw::ExpiredContext { not_after, .. } => CheckResult::failed(
             format!(
                 "it has expired: valid{}",
                 time(*not_after).map(until).unwrap_or_default()
             ),
             RENEW,
         ),
-        Flaw::NotValidYet | Flaw::NotValidYetContext { .. } => Finding::failed(
+        Flaw::NotValidYet | Flaw::NotValidYetContext { .. } => CheckResult::failed(
             "it is not valid yet",
             "Set this machine's clock, or have a certificate that is valid by now.",
         ),
         // The others are those of an issuer who bears a trusted one's name.
         Flaw::UnknownIssuer
         | Flaw::BadSignature
-        | Flaw::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => Finding::failed(
+        | Flaw::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => CheckResult::failed(
             "its issuer is unknown: nobody whom this machine trusts vouches for it",
             "Let the server send the whole chain, from its own certificate to the last intermediate one, of a public authority, as Entra demands. If a private one is meant, give its certificate with --ca-file.",
         ),
-        Flaw::NotValidForName => Finding::failed(format!("it is not made for {host}"), RENAME),
+        Flaw::NotValidForName => CheckResult::failed(format!("it is not made for {host}"), RENAME),
         Flaw::NotValidForNameContext { presented, .. } => {
             let names: Vec<&str> = presented.iter().map(|name| bare(name)).collect();
-            Finding::failed(
+            CheckResult::failed(
                 format!("it is not made for {host}, but for {}", names.join(", ")),
                 RENAME,
             )
         }
         // What rustls has no name for is told by webpki, in words of its source.
-        Flaw::Other(other) if other.to_string() == "CaUsedAsEndEntity" => Finding::failed(
+        Flaw::Other(other) if other.to_string() == "CaUsedAsEndEntity" => CheckResult::failed(
             "it is that of an authority, not of a server; one that signs itself, as openssl req -x509 makes it, is mostly so",
             REPLACE,
         ),
-        flaw => Finding::failed(format!("it is not trusted: {flaw}"), REPLACE),
+        flaw => CheckResult::failed(format!("it is not trusted: {flaw}"), REPLACE),
     }
 }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::certificate::Certificate;
 use super::connection::Connection;
 use super::load;
-use super::report::{Check, Finding};
+use super::report::{Check, CheckResult};
 use super::tls::{NoHandshake, shake_hands};
 use crate::probe::endpoint::{Answer, Authorization, Endpoint, MEDIA_TYPE};
 use crate::probe::outcome::Outcome;
@@ -39,42 +39,86 @@ const THROTTLED: &str = "Wait a while and try again; if that does not help, rais
 const SEE_FRONT: &str = "Look at what is before the instance (firewall, authorizer): this is no answer of its own. On AWS, with a DomainName the API's default address is closed: give the Tenant URL of that domain.";
 const DEPLOY: &str = "Deploy the current version of the service.";
 
-/// A check, and those without which it cannot be made.
-pub(super) struct Step {
-    name: &'static str,
-    needs: &'static [&'static str],
-    make: fn(&mut Examination) -> Finding,
+/// A check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    Reachable,
+    TlsVersion,
+    Certificate,
+    ScimAnswers,
+    Clock,
+    Activation,
+    Discovery,
+    MediaType,
+    PublicUrl,
+    Key,
+    TestConnection,
+    GroupsRead,
+    GroupsRefused,
+    Owner,
+    Latency,
+    Load,
 }
 
-/// All checks, in their order.
-pub(super) const STEPS: [Step; 16] = [
-    step("reachable", &[], Examination::reachable),
-    step("TLS version", &["reachable"], Examination::tls_version),
-    step("certificate", &["TLS version"], Examination::certificate),
-    step("SCIM answers", &["certificate"], Examination::scim_answers),
-    step("clock", &["SCIM answers"], Examination::clock),
-    step("activation", &["SCIM answers"], Examination::activation),
-    step("discovery", &["activation"], Examination::discovery),
-    step("media type", &["discovery"], Examination::media_type),
-    step("public URL", &["discovery"], Examination::public_url),
-    step("key", &["activation"], Examination::key),
-    step("test connection", &["key"], Examination::test_connection),
-    step("groups read", &["key"], Examination::groups_read),
-    step("groups refused", &["key"], Examination::groups_refused),
-    step("key's owner", &["key"], Examination::owner),
-    step("latency", &["discovery"], Examination::latency),
-    step(LOAD, &["key"], Examination::load),
-];
+impl Step {
+    /// All checks, in their order.
+    pub(super) const ALL: [Self; 16] = [
+        Self::Reachable,
+        Self::TlsVersion,
+        Self::Certificate,
+        Self::ScimAnswers,
+        Self::Clock,
+        Self::Activation,
+        Self::Discovery,
+        Self::MediaType,
+        Self::PublicUrl,
+        Self::Key,
+        Self::TestConnection,
+        Self::GroupsRead,
+        Self::GroupsRefused,
+        Self::Owner,
+        Self::Latency,
+        Self::Load,
+    ];
 
-/// The check that is made only if it is asked for.
-const LOAD: &str = "load";
+    fn name(self) -> &'static str {
+        match self {
+            Self::Reachable => "reachable",
+            Self::TlsVersion => "TLS version",
+            Self::Certificate => "certificate",
+            Self::ScimAnswers => "SCIM answers",
+            Self::Clock => "clock",
+            Self::Activation => "activation",
+            Self::Discovery => "discovery",
+            Self::MediaType => "media type",
+            Self::PublicUrl => "public URL",
+            Self::Key => "key",
+            Self::TestConnection => "test connection",
+            Self::GroupsRead => "groups read",
+            Self::GroupsRefused => "groups refused",
+            Self::Owner => "key's owner",
+            Self::Latency => "latency",
+            Self::Load => "load",
+        }
+    }
 
-const fn step(
-    name: &'static str,
-    needs: &'static [&'static str],
-    make: fn(&mut Examination) -> Finding,
-) -> Step {
-    Step { name, needs, make }
+    /// The check without which this one cannot be made.
+    fn needs(self) -> Option<Self> {
+        match self {
+            Self::Reachable => None,
+            Self::TlsVersion => Some(Self::Reachable),
+            Self::Certificate => Some(Self::TlsVersion),
+            Self::ScimAnswers => Some(Self::Certificate),
+            Self::Clock | Self::Activation => Some(Self::ScimAnswers),
+            Self::Discovery | Self::Key => Some(Self::Activation),
+            Self::MediaType | Self::PublicUrl | Self::Latency => Some(Self::Discovery),
+            Self::TestConnection
+            | Self::GroupsRead
+            | Self::GroupsRefused
+            | Self::Owner
+            | Self::Load => Some(Self::Key),
+        }
+    }
 }
 
 /// Checks an endpoint.
@@ -82,7 +126,7 @@ pub(super) struct Examination {
     endpoint: Endpoint,
     with_load: bool,
     /// Until the check that uses it.
-    connection: Option<Result<Connection, Finding>>,
+    connection: Option<Result<Connection, CheckResult>>,
     stream: Option<TcpStream>,
     certificate: Option<Certificate>,
     /// What `/ServiceProviderConfig` is answered without a key.
@@ -96,7 +140,7 @@ pub(super) struct Examination {
 impl Examination {
     pub(super) fn new(
         endpoint: Endpoint,
-        connection: Result<Connection, Finding>,
+        connection: Result<Connection, CheckResult>,
         with_load: bool,
     ) -> Self {
         Self {
@@ -115,28 +159,28 @@ impl Examination {
     pub(super) fn run(mut self, progress: &ProgressBar) -> Vec<Check> {
         let mut checks: Vec<Check> = Vec::new();
         // Checks that others cannot do without, and what to say of those.
-        let mut in_the_way: Vec<(&str, String)> = Vec::new();
-        for step in STEPS {
-            if step.name == LOAD && !self.with_load {
+        let mut blocking: Vec<(Step, String)> = Vec::new();
+        for step in Step::ALL {
+            if step == Step::Load && !self.with_load {
                 continue;
             }
-            progress.set_message(step.name);
-            let needed = in_the_way
+            progress.set_message(step.name());
+            let blocked = blocking
                 .iter()
-                .find(|(name, _)| step.needs.contains(name));
-            let finding = match needed {
-                Some((_, why)) => Finding::skipped(why.clone()),
-                None => (step.make)(&mut self),
+                .find(|(blocking, _)| step.needs() == Some(*blocking));
+            let finding = match blocked {
+                Some((_, why)) => CheckResult::skipped(why.clone()),
+                None => self.make(step),
             };
-            if finding.is_in_the_way {
+            if finding.blocks_dependents {
                 let why = match finding.outcome {
-                    Outcome::Failed => format!("'{}' failed", step.name),
+                    Outcome::Failed => format!("'{}' failed", step.name()),
                     _ => finding.saw.clone(),
                 };
-                in_the_way.push((step.name, why));
+                blocking.push((step, why));
             }
             checks.push(Check {
-                check: step.name,
+                check: step.name(),
                 outcome: finding.outcome,
                 saw: self.endpoint.shown(&finding.saw),
                 change: finding.change,
@@ -147,67 +191,88 @@ impl Examination {
         checks
     }
 
-    fn reachable(&mut self) -> Finding {
+    fn make(&mut self, step: Step) -> CheckResult {
+        match step {
+            Step::Reachable => self.reachable(),
+            Step::TlsVersion => self.tls_version(),
+            Step::Certificate => self.certificate(),
+            Step::ScimAnswers => self.scim_answers(),
+            Step::Clock => self.clock(),
+            Step::Activation => self.activation(),
+            Step::Discovery => self.discovery(),
+            Step::MediaType => self.media_type(),
+            Step::PublicUrl => self.public_url(),
+            Step::Key => self.key(),
+            Step::TestConnection => self.test_connection(),
+            Step::GroupsRead => self.groups_read(),
+            Step::GroupsRefused => self.groups_refused(),
+            Step::Owner => self.owner(),
+            Step::Latency => self.latency(),
+            Step::Load => self.load(),
+        }
+    }
+
+    fn reachable(&mut self) -> CheckResult {
         match self.connection.take() {
             Some(Ok(connection)) => {
                 let (address, milliseconds) = (connection.address, connection.took.as_millis());
                 self.stream = Some(connection.stream);
-                Finding::passed(format!("{address}, in {milliseconds} ms"))
+                CheckResult::passed(format!("{address}, in {milliseconds} ms"))
                     .measuring(json!({"address": address, "milliseconds": milliseconds}))
             }
             Some(Err(finding)) => finding,
-            None => Finding::skipped("there was no attempt"),
+            None => CheckResult::skipped("there was no attempt"),
         }
     }
 
-    fn tls_version(&mut self) -> Finding {
+    fn tls_version(&mut self) -> CheckResult {
         let stream = self.stream.take();
         if !self.endpoint.is_https() {
             return match self.endpoint.is_loopback() {
-                true => Finding::needless("plain http, which does for this machine"),
-                false => Finding::failed(
+                true => CheckResult::needless("plain http, which does for this machine"),
+                false => CheckResult::failed(
                     "plain http: everyone on the way could read the key, so nothing was sent",
                     "Begin the Tenant URL with https://, and have TLS before the instance.",
                 ),
             };
         }
         let Some(mut stream) = stream else {
-            return Finding::needless("a proxy is in between");
+            return CheckResult::needless("a proxy is in between");
         };
         let shaken = shake_hands(&mut stream, self.endpoint.host(), self.endpoint.roots());
         match shaken {
             Ok(handshake) => {
                 self.certificate = Some(handshake.certificate);
-                Finding::passed(format!("{} was agreed on", handshake.version))
+                CheckResult::passed(format!("{} was agreed on", handshake.version))
                     .measuring(json!({"version": handshake.version}))
             }
-            Err(NoHandshake::TooOld) => Finding::failed(
+            Err(NoHandshake::TooOld) => CheckResult::failed(
                 "the server speaks neither TLS 1.3 nor TLS 1.2",
                 "Let it speak TLS 1.2 and 1.3 (on AWS the domain name's security policy TLS_1_2), and nothing older.",
             ),
-            Err(NoHandshake::NotTls) => Finding::failed(
+            Err(NoHandshake::NotTls) => CheckResult::failed(
                 "what answers at this port does not speak TLS, or not in time",
                 "Correct the port in the Tenant URL, or have TLS before the instance.",
             ),
-            Err(NoHandshake::NoAuthorities(error)) => Finding::failed(
+            Err(NoHandshake::NoAuthorities(error)) => CheckResult::failed(
                 format!("this machine does not know whom to trust: {error}"),
                 "Install the certificates of authorities here (package ca-certificates).",
             ),
-            Err(NoHandshake::Other(error)) => Finding::failed(
+            Err(NoHandshake::Other(error)) => CheckResult::failed(
                 format!("there was no handshake: {error}"),
                 "See the log of what ends TLS before the instance.",
             ),
         }
     }
 
-    fn certificate(&mut self) -> Finding {
+    fn certificate(&mut self) -> CheckResult {
         match self.certificate.take() {
             Some(certificate) => certificate.finding(self.endpoint.host()),
-            None => Finding::needless("none was seen, for the same reason"),
+            None => CheckResult::needless("none was seen, for the same reason"),
         }
     }
 
-    fn scim_answers(&mut self) -> Finding {
+    fn scim_answers(&mut self) -> CheckResult {
         let before = Timestamp::now();
         let answer = match self.get("/ServiceProviderConfig", Authorization::Nothing) {
             Ok(answer) => answer,
@@ -216,7 +281,7 @@ impl Examination {
                     true => SEE_PROXY,
                     false => SEE_LOG,
                 };
-                return Finding::failed(format!("no answer: {error}"), change);
+                return CheckResult::failed(format!("no answer: {error}"), change);
             }
         };
         self.skew = skew(answer.date.as_deref(), before, Timestamp::now());
@@ -225,15 +290,15 @@ impl Examination {
             let media_type = answer.media_type.as_deref().unwrap_or("nothing");
             let saw =
                 format!("{saw}, with {media_type}: none of a SCIM service provider's answers");
-            return Finding::failed(saw, change_of_description(&answer));
+            return CheckResult::failed(saw, change_of_description(&answer));
         }
         self.description = Some(answer);
-        Finding::passed(saw)
+        CheckResult::passed(saw)
     }
 
-    fn clock(&mut self) -> Finding {
+    fn clock(&mut self) -> CheckResult {
         let Some(skew) = self.skew else {
-            return Finding::needless("the answer does not tell a time");
+            return CheckResult::needless("the answer does not tell a time");
         };
         let saw = match skew {
             0 => "the server's is as this machine's".to_owned(),
@@ -243,140 +308,142 @@ impl Examination {
         let change = "Set both clocks by NTP (timedatectl shows whether this machine's is): expiry of keys, cursors and certificates goes by them.";
         let (said, failure) = SKEW;
         let finding = if skew.abs() > failure {
-            Finding::failed(saw, change)
+            CheckResult::failed(saw, change)
         } else if skew.abs() > said {
-            Finding::warned(saw, change)
+            CheckResult::warned(saw, change)
         } else {
-            Finding::passed(saw)
+            CheckResult::passed(saw)
         };
         finding.measuring(json!({"seconds": skew}))
     }
 
-    fn activation(&mut self) -> Finding {
+    fn activation(&mut self) -> CheckResult {
         let description = self.description.as_ref();
         match description {
             Some(answer)
                 if answer.status == 403 && detail(answer).contains(ACTIVATION_VARIABLE) =>
             {
-                Finding::failed(
+                CheckResult::failed(
                     answer.summary(),
                     format!(
                         "Set ScimInstanceActivation=True in the template's parameters and deploy; elsewhere set {ACTIVATION_VARIABLE}=True in the instance's environment and restart it."
                     ),
                 )
             }
-            Some(answer) if answer.is_success() => Finding::passed("SCIM is activated"),
-            Some(answer) => Finding::needless(format!("it cannot be seen from {}", answer.status)),
-            None => Finding::skipped("there was no answer"),
+            Some(answer) if answer.is_success() => CheckResult::passed("SCIM is activated"),
+            Some(answer) => {
+                CheckResult::needless(format!("it cannot be seen from {}", answer.status))
+            }
+            None => CheckResult::skipped("there was no answer"),
         }
     }
 
-    fn discovery(&mut self) -> Finding {
+    fn discovery(&mut self) -> CheckResult {
         match &self.description {
             Some(answer) if answer.is_success() && has_schema(answer, CONFIG_SCHEMA) => {
-                Finding::passed("/ServiceProviderConfig can be read without a key")
+                CheckResult::passed("/ServiceProviderConfig can be read without a key")
             }
-            Some(answer) => Finding::failed(
+            Some(answer) => CheckResult::failed(
                 format!(
                     "/ServiceProviderConfig cannot be read without a key: {}",
                     answer.summary()
                 ),
                 change_of_description(answer),
             ),
-            None => Finding::skipped("there was no answer"),
+            None => CheckResult::skipped("there was no answer"),
         }
     }
 
-    fn media_type(&mut self) -> Finding {
+    fn media_type(&mut self) -> CheckResult {
         let answer = self.description.as_ref();
         match answer.and_then(|answer| answer.media_type.as_deref()) {
-            Some(MEDIA_TYPE) => Finding::passed(MEDIA_TYPE),
-            other => Finding::warned(
+            Some(MEDIA_TYPE) => CheckResult::passed(MEDIA_TYPE),
+            other => CheckResult::warned(
                 format!("{}, not {MEDIA_TYPE}", other.unwrap_or("nothing")),
                 "Let what is before the instance leave Content-Type as it is: Microsoft's validator demands SCIM's own.",
             ),
         }
     }
 
-    fn public_url(&mut self) -> Finding {
+    fn public_url(&mut self) -> CheckResult {
         let answer = self.description.as_ref();
         let told = answer.and_then(|answer| answer.body.pointer("/meta/location")?.as_str());
         match told {
-            Some(url) if self.endpoint.holds(url) => Finding::passed(url),
-            Some(url) => Finding::warned(
+            Some(url) if self.endpoint.holds(url) => CheckResult::passed(url),
+            Some(url) => CheckResult::warned(
                 format!("the answers tell URLs such as {url}, which are not below the Tenant URL"),
                 "Set PublicUrl in the template's parameters (SCIM_PUBLIC_URL, or serve --public-url) to the Tenant URL's scheme and host, and deploy; or give the Tenant URL that the answers tell.",
             ),
-            None => Finding::needless("the answer tells no URL"),
+            None => CheckResult::needless("the answer tells no URL"),
         }
     }
 
-    fn key(&mut self) -> Finding {
+    fn key(&mut self) -> CheckResult {
         if !self.endpoint.has_token() {
-            return Finding::skipped(format!("no token was given; give one by {SOURCES}"));
+            return CheckResult::skipped(format!("no token was given; give one by {SOURCES}"));
         }
         let answer = match self.search_nobody() {
             Ok(answer) => answer,
-            Err(error) => return Finding::failed(format!("no answer: {error}"), SEE_LOG),
+            Err(error) => return CheckResult::failed(format!("no answer: {error}"), SEE_LOG),
         };
         let saw = answer.summary();
         match answer.status {
-            401 => Finding::failed(
+            401 => CheckResult::failed(
                 saw,
                 "Make another key, cargo scim key create --company COMPANY --owner USER --name NAME, of a user who is active (cargo scim user show), and give its token to the provider.",
             ),
-            403 if detail(&answer).contains("users:manage") => Finding::failed(
+            403 if detail(&answer).contains("users:manage") => CheckResult::failed(
                 saw,
                 "Give the key's owner the permission: cargo scim user grant USER --company COMPANY. It takes effect within a minute.",
             ),
-            403 if detail(&answer).contains("suspended") => Finding::failed(
+            403 if detail(&answer).contains("suspended") => CheckResult::failed(
                 saw,
                 "Resume the company: cargo scim company resume COMPANY. It takes effect within a minute.",
             ),
-            403 => Finding::failed(saw, SEE_FRONT),
-            404 => Finding::failed(saw, CORRECT_URL),
-            429 => Finding::failed(saw, THROTTLED),
+            403 => CheckResult::failed(saw, SEE_FRONT),
+            404 => CheckResult::failed(saw, CORRECT_URL),
+            429 => CheckResult::failed(saw, THROTTLED),
             200..=299 => {
                 self.search = Some(answer);
-                Finding::passed("it is accepted")
+                CheckResult::passed("it is accepted")
             }
-            _ => Finding::failed(saw, SEE_LOG),
+            _ => CheckResult::failed(saw, SEE_LOG),
         }
     }
 
     /// As Entra does it: the search for a user who cannot exist finds nobody.
-    fn test_connection(&mut self) -> Finding {
+    fn test_connection(&mut self) -> CheckResult {
         match &self.search {
             Some(answer) if is_empty_list(answer) => {
-                Finding::passed(format!("{}, an empty list", answer.status))
+                CheckResult::passed(format!("{}, an empty list", answer.status))
             }
-            Some(answer) => Finding::failed(
+            Some(answer) => CheckResult::failed(
                 format!("{}, but not an empty list", answer.summary()),
                 format!(
                     "{DEPLOY} Entra's Test connection looks for a user who cannot exist, and wants 200 with totalResults 0."
                 ),
             ),
-            None => Finding::skipped("there was no answer"),
+            None => CheckResult::skipped("there was no answer"),
         }
     }
 
-    fn groups_read(&mut self) -> Finding {
+    fn groups_read(&mut self) -> CheckResult {
         let change = format!(
             "{DEPLOY} Until then disable the group mapping in Entra, or Test connection may fail."
         );
         match self.get("/Groups", Authorization::Token) {
             Ok(answer) if is_empty_list(&answer) => {
-                Finding::passed(format!("{}, an empty list", answer.status))
+                CheckResult::passed(format!("{}, an empty list", answer.status))
             }
-            Ok(answer) => Finding::failed(
+            Ok(answer) => CheckResult::failed(
                 format!("{}, not an empty list", answer.summary()),
                 unless_throttled(&answer, change),
             ),
-            Err(error) => Finding::failed(format!("no answer: {error}"), SEE_LOG),
+            Err(error) => CheckResult::failed(format!("no answer: {error}"), SEE_LOG),
         }
     }
 
-    fn groups_refused(&mut self) -> Finding {
+    fn groups_refused(&mut self) -> CheckResult {
         // Without a name, so that nothing is made where groups are supported.
         let body = json!({"schemas": [GROUP_SCHEMA]});
         let url = self.endpoint.url("/Groups");
@@ -385,40 +452,40 @@ impl Examination {
             .send("POST", &url, Some(&body), Authorization::Token);
         match answer {
             Ok(answer) if answer.status == 501 && has_schema(&answer, ERROR_SCHEMA) => {
-                Finding::passed(answer.summary())
+                CheckResult::passed(answer.summary())
             }
-            Ok(answer) => Finding::failed(
+            Ok(answer) => CheckResult::failed(
                 format!("{}, not 501 with a SCIM error", answer.summary()),
                 unless_throttled(
                     &answer,
                     format!("{DEPLOY} Until then disable the group mapping in Entra."),
                 ),
             ),
-            Err(error) => Finding::failed(format!("no answer: {error}"), SEE_LOG),
+            Err(error) => CheckResult::failed(format!("no answer: {error}"), SEE_LOG),
         }
     }
 
     /// An owner whom the provider manages can be deactivated by it, and the key with them.
-    fn owner(&mut self) -> Finding {
+    fn owner(&mut self) -> CheckResult {
         match self.get("/Me", Authorization::Token) {
             Ok(answer) if answer.is_success() => match answer.body.get("externalId") {
-                None | Some(Value::Null) => Finding::passed(
+                None | Some(Value::Null) => CheckResult::passed(
                     "nothing shows that the provider manages the user whose key this is (no externalId)",
                 ),
-                Some(_) => Finding::warned(
+                Some(_) => CheckResult::warned(
                     "the user whose key this is has an externalId: a provider manages them, and could deactivate them, which ends provisioning for all",
                     "Use a service user outside of the provider's scope: cargo scim user create, then user grant, then key create, and give the new key's token to the provider.",
                 ),
             },
-            Ok(answer) => Finding::warned(
+            Ok(answer) => CheckResult::warned(
                 format!("/Me does not tell: {}", answer.summary()),
                 unless_throttled(&answer, DEPLOY),
             ),
-            Err(error) => Finding::failed(format!("no answer: {error}"), SEE_LOG),
+            Err(error) => CheckResult::failed(format!("no answer: {error}"), SEE_LOG),
         }
     }
 
-    fn latency(&mut self) -> Finding {
+    fn latency(&mut self) -> CheckResult {
         let is_accepted = self.search.is_some();
         let mut times = Vec::new();
         for _ in 0..MEASURED {
@@ -431,12 +498,12 @@ impl Examination {
                 Ok(answer) if answer.is_success() => times.push(answer.milliseconds),
                 Ok(answer) => {
                     let (number, saw) = (times.len() + 1, answer.summary());
-                    return Finding::failed(
+                    return CheckResult::failed(
                         format!("request {number} of {MEASURED}: {saw}"),
                         unless_throttled(&answer, SEE_LOG),
                     );
                 }
-                Err(error) => return Finding::failed(format!("no answer: {error}"), SEE_LOG),
+                Err(error) => return CheckResult::failed(format!("no answer: {error}"), SEE_LOG),
             }
         }
         times.sort_unstable();
@@ -450,8 +517,8 @@ impl Examination {
         let saw =
             format!("{MEASURED} {what}: least {least} ms, median {median} ms, most {most} ms");
         let finding = match median {
-            ..=SLOW => Finding::passed(saw),
-            _ => Finding::warned(
+            ..=SLOW => CheckResult::passed(saw),
+            _ => CheckResult::warned(
                 saw,
                 "Give the functions more memory (MemorySize in the template), look at the metric Latency, and run this nearer to the instance to tell the network's part.",
             ),
@@ -459,7 +526,7 @@ impl Examination {
         finding.measuring(json!({"leastMs": least, "medianMs": median, "mostMs": most}))
     }
 
-    fn load(&mut self) -> Finding {
+    fn load(&mut self) -> CheckResult {
         load::sustain(|| self.search_nobody())
     }
 

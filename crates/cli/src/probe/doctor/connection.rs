@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
-use super::report::Finding;
+use super::report::CheckResult;
 use crate::probe::endpoint::{CONNECTING_TAKES, Endpoint};
 
 /// A connection on which nothing was sent yet.
@@ -21,9 +21,9 @@ pub(super) struct Connection {
 ///
 /// # Errors
 /// What is in the way.
-pub(super) async fn open(endpoint: &Endpoint) -> Result<Connection, Finding> {
+pub(super) async fn open(endpoint: &Endpoint) -> Result<Connection, CheckResult> {
     if endpoint.is_behind_proxy() {
-        return Err(Finding::needless(
+        return Err(CheckResult::needless(
             "requests go through a proxy of this environment, which hides the connection behind it",
         ));
     }
@@ -31,18 +31,18 @@ pub(super) async fn open(endpoint: &Endpoint) -> Result<Connection, Finding> {
     let addresses = timeout(CONNECTING_TAKES, lookup_host((host, endpoint.port())))
         .await
         .map_err(|_| {
-            Finding::failed(
+            CheckResult::failed(
                 format!("the name {host} was not resolved within {}", in_seconds()),
                 "Look whether this machine reaches its name servers.",
             )
         })?
         .map_err(|error| {
-            Finding::failed(
+            CheckResult::failed(
                 format!("no address is known for {host}: {error}"),
                 "Correct the host in the Tenant URL, or make a DNS record for it.",
             )
         })?;
-    let mut last = Finding::failed(
+    let mut last = CheckResult::failed(
         format!("no address is known for {host}"),
         "Make a DNS record (A or AAAA) for it.",
     );
@@ -75,17 +75,17 @@ fn blocking(stream: TcpStream) -> std::io::Result<std::net::TcpStream> {
     Ok(stream)
 }
 
-fn in_the_way(address: SocketAddr, error: &std::io::Error) -> Finding {
+fn in_the_way(address: SocketAddr, error: &std::io::Error) -> CheckResult {
     match error.kind() {
-        ErrorKind::ConnectionRefused => Finding::failed(
+        ErrorKind::ConnectionRefused => CheckResult::failed(
             format!("{address} refuses the connection"),
             "Start the instance, or correct host and port in the Tenant URL.",
         ),
-        ErrorKind::TimedOut => Finding::failed(
+        ErrorKind::TimedOut => CheckResult::failed(
             format!("{address} did not answer within {}", in_seconds()),
             "Open the firewall or security group before it for this machine and the provider.",
         ),
-        _ => Finding::failed(
+        _ => CheckResult::failed(
             format!("{address} cannot be connected to: {error}"),
             "Look whether this machine has a route to it.",
         ),

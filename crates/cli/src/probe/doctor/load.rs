@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::report::Finding;
+use super::report::CheckResult;
 use crate::probe::endpoint::{Answer, MAX_CONNECTIONS};
 
 /// How long requests are begun.
@@ -23,7 +23,7 @@ struct Tally {
 }
 
 /// Sends requests by `send` over all connections at once, each when the one before is answered.
-pub(super) fn sustain(send: impl Fn() -> Result<Answer, String> + Sync) -> Finding {
+pub(super) fn sustain(send: impl Fn() -> Result<Answer, String> + Sync) -> CheckResult {
     let tally = Mutex::new(Tally::default());
     let started = Instant::now();
     thread::scope(|scope| {
@@ -51,28 +51,28 @@ pub(super) fn sustain(send: impl Fn() -> Result<Answer, String> + Sync) -> Findi
 }
 
 impl Tally {
-    fn finding(&self, seconds: f64) -> Finding {
+    fn finding(&self, seconds: f64) -> CheckResult {
         let rate = f64::from(self.answered) / seconds;
         let saw = format!(
             "{rate:.0} requests a second over {MAX_CONNECTIONS} connections in {seconds:.1} s, {} refused with 429, {} failed",
             self.throttled, self.errors
         );
         let finding = if self.answered == 0 {
-            Finding::failed(saw, "See the instance's log and the metric Errors.")
+            CheckResult::failed(saw, "See the instance's log and the metric Errors.")
         } else if self.errors > 0 {
-            Finding::warned(
+            CheckResult::warned(
                 saw,
                 "See the instance's log and the metric Errors for what failed.",
             )
         } else if rate >= ASKED_RATE {
-            Finding::passed(saw)
+            CheckResult::passed(saw)
         } else if self.throttled > 0 {
-            Finding::warned(
+            CheckResult::warned(
                 saw,
                 "Raise the throttling limits of the API's stage, or the concurrency the functions may have: Microsoft asks for 25 requests a second.",
             )
         } else {
-            Finding::warned(
+            CheckResult::warned(
                 saw,
                 "Give the functions more memory (MemorySize in the template), or run this nearer to the instance: Microsoft asks for 25 requests a second.",
             )

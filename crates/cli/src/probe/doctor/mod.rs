@@ -15,8 +15,8 @@ use ureq::tls::{PemItem, RootCerts, parse_pem};
 use crate::probe::endpoint::{Endpoint, USER_AGENT};
 use crate::probe::token::TokenArguments;
 use crate::{Failure, progress};
-use checks::{Examination, STEPS};
-use report::Report;
+use checks::{Examination, Step};
+use report::DoctorReport;
 
 #[derive(Args)]
 pub(crate) struct Doctor {
@@ -47,14 +47,14 @@ impl Doctor {
         if self.load && !self.yes && !endpoint.is_loopback() {
             return Err("--load keeps an instance as busy as it gets, which its users may notice and its owner pays for; this one is not on this machine. Add --yes if that is meant. Nothing was sent.".into());
         }
-        let progress = progress::bar("", STEPS.len());
+        let progress = progress::bar("", Step::ALL.len());
         let connection = connection::open(&endpoint).await;
         let with_load = self.load;
         let examine = move || {
             let url = endpoint.shown(&endpoint.url("/"));
             let checks = Examination::new(endpoint, connection, with_load).run(&progress);
             progress.finish_and_clear();
-            Report { url, checks }
+            DoctorReport { url, checks }
         };
         let report = tokio::task::spawn_blocking(examine).await?;
         if self.json {

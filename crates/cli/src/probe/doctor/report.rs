@@ -8,13 +8,13 @@ use crate::output::line;
 use crate::probe::outcome::Outcome;
 
 /// What a check has shown, before it has a name.
-pub(super) struct Finding {
+pub(super) struct CheckResult {
     pub(super) outcome: Outcome,
     pub(super) saw: String,
     pub(super) change: Option<String>,
     pub(super) measured: Option<Value>,
     /// Whether checks that build on this one cannot be made.
-    pub(super) is_in_the_way: bool,
+    pub(super) blocks_dependents: bool,
 }
 
 /// A check that was made, or why it was not.
@@ -33,12 +33,12 @@ pub(super) struct Check {
 }
 
 /// All that was checked.
-pub(super) struct Report {
+pub(super) struct DoctorReport {
     pub(super) url: String,
     pub(super) checks: Vec<Check>,
 }
 
-impl Finding {
+impl CheckResult {
     pub(super) fn passed(saw: impl Into<String>) -> Self {
         Self::new(Outcome::Passed, saw.into(), None)
     }
@@ -58,7 +58,7 @@ impl Finding {
     /// A check that is not needed here, so that others can do without.
     pub(super) fn needless(why: impl Into<String>) -> Self {
         Self {
-            is_in_the_way: false,
+            blocks_dependents: false,
             ..Self::skipped(why)
         }
     }
@@ -77,12 +77,12 @@ impl Finding {
             saw,
             change,
             measured: None,
-            is_in_the_way: matches!(outcome, Outcome::Failed | Outcome::Skipped),
+            blocks_dependents: matches!(outcome, Outcome::Failed | Outcome::Skipped),
         }
     }
 }
 
-impl Report {
+impl DoctorReport {
     fn count(&self, outcome: Outcome) -> usize {
         let matching = self.checks.iter().filter(|check| check.outcome == outcome);
         matching.count()

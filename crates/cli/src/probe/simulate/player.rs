@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::report::{Played, Report};
+use super::report::{Played, SimulationReport};
 use super::scenario::{Scenario, Step, encoded};
 use crate::probe::endpoint::{Answer, Authorization, Endpoint, MEDIA_TYPE};
 use crate::probe::outcome::Outcome;
@@ -58,7 +58,7 @@ impl<'p> Player<'p> {
 
     /// Plays the connection once and the rest for each user, and removes what is left of each.
     /// The users' names begin with `prefix`.
-    pub(super) fn play(mut self, users: usize, prefix: &str) -> Report {
+    pub(super) fn play(mut self, users: usize, prefix: &str) -> SimulationReport {
         let scenario = self.scenario;
         let mut variables = Variables::from([("guid".to_owned(), Uuid::now_v7().to_string())]);
         let connects = scenario
@@ -75,7 +75,7 @@ impl<'p> Player<'p> {
         }
         self.warn_of_media_type();
         self.progress.finish_and_clear();
-        Report {
+        SimulationReport {
             connects,
             is_cut_short: self.is_ending(),
             played: self.played,

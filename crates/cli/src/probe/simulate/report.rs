@@ -41,7 +41,7 @@ pub(super) struct Played {
 }
 
 /// What was played, and what is left of it on the server.
-pub(super) struct Report {
+pub(super) struct SimulationReport {
     /// Whether the provider would have begun to provision.
     pub(super) connects: bool,
     /// Whether it was told to end early.
@@ -51,7 +51,7 @@ pub(super) struct Report {
     pub(super) left_behind: Vec<String>,
 }
 
-impl Report {
+impl SimulationReport {
     fn count(&self, outcome: Outcome) -> usize {
         let matching = self
             .played
