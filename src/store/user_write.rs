@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::StoreError;
 use super::change::UserChange;
 use super::layout::attributes::{EXPIRES, NAME, REVOKED, SECRET_HASH, USERS};
 use super::layout::keys::{self, COUNTER_SHARDS};
@@ -13,9 +12,9 @@ use super::layout::{
     LookUpEntry, Value, from_anonymised, from_api_key, from_look_up, from_user, look_ups,
 };
 use super::transaction::{Action, Condition, Update};
-use super::write::{Draft, Role};
-use crate::directory::USER;
-use crate::directory::{AuditRecord, CompanyId, KeyChange, State, User, UserId};
+use super::write::{Draft, Role, WriteError};
+use super::{Store, StoreError};
+use crate::directory::{AuditRecord, CompanyId, KeyChange, State, USER, User, UserId};
 
 /// What becomes of a user.
 enum Transition<'u> {
@@ -215,6 +214,13 @@ impl<'u> UserWrite<'u> {
             let add = Update::add(key, USERS, difference);
             draft.push(Role::Other, Action::Update(add));
         }
+    }
+}
+
+impl Store {
+    /// Writes a change of a user.
+    pub(super) async fn write_user(&self, write: &UserWrite<'_>) -> Result<(), WriteError> {
+        self.commit(&write.draft(self.audit_retention)?).await
     }
 }
 

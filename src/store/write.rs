@@ -9,7 +9,6 @@ use super::backoff::Backoff;
 use super::layout::from_audit;
 use super::table::CommitError;
 use super::transaction::{Action, Condition, Transaction};
-use super::user_write::UserWrite;
 use super::{Store, StoreError};
 use crate::directory::{AuditRecord, CompanyId, UserId};
 
@@ -111,11 +110,6 @@ impl Draft {
 }
 
 impl Store {
-    /// Writes a change of a user.
-    pub(super) async fn write_user(&self, write: &UserWrite<'_>) -> Result<(), WriteError> {
-        self.commit(&write.draft(self.audit_retention)?).await
-    }
-
     /// Commits a transaction until it is written, refused, or [`COMMIT_TIMEOUT`] ends. A response may be lost after the
     /// transaction was written: the engine then recognises it, or finds the audit record of the change.
     pub(super) async fn commit(&self, draft: &Draft) -> Result<(), WriteError> {

@@ -12,24 +12,24 @@ use crate::store::table::IndexEntry;
 /// An item as the SDK has it.
 pub(super) type SdkItem = HashMap<String, AttributeValue>;
 
-pub(super) fn encode(item: Item) -> SdkItem {
-    item.into_iter()
-        .map(|(name, value)| (name, encode_value(value)))
+pub(super) fn encode(item: &Item) -> SdkItem {
+    item.iter()
+        .map(|(name, value)| (name.clone(), encode_value(value)))
         .collect()
 }
 
-pub(super) fn encode_value(value: Value) -> AttributeValue {
+pub(super) fn encode_value(value: &Value) -> AttributeValue {
     match value {
-        Value::String(text) => AttributeValue::S(text),
-        Value::Number(number) => AttributeValue::N(number),
-        Value::Bytes(bytes) => AttributeValue::B(Blob::new(bytes)),
-        Value::Bool(value) => AttributeValue::Bool(value),
+        Value::String(text) => AttributeValue::S(text.clone()),
+        Value::Number(number) => AttributeValue::N(number.clone()),
+        Value::Bytes(bytes) => AttributeValue::B(Blob::new(bytes.clone())),
+        Value::Bool(value) => AttributeValue::Bool(*value),
         Value::Null => AttributeValue::Null(true),
-        Value::List(values) => AttributeValue::L(values.into_iter().map(encode_value).collect()),
+        Value::List(values) => AttributeValue::L(values.iter().map(encode_value).collect()),
         Value::Map(values) => AttributeValue::M(encode(values)),
-        Value::StringSet(texts) => AttributeValue::Ss(texts.into_iter().collect()),
-        Value::NumberSet(numbers) => AttributeValue::Ns(numbers.into_iter().collect()),
-        Value::BytesSet(all) => AttributeValue::Bs(all.into_iter().map(Blob::new).collect()),
+        Value::StringSet(texts) => AttributeValue::Ss(texts.iter().cloned().collect()),
+        Value::NumberSet(numbers) => AttributeValue::Ns(numbers.iter().cloned().collect()),
+        Value::BytesSet(all) => AttributeValue::Bs(all.iter().cloned().map(Blob::new).collect()),
     }
 }
 
@@ -120,7 +120,7 @@ mod tests {
         ];
         for value in values {
             let item = Item::from([(text("name"), value)]);
-            assert_eq!(decode(encode(item.clone())).unwrap(), item);
+            assert_eq!(decode(encode(&item)).unwrap(), item);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::encoding::encode_value;
-use crate::store::layout::{LOOK_UP_USER, PK, VERSION, Value};
+use crate::store::layout::{LOOK_UP_USER, PK, VERSION};
 use crate::store::transaction::{Condition, Update};
 
 /// The placeholders of one request or action.
@@ -24,9 +24,9 @@ impl Placeholders {
     }
 
     /// Returns a new placeholder of a value.
-    pub(super) fn value(&mut self, value: Value) -> String {
+    pub(super) fn value(&mut self, value: AttributeValue) -> String {
         let placeholder = format!(":{}", self.values.len());
-        self.values.insert(placeholder.clone(), encode_value(value));
+        self.values.insert(placeholder.clone(), value);
         placeholder
     }
 
@@ -36,17 +36,20 @@ impl Placeholders {
             Condition::Always => return None,
             Condition::Absent => format!("attribute_not_exists({})", self.name(PK)),
             Condition::Exists => format!("attribute_exists({})", self.name(PK)),
-            Condition::Version(version) => self.equals(VERSION, Value::number(version)),
-            Condition::Equals(attribute, value) => self.equals(attribute, value.clone()),
+            Condition::Version(version) => {
+                let version = AttributeValue::N(version.to_string());
+                self.equals(VERSION, version)
+            }
+            Condition::Equals(attribute, value) => self.equals(attribute, encode_value(value)),
             Condition::AttributeAbsent(attribute) => {
                 format!("attribute_not_exists({})", self.name(attribute))
             }
             Condition::AbsentOrLess(attribute, value) => {
-                let (name, value) = (self.name(attribute), self.value(value.clone()));
+                let (name, value) = (self.name(attribute), self.value(encode_value(value)));
                 format!("(attribute_not_exists({name}) OR {name} < {value})")
             }
             Condition::AbsentOrHeldBy(user) => {
-                let is_theirs = self.equals(LOOK_UP_USER, Value::string(user));
+                let is_theirs = self.equals(LOOK_UP_USER, AttributeValue::S(user.to_string()));
                 format!("(attribute_not_exists({}) OR {is_theirs})", self.name(PK))
             }
             Condition::All(conditions) => {
@@ -59,7 +62,7 @@ impl Placeholders {
         })
     }
 
-    fn equals(&mut self, attribute: &str, value: Value) -> String {
+    fn equals(&mut self, attribute: &str, value: AttributeValue) -> String {
         format!("{} = {}", self.name(attribute), self.value(value))
     }
 
@@ -67,13 +70,14 @@ impl Placeholders {
     pub(super) fn update(&mut self, update: &Update) -> String {
         let mut clauses = Vec::new();
         if let Some((attribute, number)) = update.add {
-            let (name, number) = (self.name(attribute), self.value(Value::number(number)));
+            let number = self.value(AttributeValue::N(number.to_string()));
+            let name = self.name(attribute);
             clauses.push(format!("ADD {name} {number}"));
         }
         if !update.set.is_empty() {
             let set = update.set.iter();
             let set: Vec<String> = set
-                .map(|(attribute, value)| self.equals(attribute, value.clone()))
+                .map(|(attribute, value)| self.equals(attribute, encode_value(value)))
                 .collect();
             clauses.push(format!("SET {}", set.join(", ")));
         }
@@ -100,7 +104,7 @@ impl Placeholders {
 mod tests {
     use super::*;
     use crate::directory::UserId;
-    use crate::store::layout::Key;
+    use crate::store::layout::{Key, Value};
 
     fn expression(condition: &Condition) -> Option<String> {
         Placeholders::default().condition(condition)

@@ -44,7 +44,7 @@ impl DynamoDb {
             } => {
                 let put = Put::builder()
                     .table_name(&self.table)
-                    .set_item(Some(encode(put.clone())))
+                    .set_item(Some(encode(put)))
                     .set_condition_expression(placeholders.condition(condition))
                     .set_expression_attribute_names(placeholders.take_names())
                     .set_expression_attribute_values(placeholders.take_values());
