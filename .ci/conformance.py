@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Runs conformance suites written by others against the endpoint at SCIM_URL with the token SCIM_TOKEN: `conformance.py SUITE…`
 
 This file lists what a suite may skip, with the reason. Everything else that is not a success fails.
