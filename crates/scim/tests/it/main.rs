@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! # 10^7 cases, 2 * 10^6 of each of the five properties: 75 minutes of one core.
-//! PROPTEST_CASES=2000000 cargo test -p scim --test it -- --nocapture
+//! PROPTEST_CASES=2000000 cargo test -p scim --test protocol -- --nocapture
 //! ```
 #![allow(
     clippy::expect_used,
