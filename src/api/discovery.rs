@@ -70,7 +70,7 @@ fn found(exchange: &Exchange<'_>, resource: Map<String, Value>) -> Response {
     Response::discovery(exchange.request, &Value::Object(resource))
 }
 
-/// RFC 7644 §4: a filter here is answered with 403, lest a client takes the answer for filtered.
+/// Refuses a filter with 403 (RFC 7644 §4), so that no client takes the response for filtered.
 fn refuse_filter(exchange: &Exchange<'_>) -> Result<(), ScimError> {
     match exchange.query()?.filter() {
         Some(_) => Err(ScimError::forbidden(

@@ -101,7 +101,7 @@ impl<B: BodySource> Request<B> {
 }
 
 impl<B> Request<B> {
-    /// The text of a header, several lines of it joined (RFC 9110 §5.3); `None` if it is absent.
+    /// Returns the text of a header, several lines of it joined (RFC 9110 §5.3); `None` if it is absent.
     #[must_use]
     pub fn header(&self, name: HeaderName) -> Option<String> {
         let lines: Vec<_> = self
@@ -113,7 +113,7 @@ impl<B> Request<B> {
         (!lines.is_empty()).then(|| lines.join(", "))
     }
 
-    /// The media type of the response that `Accept` prefers; `None` if it accepts neither (RFC 9110 §12.5.1).
+    /// Returns the media type of the response that `Accept` prefers; `None` if it accepts neither (RFC 9110 §12.5.1).
     #[must_use]
     pub fn preferred_media_type(&self) -> Option<MediaType> {
         preferred(&self.header(ACCEPT).unwrap_or_default())
@@ -121,11 +121,12 @@ impl<B> Request<B> {
 }
 
 impl Request {
-    /// The body as a JSON object of at most [`MAX_BODY_BYTES`]. A missing Content-Type is accepted,
+    /// Returns the body as a JSON object of at most [`MAX_BODY_BYTES`]. A missing Content-Type is accepted,
     /// an explicitly wrong one is not.
     ///
     /// # Errors
-    /// 413, 415 or 400 `invalidSyntax`.
+    /// 413 for a body beyond the limit, 415 for a `Content-Type` or `Content-Encoding` that is not read, 400
+    /// `invalidSyntax` for a body that is incomplete, not UTF-8 or not JSON.
     pub fn json_object(&self) -> Result<Map<String, Value>, ScimError> {
         self.json_up_to(MAX_BODY_BYTES)
     }
@@ -133,7 +134,8 @@ impl Request {
     /// The same, of at most so many bytes, read as another kind of map.
     ///
     /// # Errors
-    /// 413, 415 or 400 `invalidSyntax`.
+    /// 413 for a body beyond the limit, 415 for a `Content-Type` or `Content-Encoding` that is not read, 400
+    /// `invalidSyntax` for a body that is incomplete, not UTF-8 or not JSON.
     pub fn json_up_to<T: DeserializeOwned>(&self, limit: usize) -> Result<T, ScimError> {
         let body = match &self.body {
             Body::Complete(body) if body.len() <= limit => body,
@@ -142,7 +144,7 @@ impl Request {
             }
             Body::Broken => {
                 return Err(ScimError::invalid_syntax(
-                    "The request body did not arrive as announced.",
+                    "The request body is incomplete or arrived too late; send the request again.",
                 )
                 .rule(rule::BODY_INCOMPLETE));
             }
@@ -217,7 +219,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// A response without body.
+    /// Returns a response without body.
     #[must_use]
     pub fn empty(status: StatusCode) -> Self {
         Self {
@@ -227,7 +229,7 @@ impl Response {
         }
     }
 
-    /// A response with a JSON body.
+    /// Returns a response with a JSON body.
     #[must_use]
     pub fn json(status: StatusCode, body: &impl Serialize) -> Self {
         Self::rendered(status, MEDIA_TYPE, written(body))
@@ -239,7 +241,7 @@ impl Response {
         response
     }
 
-    /// A description of the service itself. It may be stored, and is 304 for a client whose `If-None-Match`
+    /// Returns a description of the service itself. It may be stored, and is 304 for a client whose `If-None-Match`
     /// names it.
     #[must_use]
     pub fn discovery(request: &Request, body: &impl Serialize) -> Self {
@@ -267,8 +269,8 @@ impl Response {
             .with(CACHE_CONTROL, REVALIDATE)
     }
 
-    /// A resource with its `Location` and `ETag`. `Content-Location` is what `meta.location` is
-    /// (RFC 7643 §3.1); at `/Me` it tells where the resource really is (RFC 7644 §3.11).
+    /// Returns a resource with its `Location` and `ETag`. `Content-Location` is what `meta.location` is
+    /// (RFC 7643 §3.1); at `/Me` it is where the resource really is (RFC 7644 §3.11).
     #[must_use]
     pub fn resource(
         status: StatusCode,
@@ -291,14 +293,14 @@ impl Response {
             .with(ETAG, etag)
     }
 
-    /// A ListResponse of everything there is, for discovery endpoints, which are not paged.
+    /// Returns a ListResponse of everything there is, for discovery endpoints, which are not paged.
     #[must_use]
     pub fn whole_list(request: &Request, resources: Vec<Map<String, Value>>) -> Self {
         let list = ListResponse::by_index(resources.len(), 1, resources);
         Self::discovery(request, &list)
     }
 
-    /// A SCIM error (RFC 7644 §3.12).
+    /// Returns a SCIM error (RFC 7644 §3.12).
     #[must_use]
     pub fn error(error: &ScimError) -> Self {
         let status =
@@ -357,7 +359,7 @@ impl Response {
     }
 }
 
-/// A message as JSON. It cannot fail: all maps in a message have text as keys.
+/// Returns a message as JSON. It cannot fail: all maps in a message have text as keys.
 fn written(message: &impl Serialize) -> String {
     serde_json::to_string(message).unwrap_or_default()
 }

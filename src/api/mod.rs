@@ -42,7 +42,7 @@ use key_limits::{Admission, KeyLimits};
 use message::{BodySource, Request, Response};
 use route::{BASE_PATH, Endpoint, Handler, Route, base_url};
 use router::Match;
-use users::places::Places;
+use users::bookmarks::PageBookmarks;
 
 /// When a request is given up, so that the client hears of it before API Gateway's 30 s end.
 const DEADLINE: Duration = Duration::from_secs(25);
@@ -53,12 +53,12 @@ pub struct Service {
     config: Config,
     clock: Arc<dyn Clock>,
     authentication: AuthenticationCache,
-    places: Places,
+    bookmarks: PageBookmarks,
     computing: Computing,
     handler: Handler,
     /// What a key may take of this process; `None` if something else limits it.
     key_limits: Option<KeyLimits>,
-    /// Until the first request has been answered.
+    /// Whether no request has been handled yet.
     is_cold: AtomicBool,
 }
 
@@ -105,7 +105,7 @@ pub struct Exchange<'r> {
     now: Timestamp,
     store: &'r Store,
     authentication: &'r AuthenticationCache,
-    places: &'r Places,
+    bookmarks: &'r PageBookmarks,
     computing: &'r Computing,
     /// URL of documentation for people, if there is one.
     documentation_uri: Option<&'r str>,
@@ -123,7 +123,7 @@ impl<'r> Exchange<'r> {
         query::parse(&self.request.query)
     }
 
-    /// What is cached about the keys of a user who is about to be written.
+    /// Returns what is cached about the keys of a user who is about to be written.
     fn verdicts_about(&self, caller: Caller, owner: UserId) -> CachedVerdicts<'r> {
         self.authentication.verdicts_about(caller.company, owner)
     }
@@ -140,7 +140,7 @@ impl<'r> Exchange<'r> {
 }
 
 impl Service {
-    /// A service on a store, for every endpoint.
+    /// Returns a service on a store, for every endpoint.
     #[must_use]
     pub fn new(store: Store, config: Config, clock: Arc<dyn Clock>) -> Self {
         Self {
@@ -148,7 +148,7 @@ impl Service {
             config,
             clock,
             authentication: AuthenticationCache::default(),
-            places: Places::default(),
+            bookmarks: PageBookmarks::default(),
             computing: Computing::default(),
             handler: Handler::Default,
             key_limits: None,
@@ -196,8 +196,8 @@ impl Service {
         let mut sender = Sender::default();
         let undeclared = AtomicUsize::new(0);
         // On the heap: with every route in it, the future is too large to be passed around.
-        let answering = Box::pin(self.answer(request, matched, &mut sender, &undeclared));
-        let (result, usage) = measured(answering).await;
+        let responding = Box::pin(self.respond(request, matched, &mut sender, &undeclared));
+        let (result, usage) = measured(responding).await;
         let taken = started.elapsed().saturating_sub(sender.sending);
         let error = result.as_ref().err().map(|refused| refused.error.as_ref());
         let mut record = RequestRecord {
@@ -239,7 +239,7 @@ impl Service {
         response
     }
 
-    /// Where a request leads, for this handler.
+    /// Returns where a request leads, for this handler.
     fn find<B>(&self, request: &Request<B>) -> Match {
         if router::is_base(&request.path) && query::path_within(&request.query).is_some() {
             return Match::Nothing;
@@ -253,7 +253,7 @@ impl Service {
     /// Refuses a request whose headers or method HTTP does not know. `accept` is its `Accept`, or empty.
     pub fn refuse_unreadable(&self, request_id: &str, accept: &str) -> Response {
         let error =
-            ScimError::invalid_syntax("The method or a header of the request cannot be read.")
+            ScimError::invalid_syntax("The method or a header of the request is malformed; correct it and send the request again.")
                 .rule(rule::REQUEST_UNREADABLE);
         self.refuse(request_id, accept, &error)
     }
@@ -274,8 +274,8 @@ impl Service {
         Response::error(error).negotiated(preferred(accept))
     }
 
-    /// Answers a request: first its head, then its body, which only an admitted one gets read.
-    async fn answer<B: BodySource>(
+    /// Handles a request. Its body is read only after its head has been admitted.
+    async fn respond<B: BodySource>(
         &self,
         request: Request<B>,
         matched: Match,
@@ -333,8 +333,11 @@ impl Service {
                 return Ok(Head::Options(methods));
             }
             Match::OtherMethods { methods, .. } => {
-                let refused = ScimError::method_not_allowed(format!("This path takes {methods}."))
-                    .rule(rule::METHOD_NOT_ALLOWED);
+                let refused = ScimError::method_not_allowed(format!(
+                    "This path does not take {}; send {methods}.",
+                    request.method
+                ))
+                .rule(rule::METHOD_NOT_ALLOWED);
                 return Err(Refused {
                     allow: Some(methods),
                     ..refused.into()
@@ -375,7 +378,7 @@ impl Service {
             now: admitted.now,
             store: &self.store,
             authentication: &self.authentication,
-            places: &self.places,
+            bookmarks: &self.bookmarks,
             computing: &self.computing,
             documentation_uri: self.config.documentation_uri.as_deref(),
             undeclared,
@@ -406,14 +409,14 @@ impl Service {
             Ok(())
         } else {
             Err(ScimError::forbidden(format!(
-                "SCIM is not activated on this instance; its operator sets {ACTIVATION_VARIABLE}=True."
+                "SCIM is not activated on this instance; ask its operator to set {ACTIVATION_VARIABLE}=True."
             ))
             .rule(rule::NOT_ACTIVATED))
         }
     }
 }
 
-/// Whether every success of a method has a body. One that the client does not accept is then refused before
+/// Returns whether every success of a method has a body. One that the client does not accept is then refused before
 /// anything is written. DELETE never has one, and of GET a 304 has none.
 fn has_body_on_success(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
@@ -463,7 +466,7 @@ async fn dispatch(
     }
 }
 
-/// The refusal of a path at which there is nothing. It names the path that the client most likely means.
+/// Returns the refusal of a path at which there is nothing. It names the path that the client most likely means.
 fn nothing_at<B>(request: &Request<B>) -> ScimError {
     if let Some(path) = near_miss::nearest(&request.path) {
         return ScimError::not_found(format!(
@@ -500,7 +503,7 @@ impl From<ScimError> for Refused {
     }
 }
 
-/// Why a request failed, for the log. The detail is left out: it may quote the request.
+/// Returns why a request failed, for the log. The detail is left out: it may quote the request.
 fn cause(error: &ScimError) -> Option<String> {
     let mut next: Option<&dyn std::error::Error> = Some(error.source.as_deref()?);
     let mut causes = Vec::new();

@@ -133,7 +133,7 @@ fn refuse_swallowed(name: &str, value: &str) -> Result<(), ScimError> {
     }
 }
 
-/// The path of a route that an unknown parameter holds: clients append paths to a tenant URL that has a query.
+/// Returns the path of a route that an unknown parameter holds: clients append paths to a tenant URL that has a query.
 #[must_use]
 pub(super) fn path_within(raw: &str) -> Option<&'static str> {
     raw.split('&')
@@ -166,8 +166,8 @@ fn filter_decoded(value: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// Whether a `+` inside the quotes of a filter is one: some clients encode spaces as `%20` and leave the plus of
-/// `pl+x@example.com` as it is. They do if the spaces outside of quotes are `%20` or raw, and none of them is a `+`.
+/// Returns whether a `+` inside the quotes of a filter is one: some clients encode spaces as `%20` and leave the plus
+/// of `pl+x@example.com` as it is. They do if the spaces outside of quotes are `%20` or raw, and none of them is a `+`.
 fn has_literal_plus(filter: &str) -> bool {
     let (mut is_quoted, mut is_escaped, mut has_space) = (false, false, false);
     let mut bytes = filter.bytes();
@@ -188,7 +188,7 @@ fn has_literal_plus(filter: &str) -> bool {
     has_space
 }
 
-/// The byte that the next two hexadecimal digits stand for; 0 if they are none.
+/// Returns the byte that the next two hexadecimal digits stand for; 0 if they are none.
 fn encoded(bytes: &mut impl Iterator<Item = u8>) -> u8 {
     let mut digit = || char::from(bytes.next().unwrap_or_default()).to_digit(16);
     let byte = digit().zip(digit()).map(|(high, low)| 16 * high + low);

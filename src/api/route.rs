@@ -79,7 +79,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// The handler that the gateway sends its requests to.
+    /// Returns the handler that the gateway sends its requests to.
     #[must_use]
     pub const fn handler(self) -> Handler {
         match self {
@@ -209,7 +209,7 @@ impl Handler {
         Self::Default,
     ];
 
-    /// Name of the program.
+    /// Returns the name of the program.
     #[must_use]
     pub const fn binary(self) -> &'static str {
         match self {
@@ -231,7 +231,7 @@ impl Handler {
         }
     }
 
-    /// Whether it reads the store: all but those of discovery, which is public.
+    /// Returns whether it reads the store: all but those of discovery, which is public.
     #[must_use]
     pub fn needs_store(self) -> bool {
         !matches!(
@@ -240,7 +240,7 @@ impl Handler {
         )
     }
 
-    /// Whether it serves an endpoint.
+    /// Returns whether it serves an endpoint.
     #[must_use]
     pub fn serves(self, endpoint: Endpoint) -> bool {
         self == Self::Default || self == endpoint.handler()

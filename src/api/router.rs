@@ -28,7 +28,7 @@ pub enum Match {
 }
 
 /// Finds the route for a method and a raw path. Doubled and trailing slashes are harmless: a
-/// tenant URL that ends in `/` makes Entra send `//Users`. HEAD is answered as GET.
+/// tenant URL that ends in `/` makes Entra send `//Users`. HEAD is routed as GET.
 #[must_use]
 pub fn find(method: &Method, path: &str) -> Match {
     let Some(segments) = segments(path) else {
@@ -71,7 +71,7 @@ pub fn find(method: &Method, path: &str) -> Match {
         })
 }
 
-/// The decoded segments below the base path; `None` if the path is elsewhere.
+/// Returns the decoded segments below the base path; `None` if the path is elsewhere.
 fn segments(path: &str) -> Option<Vec<String>> {
     let decode = |segment: &str| {
         percent_decode_str(segment)
@@ -88,13 +88,13 @@ fn segments(path: &str) -> Option<Vec<String>> {
     segments.map(decode).collect()
 }
 
-/// Whether a path is the base path itself.
+/// Returns whether a path is the base path itself.
 #[must_use]
 pub(super) fn is_base(path: &str) -> bool {
     segments(path).is_some_and(|segments| segments.is_empty())
 }
 
-/// Whether `{id}` is one that the service has made: other ids are names and URNs.
+/// Returns whether `{id}` is one that the service has made: other ids are names and URNs.
 fn has_resource_id(route: &Route) -> bool {
     ["/Users/{id}", "/Groups/{id}"].contains(&route.path)
 }

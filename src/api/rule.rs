@@ -89,7 +89,7 @@ scim::rules! {
 
     /// The request is done in time.
     NOT_IN_TIME = "not-in-time";
-    /// The store answers.
+    /// The store responds.
     STORE_BUSY = "store-busy";
     /// The embedded store's file can be written.
     STORE_UNWRITABLE = "store-unwritable";

@@ -30,7 +30,7 @@ pub async fn of_handler(endpoint_url: Option<String>) -> SdkConfig {
         .region(EnvironmentVariableRegionProvider::new().region().await)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(retries())
-        // A stalled answer is given up by the timeout of its attempt.
+        // The timeout of an attempt ends a stalled response.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(timeouts())
         .http_client(https::client());

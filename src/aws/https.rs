@@ -1,5 +1,5 @@
-//! The HTTP client of a handler's SDK: the one that the SDK makes by default, but for whom it trusts and
-//! when it is ready, which are half of a handler's start (`docs/performance.md`).
+//! The HTTP client of a handler's SDK. It is the SDK's default client, except for the authorities that it trusts and
+//! when it is ready. These two are half of a handler's start (`docs/performance.md`).
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -18,7 +18,7 @@ const CERTIFICATE_VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 /// a system trusts takes longer than all the rest of a connection's making.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
 
-/// A client for HTTPS, and HTTP where an endpoint says so.
+/// Returns a client for HTTPS, and HTTP where an endpoint says so.
 pub(super) fn client() -> impl HttpClient {
     OnFirstCall(Builder::new().build_with_connector_fn(connector))
 }

@@ -44,7 +44,7 @@ uuid_id! {
 }
 
 impl UserId {
-    /// The identifier itself.
+    /// Returns the identifier itself.
     #[must_use]
     pub const fn uuid(self) -> Uuid {
         self.0

@@ -24,7 +24,7 @@ pub enum State {
 }
 
 impl State {
-    /// The state as stored.
+    /// Returns the state as stored.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -55,7 +55,7 @@ pub struct Renames {
 }
 
 impl Renames {
-    /// What is to be remembered after a change from one document to the next.
+    /// Returns what is to be remembered after a change from one document to the next.
     #[must_use]
     pub fn after(&self, before: &Document, after: &Document) -> Self {
         let user_names = |document: &Document| -> Vec<String> {
@@ -136,7 +136,7 @@ fn original_of(value: &str, known: &[Rename], before: &[String]) -> Option<Strin
     known_original.or_else(|| before.iter().find(|name| fold(name) == old_name).cloned())
 }
 
-/// The old name in `<32 hexadecimal digits><old name>`.
+/// Returns the old name in `<32 hexadecimal digits><old name>`.
 #[must_use]
 pub fn deleted_name(name: &str) -> Option<&str> {
     let (digits, old_name) = name.split_at_checked(OBJECT_ID_DIGITS)?;

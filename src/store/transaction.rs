@@ -79,7 +79,7 @@ pub enum Condition {
     /// The attribute is a value of the same type that is less than this one, or it is absent, or the item is. Numbers
     /// are compared as numbers, strings by their UTF-8 bytes.
     AbsentOrLess(&'static str, Value),
-    /// The lookup item is absent, or leads to this user ([`LOOK_UP_USER`](super::layout::LOOK_UP_USER)).
+    /// The lookup item is absent, or leads to this user ([`LOOKUP_USER`](super::layout::LOOK_UP_USER)).
     AbsentOrHeldBy(UserId),
     /// All of these.
     All(Vec<Condition>),

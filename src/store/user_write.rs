@@ -9,7 +9,7 @@ use super::change::UserChange;
 use super::layout::attributes::{EXPIRES, NAME, REVOKED, SECRET_HASH, USERS};
 use super::layout::keys::{self, COUNTER_SHARDS};
 use super::layout::{
-    LookUpEntry, Value, from_anonymised, from_api_key, from_look_up, from_user, look_ups,
+    LookupEntry, Value, from_anonymised, from_api_key, from_lookup, from_user, lookups,
 };
 use super::transaction::{Action, Condition, Update};
 use super::write::{Draft, Role, WriteError};
@@ -27,7 +27,7 @@ enum Transition<'u> {
     Repair {
         before: &'u User,
         after: &'u User,
-        look_ups: &'u BTreeSet<LookUpEntry>,
+        lookups: &'u BTreeSet<LookupEntry>,
     },
     /// Nothing personal stays.
     Anonymise(&'u User),
@@ -117,7 +117,7 @@ impl<'u> UserWrite<'u> {
         change: &UserChange,
         before: &'u User,
         after: &'u User,
-        look_ups: &'u BTreeSet<LookUpEntry>,
+        lookups: &'u BTreeSet<LookupEntry>,
     ) -> Self {
         Self {
             company: change.company,
@@ -125,7 +125,7 @@ impl<'u> UserWrite<'u> {
             change: Transition::Repair {
                 before,
                 after,
-                look_ups,
+                lookups,
             },
             keys: Vec::new(),
         }
@@ -150,7 +150,7 @@ impl<'u> UserWrite<'u> {
     pub(super) fn draft(&self, audit_retention: SignedDuration) -> Result<Draft, StoreError> {
         let mut draft = Draft::new();
         self.user(&mut draft)?;
-        self.look_ups(&mut draft);
+        self.lookups(&mut draft);
         self.counter(&mut draft);
         for change in &self.keys {
             draft.push(Role::Other, api_key(change, self.audit.at));
@@ -178,14 +178,14 @@ impl<'u> UserWrite<'u> {
     }
 
     /// Only the difference is written: a transaction has at most one action on an item.
-    fn look_ups(&self, draft: &mut Draft) {
-        let look_ups_of = |user: Option<&User>| {
-            user.map_or_else(BTreeSet::new, |user| look_ups(self.company, user))
+    fn lookups(&self, draft: &mut Draft) {
+        let lookups_of = |user: Option<&User>| {
+            user.map_or_else(BTreeSet::new, |user| lookups(self.company, user))
         };
-        let before = look_ups_of(self.change.before());
-        let after = look_ups_of(self.change.after());
+        let before = lookups_of(self.change.before());
+        let after = lookups_of(self.change.after());
         let missing = match self.change {
-            Transition::Repair { look_ups, .. } => look_ups.clone(),
+            Transition::Repair { lookups, .. } => lookups.clone(),
             _ => after.difference(&before).cloned().collect(),
         };
         for entry in before.difference(&after) {
@@ -196,12 +196,12 @@ impl<'u> UserWrite<'u> {
             draft.push(Role::Other, delete);
         }
         let user = self.change.user_id();
-        for LookUpEntry { key, is_user_name } in missing {
+        for LookupEntry { key, is_user_name } in missing {
             let (role, condition) = match is_user_name {
                 true => (Role::UserNameGuard, Condition::AbsentOrHeldBy(user)),
                 false => (Role::Other, Condition::Always),
             };
-            let item = from_look_up(key, user);
+            let item = from_lookup(key, user);
             draft.push(role, Action::Put { item, condition });
         }
     }
@@ -224,7 +224,7 @@ impl Store {
     }
 }
 
-/// The action of a change of an API key.
+/// Returns the action of a change of an API key.
 pub(super) fn api_key(change: &KeyChange<'_>, now: Timestamp) -> Action {
     match change {
         KeyChange::Create(api_key) => Action::Put {

@@ -20,7 +20,7 @@ use mimalloc::MiMalloc;
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// Status of a program whose output nobody takes any more, as shells tell it: 128 and the signal's number.
+/// Exit status of a program whose output is no longer read, as shells report it: 128 plus the signal's number.
 const ENDED_BY_SIGPIPE: u8 = 128 + 13;
 
 /// Anything that ends the program with a message.

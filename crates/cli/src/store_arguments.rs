@@ -83,7 +83,8 @@ impl StoreArguments {
     }
 }
 
-/// The SDK's configuration for an operator's program, from wherever the SDK looks: environment, profiles, single sign-on.
+/// Returns the SDK's configuration for an operator's program, from wherever the SDK looks: environment, profiles,
+/// single sign-on.
 async fn of_operator(endpoint_url: &str) -> SdkConfig {
     let https = Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
@@ -102,7 +103,7 @@ fn keeping_audit(store: Store) -> Result<Store, Failure> {
     Ok(store.keeping_audit_for(Config::from_env().audit_retention_days?))
 }
 
-/// The embedded database in a folder, which is made if it is not there.
+/// Returns the embedded database in a folder, which is made if it is not there.
 pub(crate) fn in_folder(folder: &Path) -> Result<Embedded, Failure> {
     private_folder(folder)
         .map_err(|error| format!("the folder {} cannot be made: {error}", folder.display()))?;

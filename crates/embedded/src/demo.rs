@@ -33,7 +33,7 @@ const FIXED_USERS: [(u8, &str); 5] = [
 /// the store is not empty.
 ///
 /// # Errors
-/// A store that does not answer, or a system without random numbers.
+/// The store is busy or refuses the write, or the system has no random numbers.
 pub async fn create(store: &Store) -> Result<Option<Token>, Failure> {
     let mut secret = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *secret)?;
@@ -50,7 +50,7 @@ pub async fn create(store: &Store) -> Result<Option<Token>, Failure> {
 /// empty.
 ///
 /// # Errors
-/// A store that does not answer.
+/// The store is busy or refuses the write.
 pub async fn create_fixed(store: &Store) -> Result<Option<Token>, Failure> {
     let demo = Demo {
         store,
@@ -139,7 +139,7 @@ impl Demo<'_> {
     }
 }
 
-/// A UUIDv7 of the year 2024 that ends in the given byte.
+/// Returns a UUIDv7 of the year 2024 that ends in the given byte.
 fn fixed_id(end: u8) -> Uuid {
     Uuid::from_u128(0x018c_c251_f400_7000_8000_0000_0000_0000 | u128::from(end))
 }

@@ -126,14 +126,14 @@ fn check(database: &Path) -> Result<(), StoreError> {
     Err(damaged(&format!("{}: {found}", database.display())))
 }
 
-/// The refusal of a damaged file.
+/// Returns the refusal of a damaged file.
 pub(crate) fn damaged(what: &str) -> StoreError {
     StoreError::Refused(format!(
-        "the embedded store is damaged and was left as it is; put a copy in its place, or move it away and begin anew ({what})"
+        "the embedded store is damaged and was left as it is; put a copy in its place, or move it away and begin with an empty one ({what})"
     ))
 }
 
-/// Why a file could not be written.
+/// Returns why a file could not be written.
 pub(crate) fn failure(error: &DynoxideError) -> Option<DiskError> {
     match error {
         DynoxideError::SqliteError(error) => failure_of(error),
@@ -161,7 +161,7 @@ fn failure_in(text: &str) -> Option<DiskError> {
     }
 }
 
-/// Whether a file is no database, or a broken one.
+/// Returns whether a file is no database, or a broken one.
 pub(crate) fn is_damage(error: &DynoxideError) -> bool {
     match error {
         DynoxideError::SqliteError(error) => matches!(
@@ -182,7 +182,7 @@ mod tests {
 
     /// SQLite's own error, of a database that may not grow.
     #[test]
-    fn a_full_database_is_told_by_its_code_and_by_its_text() {
+    fn a_full_database_is_recognised_by_its_code_and_by_its_text() {
         let connection = Connection::open_in_memory().unwrap();
         connection
             .execute_batch("CREATE TABLE t (v); PRAGMA max_page_count = 2")

@@ -24,7 +24,7 @@ pub enum ScimType {
     NoTarget,
     /// A value is missing or has the wrong type.
     InvalidValue,
-    /// The cursor is none of this query's.
+    /// The cursor belongs to another query.
     InvalidCursor,
     /// The cursor was good once.
     ExpiredCursor,
@@ -33,7 +33,7 @@ pub enum ScimType {
 }
 
 impl ScimType {
-    /// The keyword as the RFC spells it.
+    /// Returns the keyword as the RFC spells it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -52,7 +52,7 @@ impl ScimType {
     }
 }
 
-/// What a client is told when a request fails.
+/// The reason why a request fails, as the client gets it. It is the only error type that clients see.
 ///
 /// `detail` is for the client and says what to do. `source` is only ever logged, so a caller
 /// must not put anything personal into it.
@@ -196,7 +196,7 @@ impl ScimError {
         Self::new(
             413,
             None,
-            format!("The request body may have at most {limit} bytes."),
+            format!("The request body may have at most {limit} bytes; send less in one request."),
         )
     }
 
@@ -243,7 +243,7 @@ impl ScimError {
         Self::new(501, None, detail)
     }
 
-    /// 503 with `Retry-After`: the store is busy or does not answer.
+    /// 503 with `Retry-After`: the store is busy or does not respond.
     #[must_use]
     pub fn unavailable(retry_after: u32) -> Self {
         Self::out_of_service(
@@ -313,7 +313,7 @@ impl ScimError {
     }
 }
 
-/// A text of the client's that an error quotes: as much of it as helps to find it.
+/// Returns a text of the client's that an error quotes: as much of it as helps to find it.
 #[must_use]
 pub fn shortened(text: &str) -> String {
     const MOST: usize = 100;

@@ -31,7 +31,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// The event's URI.
+    /// Returns the event's URI.
     #[must_use]
     pub const fn uri(self, content: Content) -> &'static str {
         match (self, content) {
@@ -63,7 +63,7 @@ pub enum Before<'c> {
     Nothing,
     /// This.
     Known(&'c Document),
-    /// One that cannot be read: whatever it is now is told as news.
+    /// One that cannot be read. Everything in the new item counts as a change.
     Unknown,
 }
 
@@ -87,7 +87,7 @@ pub struct Change<'c> {
 }
 
 impl Change<'_> {
-    /// What happened, the most important first; nothing if no attribute changed.
+    /// Returns what happened, the most important first; nothing if no attribute changed.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
         let after = self.after.map(|(document, _)| document);
@@ -113,7 +113,7 @@ impl Change<'_> {
         events
     }
 
-    /// The claims of the token that tells an event. Beside those of the RFCs it has `version` (a
+    /// Returns the claims of the token of an event. Beside those of the RFCs it has `version` (a
     /// number, to compare) and `active`, so that whoever drops an older one misses nothing.
     ///
     /// `sub_id` has the `externalId` only where `content` allows personal data.

@@ -60,7 +60,8 @@ impl PartialEq for Name {
 /// ```
 ///
 /// # Errors
-/// [`NameError`].
+/// [`NameError::Malformed`] if the text does not follow the grammar or is too long, the others if it does and no schema
+/// declares what it names.
 pub fn resolve(text: &str, resource_type: &ResourceType) -> Result<Name, NameError> {
     if text.len() > MAX_PATH_LENGTH {
         return Err(NameError::Malformed("it is too long"));
@@ -82,7 +83,8 @@ pub fn resolve(text: &str, resource_type: &ResourceType) -> Result<Name, NameErr
 /// Resolves `attribute ["." sub-attribute]` within one schema.
 ///
 /// # Errors
-/// [`NameError`].
+/// [`NameError::Malformed`] if the text does not follow the grammar, the others if it does and the schema does not
+/// declare what it names.
 pub fn resolve_in(
     schema: &'static Schema,
     text: &str,

@@ -9,7 +9,7 @@ use crate::{ScimError, rule};
 /// Most names in `attributes` or `excludedAttributes`: more than all schemas declare.
 pub const MAX_NAMES: usize = 200;
 
-/// Which attributes an answer holds.
+/// The attributes that a response holds.
 #[derive(Debug, Default)]
 pub enum Projection {
     /// All that are returned by default.
@@ -42,7 +42,7 @@ impl Projection {
     /// ```
     ///
     /// # Errors
-    /// `invalidValue` if both are given, or more than [`MAX_NAMES`].
+    /// `invalidValue` if both are given, or one has more than [`MAX_NAMES`] names.
     pub fn parse(
         attributes: &[String],
         excluded_attributes: &[String],
@@ -50,7 +50,7 @@ impl Projection {
     ) -> Result<Self, ScimError> {
         if attributes.len().max(excluded_attributes.len()) > MAX_NAMES {
             return Err(
-                ScimError::invalid_value(format!("Name at most {MAX_NAMES} attributes."))
+                ScimError::invalid_value(format!("'attributes' and 'excludedAttributes' may name at most {MAX_NAMES} attributes; name fewer."))
                     .rule(rule::PROJECTION_NAMES),
             );
         }
@@ -187,7 +187,7 @@ fn include_attribute(
     }
 }
 
-/// Whether a member of a resource holds attributes of the schema: an extension's object, or an
+/// Returns whether a member of a resource holds attributes of the schema: an extension's object, or an
 /// attribute of the core schema by its name.
 fn is_of(schema: &Schema, name: &str, core: &Schema) -> bool {
     name == schema.id || schema.attribute(name).is_some_and(|_| schema.id == core.id)

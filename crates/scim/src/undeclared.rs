@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::name::{Name, resolve, resolve_in};
 use crate::schema::{Attribute, ResourceType, Type};
 
-/// How many attributes and sub-attributes of the body of a POST or PUT no schema declares.
+/// Returns how many attributes and sub-attributes of the body of a POST or PUT no schema declares.
 #[must_use]
 pub fn in_resource(input: &Map<String, Value>, resource_type: &ResourceType) -> usize {
     let count = |(key, value): (&String, &Value)| match resolve(key, resource_type) {
@@ -27,7 +27,7 @@ pub fn in_resource(input: &Map<String, Value>, resource_type: &ResourceType) -> 
     input.iter().map(count).sum()
 }
 
-/// How many sub-attributes of a value its attribute does not declare.
+/// Returns how many sub-attributes of a value its attribute does not declare.
 #[must_use]
 pub fn in_value(attribute: &Attribute, value: &Value) -> usize {
     match value {

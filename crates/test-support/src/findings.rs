@@ -3,7 +3,7 @@
 use paradigm_scim::store::Store;
 use paradigm_scim::store::check::{Finding, Verdict};
 
-/// What a check in this process finds.
+/// Returns what a check in this process finds.
 pub async fn verdicts(store: &Store) -> Vec<Verdict> {
     let mut survey = store.survey(None, |_| {}).await.unwrap();
     if survey.needs_recount() {

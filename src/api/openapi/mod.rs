@@ -138,7 +138,7 @@ fn description(endpoint: Endpoint) -> Description {
         Endpoint::GetMe => Description {
             parameters: CONDITIONAL,
             ..plain(
-                "Get the user whom the API key is linked to",
+                "Get the user that owns the API key",
                 "User",
                 &[304, 400, 404, 412],
             )
@@ -152,7 +152,7 @@ fn description(endpoint: Endpoint) -> Description {
             parameters: CONDITIONAL,
             body: Some("UserInput"),
             ..plain(
-                "Replace the attributes of the user whom the API key is linked to",
+                "Replace the attributes of the user that owns the API key",
                 "User",
                 WRITES,
             )
@@ -170,7 +170,7 @@ fn description(endpoint: Endpoint) -> Description {
             parameters: CONDITIONAL,
             body: Some("PatchOp"),
             ..plain(
-                "Change attributes of the user whom the API key is linked to",
+                "Change attributes of the user that owns the API key",
                 "User",
                 WRITES,
             )

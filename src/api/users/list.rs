@@ -85,7 +85,7 @@ async fn search(
     result
 }
 
-/// A page that begins at an index, counted from 1.
+/// Returns a page that begins at an index, counted from 1.
 async fn by_index(
     selection: &Selection<'_>,
     start_index: usize,
@@ -99,7 +99,7 @@ async fn by_index(
     Ok(Response::json(StatusCode::OK, &list))
 }
 
-/// A page that begins at a cursor; the first one has an empty cursor.
+/// Returns a page that begins at a cursor; the first one has an empty cursor.
 async fn by_cursor(
     selection: &Selection<'_>,
     query: &SearchRequest<'_>,

@@ -1,8 +1,8 @@
 //! `/Users`: one function per route.
 
+pub(super) mod bookmarks;
 mod list;
 mod page;
-pub(super) mod places;
 mod selection;
 
 use std::sync::{Arc, Mutex};
@@ -86,7 +86,7 @@ pub(super) async fn delete(exchange: &Exchange<'_>, caller: Caller) -> Result<Re
     Ok(Response::empty(StatusCode::NO_CONTENT))
 }
 
-/// Makes a user of the body of a POST.
+/// Creates a user from the body of a POST.
 pub(super) async fn make(
     exchange: &Exchange<'_>,
     caller: Caller,
@@ -180,7 +180,7 @@ async fn applied(
 }
 
 /// Logs which parts of a PATCH did not apply, because the user has another manager or name than the
-/// path means.
+/// path selects.
 fn log_skipped(request_id: &str, skipped: &[Skipped]) {
     for Skipped {
         operation,
@@ -196,7 +196,7 @@ fn log_skipped(request_id: &str, skipped: &[Skipped]) {
     }
 }
 
-/// Leaves nothing personal of a user.
+/// Anonymises a user: nothing personal is left.
 pub(super) async fn anonymise(
     exchange: &Exchange<'_>,
     caller: Caller,
@@ -217,7 +217,7 @@ pub(super) async fn anonymise(
     written.map(|_| id)
 }
 
-/// The body of a POST or PUT, validated.
+/// Returns the body of a POST or PUT, validated.
 fn document(exchange: &Exchange<'_>, mut input: Map<String, Value>) -> Result<Document, ScimError> {
     dialect::resource(&mut input, &USER);
     exchange.count_undeclared(undeclared::in_resource(&input, &USER));
@@ -232,7 +232,7 @@ fn no_such_user() -> ScimError {
     ScimError::not_found("There is no user with this id in this company.").rule(rule::USER_UNKNOWN)
 }
 
-/// Which versions of a user a request is meant for (RFC 9110 §13.1.1, §13.1.2).
+/// The versions of a user that a request is meant for (RFC 9110 §13.1.1, §13.1.2).
 pub(super) struct Preconditions {
     if_match: Option<String>,
     if_none_match: Option<String>,
@@ -272,7 +272,7 @@ impl Preconditions {
     }
 }
 
-/// A user as clients see them, complete.
+/// Returns a user as clients see them, complete.
 fn rendered(exchange: &Exchange<'_>, user: User) -> Map<String, Value> {
     let meta = user.meta();
     render(

@@ -11,7 +11,7 @@ use super::directory::InCompany;
 use super::directory::{self, now};
 use crate::Failure;
 
-/// How far back a company's trail is shown if nothing else is asked for.
+/// How far back a company's trail is shown by default.
 const RECENT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 #[derive(Args)]
@@ -55,7 +55,7 @@ impl Audit {
         self.place.format.records(&columns, &entries)
     }
 
-    /// What happened to a user, who may be anonymised: then nothing but the trail knows the id.
+    /// Returns what happened to a user, who may be anonymised: then nothing but the trail knows the id.
     async fn of_user(
         &self,
         store: &Store,

@@ -17,7 +17,7 @@ use crate::output::{Format, complain};
 use crate::store_arguments::StoreArguments;
 use crate::{Failure, progress};
 
-/// A record of the trail tells when its request began: the write may have come later, and clocks differ.
+/// A record of the trail has the time at which its request began. The write may be later, and clocks differ.
 const MARGIN: SignedDuration = SignedDuration::from_hours(1);
 
 #[derive(Args)]
@@ -33,8 +33,8 @@ pub(crate) struct Erase {
         conflicts_with = "replay"
     )]
     company: Option<String>,
-    /// Compare whom the audit trail of another table names with how they are there now, and take from
-    /// this one what was taken there: erase, deactivate, take permissions, end keys, suspend companies
+    /// Read the audit trail of another table, and repeat here what was taken from users there since:
+    /// erase, deactivate, revoke permissions, end keys, suspend companies
     #[arg(long, requires = "from")]
     replay: bool,
     /// The table whose trail is read: the one that the restored table takes the place of
@@ -146,7 +146,7 @@ impl Erase {
         Ok(since.saturating_sub(MARGIN)?)
     }
 
-    /// Whether a trail knows of any of the companies.
+    /// Returns whether a trail knows of any of the companies.
     async fn any_changed(&self, trail: &Store, companies: &[Company]) -> Result<bool, Failure> {
         for company in companies {
             let since = self.since(company)?;
@@ -158,7 +158,7 @@ impl Erase {
     }
 }
 
-/// Whom a trail names from a time on.
+/// Returns the users that a trail names from a time on.
 async fn changed_users(
     trail: &Store,
     company: CompanyId,

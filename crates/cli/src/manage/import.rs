@@ -74,8 +74,8 @@ struct ImportReport {
 }
 
 impl Import {
-    /// Imports line by line. Ended early it has done what it tells, and a second run does the
-    /// rest: a user who is there is left alone.
+    /// Imports line by line. If it ends early, it has done what it reports, and a second run does the
+    /// rest: users that are there stay as they are.
     pub(crate) async fn run(&self) -> Result<(), Failure> {
         let (store, company) = self.place.open().await?;
         let cannot_be_read = |error| format!("{} cannot be read: {error}", self.file.display());
@@ -84,7 +84,7 @@ impl Import {
         if metadata.is_dir() {
             return Err(format!("{} is a folder", self.file.display()).into());
         }
-        // A pipe has no length to tell.
+        // A pipe has no length.
         let progress = match metadata.len() {
             0 => ProgressBar::new_spinner(),
             length => ProgressBar::new(length),
@@ -147,7 +147,7 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// The next line; empty at the end.
+    /// Returns the next line; empty at the end.
     fn read(&mut self) -> io::Result<Result<Vec<u8>, String>> {
         let mut bytes = Vec::new();
         // With the line feed.
@@ -211,7 +211,7 @@ async fn import(store: &Store, company: CompanyId, text: &str) -> LineOutcome {
     }
 }
 
-/// The user of a line, or why it holds none.
+/// Returns the user of a line, or why it holds none.
 fn parse(text: &str) -> Result<User, String> {
     let mut input: Map<String, Value> = serde_json::from_str(text)
         .map_err(|error| format!("no JSON object (column {})", error.column()))?;
@@ -258,11 +258,11 @@ impl ImportReport {
         self.problems.sort();
         let (created, present, problems) = (self.created, self.present, self.problems.len());
         if is_json {
-            let told = |Problem { line, kind, reason }: &Problem| json!({"line": line, "kind": kind, "reason": reason});
+            let to_json = |Problem { line, kind, reason }: &Problem| json!({"line": line, "kind": kind, "reason": reason});
             return line(&serde_json::to_string_pretty(&json!({
                 "created": created,
                 "present": present,
-                "problems": self.problems.iter().map(told).collect::<Vec<_>>(),
+                "problems": self.problems.iter().map(to_json).collect::<Vec<_>>(),
                 "isCutShort": is_cut_short,
             }))?);
         }

@@ -131,7 +131,7 @@ impl Revoke {
                     Ok::<_, Failure>(Next::UpdateWithKeys(owner, changes))
                 })
                 .await?
-                .ok_or("the key's owner is gone, so it is honoured no more; 'check' tells what is left of it")?;
+                .ok_or("the key's owner is deleted, so the key is no longer accepted; 'check' shows what is left of it")?;
             key = find(&store, company, &self.key).await?;
         }
         if key.revoked.is_none() {
@@ -147,7 +147,7 @@ fn with_unnamed_key_revoked(owner: &User, key: KeyId) -> (User, Vec<KeyChange<'s
     (owner, vec![KeyChange::Revoke(key)])
 }
 
-/// A key of the company.
+/// Returns a key of the company.
 async fn find(store: &Store, company: CompanyId, id: &str) -> Result<ApiKey, Failure> {
     let key = match KeyId::parse(id) {
         Some(id) => store.find_key(id).await?,
@@ -157,7 +157,7 @@ async fn find(store: &Store, company: CompanyId, id: &str) -> Result<ApiKey, Fai
         .ok_or_else(|| "the company has no such key; see 'key list'".into())
 }
 
-/// A token nobody can guess.
+/// Returns a token nobody can guess.
 pub(crate) fn random_token() -> Result<Token, Failure> {
     let mut secret = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *secret)?;
@@ -197,7 +197,7 @@ fn shown(key: &ApiKey) -> Value {
     })
 }
 
-/// A new key with its token.
+/// Returns a new key with its token.
 fn shown_once(key: &ApiKey, token: &Token) -> Value {
     let mut record = shown(key);
     if let Some(members) = record.as_object_mut() {

@@ -60,7 +60,7 @@ pub(crate) struct Profile {
 }
 
 impl Profile {
-    /// The body of a SCIM POST.
+    /// Returns the body of a SCIM POST.
     pub(crate) fn to_resource(&self, user_name: &str) -> Map<String, Value> {
         let names = [
             ("givenName", &self.given_name),

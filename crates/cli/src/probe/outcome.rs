@@ -27,7 +27,7 @@ impl Outcome {
         }
     }
 
-    /// What a line of a report begins with; a failure is to be seen at once.
+    /// Returns what a line of a report begins with; a failure is to be seen at once.
     pub(crate) const fn mark(self) -> &'static str {
         match self {
             Self::Passed => "ok",

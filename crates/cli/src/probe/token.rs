@@ -31,7 +31,7 @@ impl TokenArguments {
     /// Reads the token; `None` if there is none.
     ///
     /// # Errors
-    /// The file cannot be read or is too large, or what is there is not text.
+    /// The file or standard input cannot be read, is too large, or is not text.
     pub(crate) fn read(&self) -> Result<Option<String>, Failure> {
         if let Some(file) = &self.token_file {
             return read(file).map(Some);

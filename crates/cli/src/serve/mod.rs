@@ -141,14 +141,14 @@ impl Serve {
     }
 }
 
-/// How many threads may compute for long at a time: half of the processors, at least one.
+/// Returns how many threads may compute for long at a time: half of the processors, at least one.
 fn computing_threads() -> usize {
     std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).max(1))
 }
 
 async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
     let (stream, _) = listener.accept().await?;
-    // Answers are small and whole: waiting to fill packets only delays them.
+    // Responses are small and whole: waiting to fill packets only delays them.
     let _ = stream.set_nodelay(true);
     Ok(stream)
 }
@@ -186,7 +186,7 @@ where
         let connection = connection(stream, Arc::clone(&service));
         let watched = graceful.watch(connection);
         tokio::spawn(async move {
-            // A client that goes away or breaks HTTP has nothing to be told.
+            // A client that goes away or breaks HTTP gets no response.
             if let Err(error) = watched.await {
                 tracing::debug!(%error, "a connection ended early");
             }

@@ -1,11 +1,11 @@
 //! Percent-encodes what must not stand raw in a request target, before the HTTP library sees it.
 //!
 //! Entra has been captured sending `filter=externalId+eq+"9edf…"` with raw quotes, and curl sends
-//! what it is given. API Gateway lets that through; hyper would answer 400 without a body.
+//! what it is given. API Gateway lets that through; hyper would respond 400 without a body.
 
 use bytes::{BufMut as _, BytesMut};
 
-/// The line with its target percent-encoded, if it is a request line that needs it.
+/// Returns the line with its target percent-encoded, if it is a request line that needs it.
 pub(crate) fn repaired(line: &[u8]) -> Option<BytesMut> {
     let method_end = line.iter().position(|byte| *byte == b' ')?;
     let version_start = line.iter().rposition(|byte| *byte == b' ')?;

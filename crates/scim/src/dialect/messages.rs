@@ -51,7 +51,7 @@ fn raw_member_names_in_any_case(members: &mut RawMembers, names: &[&str]) {
     }
 }
 
-/// The key that is a name in another case, if none is the name itself.
+/// Returns the key that is a name in another case, if none is the name itself.
 fn variant_of<'k>(name: &str, keys: impl Iterator<Item = &'k String>) -> Option<String> {
     let mut variant = None;
     for key in keys.filter(|key| key.eq_ignore_ascii_case(name)) {

@@ -78,7 +78,7 @@ pub fn boolean_as_string(text: &str) -> Option<bool> {
     }
 }
 
-/// The sub-attribute `value`, in any case.
+/// Returns whether a name is that of the sub-attribute `value`, in any case.
 fn is_value(name: &str) -> bool {
     name.eq_ignore_ascii_case("value")
 }
@@ -106,7 +106,7 @@ fn wrapped_singular(attribute: &Attribute, value: Value) -> Value {
     }
 }
 
-/// The `value` among these members, if there is one and the others say nothing.
+/// Returns the `value` among these members, if there is one and the others say nothing.
 fn value_alone(members: &mut Map<String, Value>) -> Option<&mut Value> {
     let says_nothing = |name: &str, value: &Value| {
         let is_companion = ["$ref", "type", "display"]

@@ -1,4 +1,4 @@
-//! Whether a resource matches a filter.
+//! Evaluates filters on resources.
 
 use std::cmp::Ordering;
 
@@ -71,7 +71,7 @@ impl Filter {
     }
 }
 
-/// Returns whether something holds for one of several items; looks no further than the first.
+/// Returns whether something holds for one of several items; stops at the first.
 fn any<T>(
     items: impl IntoIterator<Item = T>,
     mut holds: impl FnMut(T) -> Result<bool, Exhausted>,
@@ -84,7 +84,7 @@ fn any<T>(
     Ok(false)
 }
 
-/// The values of the attribute that a path is about; a multi-valued one has any number of them.
+/// Returns the values of the attribute that a path is about; a multi-valued one has any number of them.
 #[must_use]
 pub fn elements_at<'v>(path: &AttributePath, resource: &'v Map<String, Value>) -> Vec<&'v Value> {
     let container = match path.extension {
@@ -99,7 +99,7 @@ pub fn elements_at<'v>(path: &AttributePath, resource: &'v Map<String, Value>) -
     }
 }
 
-/// What a value is taken for that does not say it: no value is primary unless it says so
+/// Returns what a value is taken for that does not say it: no value is primary unless it says so
 /// (RFC 7643 §2.4).
 fn assumed(attribute: &Attribute) -> Option<&'static Value> {
     static FALSE: Value = Value::Bool(false);

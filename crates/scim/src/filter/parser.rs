@@ -244,7 +244,7 @@ impl<'t> Parser<'t> {
         })
     }
 
-    /// What follows an attribute: `pr`, or an operator and a value.
+    /// Returns what follows an attribute: `pr`, or an operator and a value.
     fn condition(&mut self, path: AttributePath) -> Result<Filter, FilterError> {
         if self.comparisons == MAX_FILTER_COMPARISONS {
             return Err(FilterError::TooManyComparisons);
@@ -313,7 +313,8 @@ impl<'t> Parser<'t> {
         Ok(operator)
     }
 
-    /// What follows an attribute that has brackets: the filter in them, and perhaps a sub-attribute behind them.
+    /// Returns what follows an attribute that has brackets: the filter in them, and perhaps a sub-attribute behind
+    /// them.
     fn value_path(&mut self, scope: Scope, path: AttributePath) -> Result<ValuePath, FilterError> {
         let is_unknown = path.attribute.is(&UNKNOWN);
         let nestable = matches!(scope, Scope::Resource(_) | Scope::AnyResource(_))
@@ -402,7 +403,7 @@ fn value_of_complex(path: AttributePath) -> Result<AttributePath, FilterError> {
     })
 }
 
-/// A quoted value, or `true`, `false` or a number without quotes.
+/// Returns a quoted value, or `true`, `false` or a number without quotes.
 fn string_value(attribute: &Attribute, text: &str) -> Value {
     match attribute.kind {
         Type::Boolean => dialect::boolean_as_string(text).map_or_else(|| text.into(), Value::Bool),

@@ -84,7 +84,7 @@ fn write_selected(
     write: Write,
     cleared: &[&Attribute],
 ) {
-    let told_by_filter = element_from_filter(&values.filter).unwrap_or_default();
+    let named_by_filter = element_from_filter(&values.filter).unwrap_or_default();
     for index in selected {
         let Some(element) = elements.get_mut(*index) else {
             continue;
@@ -99,7 +99,7 @@ fn write_selected(
             (None, Value::Object(content)) => {
                 if write == Write::Substitute {
                     // What the filter says stays, so that a repeated request finds the element again.
-                    members.retain(|name, _| told_by_filter.contains_key(name));
+                    members.retain(|name, _| named_by_filter.contains_key(name));
                 }
                 members.extend(content.clone());
             }
@@ -111,7 +111,7 @@ fn write_selected(
     }
 }
 
-/// Whether a repeated request would find the element that was made, unless nothing is left of it.
+/// Returns whether a repeated request would find the element that was made, unless nothing is left of it.
 fn is_found_again(
     values: &ValuePath,
     element: Option<&Value>,
@@ -124,8 +124,8 @@ fn is_found_again(
     }
 }
 
-/// The element that a PATCH to `emails[type eq "work"].value` makes where none matches: the values
-/// its filter asks for. RFC 7644 §3.5.2.3 alone would answer 400 noTarget, and its erratum 8097 on
+/// Returns the element that a PATCH to `emails[type eq "work"].value` makes where none matches: the values
+/// its filter requires. RFC 7644 §3.5.2.3 alone would require 400 noTarget, and its erratum 8097 on
 /// `add` is held. `None` if the filter does not say by `eq` what the element would be.
 ///
 /// Sent by: Entra, for every attribute of a multi-valued one that the user did not have
@@ -189,7 +189,7 @@ fn clear_values(values: &ValuePath, elements: &mut Vec<Value>, selected: &BTreeS
 
 fn no_match(attribute: &Attribute) -> ScimError {
     ScimError::no_target(format!(
-        "No value of '{}' matches the filter in 'path'.",
+        "No value of '{0}' matches the filter in 'path'; correct the filter, or add a value with the path '{0}'.",
         attribute.name
     ))
     .rule(rule::PATCH_NO_TARGET)

@@ -32,7 +32,7 @@ pub enum Mutability {
     ReadWrite,
 }
 
-/// When an attribute is part of an answer (RFC 7643 §7).
+/// When an attribute is part of a response (RFC 7643 §7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Returned {
@@ -111,7 +111,7 @@ impl Attribute {
         }
     }
 
-    /// An attribute that no schema declares.
+    /// Returns an attribute that no schema declares.
     pub(crate) const fn unknown() -> Self {
         Self::new("", Type::String, "")
     }
@@ -220,25 +220,25 @@ impl Attribute {
         self
     }
 
-    /// The sub-attribute of that name, in any case.
+    /// Returns the sub-attribute of that name, in any case.
     #[must_use]
     pub fn sub_attribute(&self, name: &str) -> Option<&'static Attribute> {
         find(self.sub_attributes, name)
     }
 
-    /// Whether this is the very same table entry.
+    /// Returns whether this is the very same table entry.
     #[must_use]
     pub fn is(&self, other: &Attribute) -> bool {
         std::ptr::eq(self, other)
     }
 
-    /// Whether a PATCH may take its value away.
+    /// Returns whether a PATCH may take its value away.
     #[must_use]
     pub fn is_clearable(&self) -> bool {
         !self.required && !self.has_default
     }
 
-    /// Whether clients may not write it.
+    /// Returns whether clients may not write it.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
         self.mutability == Mutability::ReadOnly
@@ -286,7 +286,7 @@ impl Schema {
         self
     }
 
-    /// The attribute of that name, in any case.
+    /// Returns the attribute of that name, in any case.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&'static Attribute> {
         find(self.attributes, name)

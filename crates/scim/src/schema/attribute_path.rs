@@ -15,13 +15,13 @@ pub struct AttributePath {
 }
 
 impl AttributePath {
-    /// The attribute the path ends at.
+    /// Returns the attribute the path ends at.
     #[must_use]
     pub fn leaf(&self) -> &'static Attribute {
         self.sub_attribute.unwrap_or(self.attribute)
     }
 
-    /// The attribute on the path that clients may not write, if there is one.
+    /// Returns the attribute on the path that clients may not write, if there is one.
     #[must_use]
     pub fn read_only(&self) -> Option<&'static Attribute> {
         [self.attribute, self.leaf()]
@@ -29,13 +29,13 @@ impl AttributePath {
             .find(|attribute| attribute.is_read_only())
     }
 
-    /// Whether it leads to a sub-attribute of every value of a multi-valued attribute.
+    /// Returns whether it leads to a sub-attribute of every value of a multi-valued attribute.
     #[must_use]
     pub fn is_in_every_value(&self) -> bool {
         self.attribute.multi_valued && self.sub_attribute.is_some()
     }
 
-    /// An error about the attribute that the path ends at, with the whole path for the log.
+    /// Returns an error about the attribute that the path ends at, with the whole path for the log.
     #[must_use]
     pub fn named_in(&self, error: ScimError) -> ScimError {
         match self.sub_attribute {
@@ -74,7 +74,7 @@ pub struct Declared {
 }
 
 impl Declared {
-    /// The path to the attribute as a whole.
+    /// Returns the path to the attribute as a whole.
     #[must_use]
     pub fn path(self) -> AttributePath {
         AttributePath {

@@ -25,7 +25,7 @@ impl ResourceType {
         std::iter::once(self.schema).chain(self.extensions.iter().copied())
     }
 
-    /// Every attribute of the schemas, and the common ones.
+    /// Returns every attribute of the schemas, and the common ones.
     pub fn declared(&self) -> impl Iterator<Item = Declared> + use<> {
         let core = COMMON_ATTRIBUTES.iter().chain(self.schema.attributes);
         let extended = self.extensions.iter().copied().flat_map(|extension| {

@@ -1,4 +1,4 @@
-//! What the doctor tells.
+//! The report of `doctor`.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -55,7 +55,7 @@ impl CheckResult {
         Self::new(Outcome::Skipped, why.into(), None)
     }
 
-    /// A check that is not needed here, so that others can do without.
+    /// Returns a check that is not needed here, so that others can do without.
     pub(super) fn needless(why: impl Into<String>) -> Self {
         Self {
             blocks_dependents: false,

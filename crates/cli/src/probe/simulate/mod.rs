@@ -105,7 +105,7 @@ impl Simulate {
         report.verdict()
     }
 
-    /// Whether Entra's flag is spoken; `None` for who knows none.
+    /// Returns whether Entra's flag is used; `None` for a provider without the flag.
     fn flag(&self) -> Result<Option<bool>, Failure> {
         if self.provider == Provider::Entra {
             return Ok(Some(self.flag || (has_flag(&self.url) && !self.no_flag)));

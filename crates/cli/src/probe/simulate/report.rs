@@ -1,4 +1,4 @@
-//! What the simulation tells.
+//! The report of `simulate`.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ pub(super) struct Played {
 pub(super) struct SimulationReport {
     /// Whether the provider would have begun to provision.
     pub(super) connects: bool,
-    /// Whether it was told to end early.
+    /// Whether it was interrupted.
     pub(super) is_cut_short: bool,
     pub(super) played: Vec<Played>,
     /// Users that could not be removed, and why.
@@ -116,7 +116,7 @@ impl SimulationReport {
         line(&format!("\n{}", counts.join(", ")))
     }
 
-    /// Why the provider does not get as far as its first user, if so.
+    /// Returns why the provider does not get as far as its first user, if so.
     fn refusal(&self) -> Option<String> {
         let failed = |played: &&Played| played.outcome == Outcome::Failed;
         let last = self
@@ -125,7 +125,7 @@ impl SimulationReport {
             .rfind(failed)
             .filter(|_| !self.connects)?;
         Some(match last.status {
-            None => format!("there was no answer: {}", last.got),
+            None => format!("there was no response: {}", last.got),
             Some(300..=399) => {
                 "the endpoint redirects; do not rely on a provider to follow.".to_owned()
             }
@@ -134,7 +134,7 @@ impl SimulationReport {
             Some(404) => {
                 "there is no SCIM endpoint at this URL, which ends before '/Users'.".to_owned()
             }
-            Some(_) => "the answer is none of a SCIM service provider.".to_owned(),
+            Some(_) => "the response is not that of a SCIM service provider.".to_owned(),
         })
     }
 
@@ -183,7 +183,7 @@ impl SimulationReport {
     }
 }
 
-/// One line: outcome, step, statuses, slowest answer.
+/// One line: outcome, step, statuses, slowest response.
 fn summary(name: &str, width: usize, played: &[&Played]) -> String {
     let worst = [Outcome::Failed, Outcome::Skipped, Outcome::Warned]
         .into_iter()
