@@ -53,14 +53,14 @@ pub struct RequestRecord {
     pub request_id: String,
     /// Method and path with `{id}`.
     pub route: String,
-    /// Whose directory, if the caller is known.
+    /// The company, if the caller is known.
     pub company: Option<String>,
-    /// By which key; of a refused request the one that its token names.
+    /// The API key; of a refused request the one that its token names.
     pub key: Option<String>,
     /// Attributes and sub-attributes in its body that were left out, because no schema declares
     /// them. Their names are the client's text, so they are not logged.
     pub undeclared: usize,
-    /// The answer's status.
+    /// The status of the response.
     pub status: u16,
     /// Its `scimType`.
     pub scim_type: Option<&'static str>,
@@ -89,7 +89,7 @@ pub struct RequestRecord {
 }
 
 impl RequestRecord {
-    /// 501 is how groups are refused, as documented, and no failure.
+    /// Returns whether the status is one of failure: 5xx except 501, by which groups are refused as documented.
     fn is_error(&self) -> bool {
         self.status >= 500 && self.status != 501
     }
@@ -161,8 +161,7 @@ impl RequestRecord {
         Value::Object(line)
     }
 
-    /// Writes the line: on Lambda always, because metrics are made from it; elsewhere if the level
-    /// lets it through.
+    /// Writes the line: on Lambda always, because metrics are made from it; elsewhere if the level allows it.
     pub fn write(&self) {
         if let Some(stack) = STACK.get() {
             let line = format!("{}\n", self.to_embedded_metrics(stack));

@@ -1,4 +1,4 @@
-//! Requests and responses, whatever carries them: a Lambda event or a socket.
+//! Requests and responses, independent of Lambda events and sockets.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,7 +23,7 @@ pub use super::accept::{JSON, MEDIA_TYPE};
 
 /// The content coding that changes nothing (RFC 9110 §12.5.3).
 const IDENTITY: &str = "identity";
-/// What some clients write before UTF-8 text.
+/// The byte order mark that some clients write before UTF-8 text.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// A response that no cache may store, which every response is unless it says otherwise: it is about people, or
 /// true for the moment only.
@@ -57,14 +57,14 @@ pub struct Request<B = Body> {
 pub enum Body {
     /// All of it.
     Complete(Bytes),
-    /// More than was to be read.
+    /// It is larger than the limit.
     TooLarge,
     /// It ended early, or its transfer encoding is wrong.
     Broken,
 }
 
-/// What a body is read from, once it is known who sent the request and where it goes: nobody else
-/// makes the server hold a body.
+/// The source of a body, which is read once the caller and the route are known. So only an admitted request makes the
+/// server hold a body.
 pub trait BodySource: Send {
     /// Reads a body of at most `limit` bytes.
     fn read(self, limit: usize) -> impl Future<Output = Body> + Send;
@@ -81,8 +81,8 @@ impl BodySource for Body {
 }
 
 impl<B: BodySource> Request<B> {
-    /// The same request with its body of at most `limit` bytes; without one if there is no limit,
-    /// because then nothing asks for it.
+    /// Returns the request with its body of at most `limit` bytes; without a body if there is no limit, because then no
+    /// route reads it.
     pub(super) async fn with_body_read(self, limit: Option<usize>) -> Request {
         let body = match limit {
             Some(limit) => self.body.read(limit).await,
@@ -131,7 +131,7 @@ impl Request {
         self.json_up_to(MAX_BODY_BYTES)
     }
 
-    /// The same, of at most so many bytes, read as another kind of map.
+    /// Returns the body as [`Request::json_object`] does, of at most `limit` bytes and as another kind of map.
     ///
     /// # Errors
     /// 413 for a body beyond the limit, 415 for a `Content-Type` or `Content-Encoding` that is not read, 400
@@ -154,7 +154,7 @@ impl Request {
         parsed(body)
     }
 
-    /// RFC 9110 §8.4: a body that is compressed is not read.
+    /// Refuses a compressed body (RFC 9110 §8.4).
     fn require_no_content_coding(&self) -> Result<(), ScimError> {
         let codings = self.header(CONTENT_ENCODING).unwrap_or_default();
         let mut codings = codings.split(',').map(str::trim);
@@ -248,7 +248,7 @@ impl Response {
         Self::revalidated(request, MEDIA_TYPE, written(body))
     }
 
-    /// The same, as JSON that is not a SCIM message.
+    /// Returns a description as [`Response::discovery`] does, as JSON that is not a SCIM message.
     #[must_use]
     pub fn plain_discovery(request: &Request, body: String) -> Self {
         Self::revalidated(request, JSON, body)
@@ -284,8 +284,8 @@ impl Response {
             .with(ETAG, etag)
     }
 
-    /// The client has this version already (RFC 7644 §3.14). Of the headers, those that RFC 9110
-    /// §15.4.5 asks for: no `Location`, which some clients would follow.
+    /// Returns 304: the client has this version already (RFC 7644 §3.14). It has the headers that RFC 9110 §15.4.5
+    /// requires, and no `Location`, which some clients would follow.
     #[must_use]
     pub fn not_modified(location: &str, etag: &str) -> Self {
         Self::empty(StatusCode::NOT_MODIFIED)
@@ -309,7 +309,7 @@ impl Response {
         if status == StatusCode::UNAUTHORIZED {
             response = response.with(WWW_AUTHENTICATE, "Bearer");
         }
-        // RFC 9110 §12.5.3: what would have been accepted.
+        // RFC 9110 §12.5.3: the codings that the server accepts.
         if error.rule == Some(rule::BODY_CONTENT_ENCODING) {
             response = response.with(ACCEPT_ENCODING, IDENTITY);
         }
@@ -319,7 +319,7 @@ impl Response {
         response
     }
 
-    /// The same response with a `Location`, if there is one.
+    /// Returns the response with a `Location`, if there is one.
     #[must_use]
     pub fn located(self, location: Option<&str>) -> Self {
         match location {
@@ -328,14 +328,14 @@ impl Response {
         }
     }
 
-    /// The same response with the methods that a path takes.
+    /// Returns the response with the methods that a path takes.
     #[must_use]
     pub fn allowing(self, methods: &str) -> Self {
         self.with(ALLOW, methods)
     }
 
-    /// The same response in the media type that the client prefers, or SCIM's own if it accepts neither. Every
-    /// response passes here last.
+    /// Returns the response in the media type that the client prefers, or SCIM's own if it accepts neither. This is the
+    /// last step of every response.
     #[must_use]
     pub fn negotiated(mut self, preferred: Option<MediaType>) -> Self {
         let own = self.headers.get(CONTENT_TYPE);

@@ -1,5 +1,5 @@
-//! The routes, and what is the same for all of them: normalise, activate, authenticate, decode,
-//! act, encode.
+//! The service: its routes, and the pipeline that is the same for all of them. It normalises the path, checks
+//! activation, authenticates, decodes, acts and encodes.
 
 pub mod accept;
 pub mod authentication;
@@ -44,7 +44,7 @@ use route::{BASE_PATH, Endpoint, Handler, Route, base_url};
 use router::Match;
 use users::bookmarks::PageBookmarks;
 
-/// When a request is given up, so that the client hears of it before API Gateway's 30 s end.
+/// Deadline of a request: its response comes before API Gateway's timeout of 30 s.
 const DEADLINE: Duration = Duration::from_secs(25);
 
 /// The service: everything a request needs, shared by all requests of a process.
@@ -56,13 +56,13 @@ pub struct Service {
     bookmarks: PageBookmarks,
     computing: Computing,
     handler: Handler,
-    /// What a key may take of this process; `None` if something else limits it.
+    /// Limits of each API key in this process; `None` if something else limits them.
     key_limits: Option<KeyLimits>,
     /// Whether no request has been handled yet.
     is_cold: AtomicBool,
 }
 
-/// What is known of who sent a request, for the log.
+/// The sender of a request, as far as it is known, for the log.
 #[derive(Default)]
 struct Sender {
     /// The key that the token names, also if it is refused.
@@ -73,10 +73,10 @@ struct Sender {
     sending: Duration,
 }
 
-/// A request whose sender may make it, on its way to an endpoint.
+/// An admitted request, on its way to an endpoint.
 struct Admitted {
     route: &'static Route,
-    /// What stands in the path for `{id}`.
+    /// The path segment for `{id}`.
     id: String,
     /// `None` on a public route.
     caller: Option<Caller>,
@@ -85,20 +85,20 @@ struct Admitted {
     _admission: Option<Admission>,
 }
 
-/// What the head of a request leads to.
+/// The result of checking the head of a request.
 enum Head {
     Admitted(Admitted),
     /// A path that takes these methods, for OPTIONS.
     Options(String),
 }
 
-/// One request on its way, before anyone is known to have sent it.
+/// One request, as the endpoints see it.
 #[derive(Clone)]
 pub struct Exchange<'r> {
     request: &'r Request,
     /// Identifies the change in the audit trail.
     change_id: String,
-    /// What stands in the path for `{id}`.
+    /// The path segment for `{id}`.
     id: String,
     /// URL of the service, with the base path and without trailing slash.
     base_url: String,
@@ -156,14 +156,13 @@ impl Service {
         }
     }
 
-    /// The same service for the endpoints of one handler; the others are as good as unknown paths.
+    /// Returns the service for the endpoints of one handler. All others are unknown paths.
     #[must_use]
     pub fn only(self, handler: Handler) -> Self {
         Self { handler, ..self }
     }
 
-    /// The same service where long computing runs on up to so many threads of its own; for a
-    /// runtime of several threads.
+    /// Returns the service with up to so many threads of its own for long computing; for a runtime of several threads.
     #[must_use]
     pub fn computing_aside(self, threads: usize) -> Self {
         Self {
@@ -172,7 +171,7 @@ impl Service {
         }
     }
 
-    /// The same service with limits for each API key.
+    /// Returns the service with limits for each API key.
     #[must_use]
     pub fn limiting(self, limits: KeyLimits) -> Self {
         Self {
@@ -239,7 +238,7 @@ impl Service {
         response
     }
 
-    /// Returns where a request leads, for this handler.
+    /// Returns the route of a request, for this handler.
     fn find<B>(&self, request: &Request<B>) -> Match {
         if router::is_base(&request.path) && query::path_within(&request.query).is_some() {
             return Match::Nothing;
@@ -297,8 +296,7 @@ impl Service {
         in_time(deadline + sender.sending, acting).await
     }
 
-    /// Decides by the head of a request whether it may be made, and says what is known of its
-    /// sender.
+    /// Admits or refuses a request by its head, and records what is known of its sender.
     async fn admit<B>(
         &self,
         request: &Request<B>,
@@ -361,7 +359,7 @@ impl Service {
         }))
     }
 
-    /// Does what an admitted request asks for.
+    /// Runs the endpoint of an admitted request.
     async fn act(
         &self,
         request: &Request,
@@ -422,7 +420,7 @@ fn has_body_on_success(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
-/// Gives work up at the deadline, with 503.
+/// Ends work at the deadline, with 503.
 async fn in_time<T>(
     deadline: Instant,
     work: impl Future<Output = Result<T, Refused>>,
@@ -486,7 +484,7 @@ fn nothing_at<B>(request: &Request<B>) -> ScimError {
     .rule(rule::PATH_UNKNOWN)
 }
 
-/// An error, with the methods that would have been right, or where the resource is.
+/// An error, with the methods that the path takes, or the location of the resource.
 struct Refused {
     error: Box<ScimError>,
     allow: Option<String>,

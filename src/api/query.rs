@@ -1,5 +1,5 @@
-//! The query string: form encoding, read strictly where a parameter is known and not at all where
-//! it is not, such as Entra's `aadOptscim062020`.
+//! The query string in form encoding. Known parameters are read strictly, and unknown ones, such as Entra's
+//! `aadOptscim062020`, are ignored.
 
 use std::borrow::Cow;
 
@@ -118,7 +118,7 @@ fn is_encoded_question_mark(text: &str, index: usize) -> bool {
 }
 
 /// Refuses a value that holds another known parameter, such as in `attributes=id?filter=…`: without its filter the
-/// query would find everybody.
+/// query would find all users.
 fn refuse_swallowed(name: &str, value: &str) -> Result<(), ScimError> {
     let swallowed = value.split('?').skip(1).find(|part| {
         let (part, _) = part.split_once('=').unwrap_or_default();
@@ -157,7 +157,7 @@ fn form_decoded(value: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(decoded.into_owned()))
 }
 
-/// The same of a filter, in which a `+` may be meant.
+/// Decodes a filter in the same way, except that a `+` may be meant.
 fn filter_decoded(value: &str) -> Option<Cow<'_, str>> {
     if has_literal_plus(value) {
         percent_decoded(value)

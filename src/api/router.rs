@@ -1,4 +1,4 @@
-//! Which route a request takes.
+//! Finds the route of a request.
 
 use http::Method;
 use percent_encoding::percent_decode_str;
@@ -6,24 +6,24 @@ use percent_encoding::percent_decode_str;
 use super::near_miss;
 use super::route::{BASE_PATH, ROUTES, Route};
 
-/// Where a request leads.
+/// The route of a request.
 #[derive(Debug)]
 pub enum Match {
     /// To a route.
     Route {
         /// The route.
         route: &'static Route,
-        /// What stands in the path for `{id}`, decoded; empty if the route has none.
+        /// The path segment for `{id}`, decoded; empty if the route has none.
         id: String,
     },
     /// To a path that takes other methods.
     OtherMethods {
-        /// Those, listed for `Allow`.
+        /// These methods, listed for `Allow`.
         methods: String,
-        /// Whether anyone may read there.
+        /// Whether it can be read without a key.
         is_public: bool,
     },
-    /// Nowhere.
+    /// To no path.
     Nothing,
 }
 

@@ -1,4 +1,4 @@
-//! What a request costs: calls of the engine and capacity, counted by the engine for whatever runs inside [`measured`].
+//! The cost of a request: calls of the engine and capacity. The engine counts them for all that runs inside [`measured`].
 
 use std::cell::Cell;
 

@@ -1,4 +1,4 @@
-//! What each change of a user writes, as plain data: the user (held to the version that was read), the difference of
+//! What each change of a user writes, as plain data: the user (only if its version has not changed), the difference of
 //! the lookup items, the counter, the user's keys and an audit record.
 
 use std::collections::BTreeSet;
@@ -16,20 +16,20 @@ use super::write::{Draft, Role, WriteError};
 use super::{Store, StoreError};
 use crate::directory::{AuditRecord, CompanyId, KeyChange, State, USER, User, UserId};
 
-/// What becomes of a user.
+/// The change of a user.
 enum Transition<'u> {
     Create(&'u User),
     Update {
         before: &'u User,
         after: &'u User,
     },
-    /// The same person, written again with lookup items that are missing.
+    /// The user is written again, with its missing lookup items.
     Repair {
         before: &'u User,
         after: &'u User,
         lookups: &'u BTreeSet<LookupEntry>,
     },
-    /// Nothing personal stays.
+    /// The user is anonymised.
     Anonymise(&'u User),
 }
 
@@ -61,7 +61,7 @@ impl Transition<'_> {
         }
     }
 
-    /// By how much the number of users changes.
+    /// Returns by how much the number of users changes.
     fn difference(&self) -> i64 {
         match self {
             Self::Create(_) => 1,
@@ -80,7 +80,7 @@ pub(super) struct UserWrite<'u> {
 }
 
 impl<'u> UserWrite<'u> {
-    /// Writes a new user.
+    /// Makes the write of a new user.
     pub(super) fn create(change: &UserChange, user: &'u User) -> Self {
         Self {
             company: change.company,
@@ -93,7 +93,7 @@ impl<'u> UserWrite<'u> {
         }
     }
 
-    /// Writes what became of a user, and the keys that change with the user.
+    /// Makes the write of a changed user, and of the keys that change with it.
     pub(super) fn update(
         change: &UserChange,
         before: &'u User,
@@ -112,7 +112,7 @@ impl<'u> UserWrite<'u> {
         }
     }
 
-    /// Writes a user once more, with lookup items that are missing.
+    /// Makes the write of a user with its missing lookup items.
     pub(super) fn repair(
         change: &UserChange,
         before: &'u User,
@@ -131,7 +131,7 @@ impl<'u> UserWrite<'u> {
         }
     }
 
-    /// Leaves nothing personal of a user, and revokes the user's keys.
+    /// Makes the write that anonymises a user and revokes its keys.
     pub(super) fn anonymise(change: &UserChange, user: &'u User) -> Self {
         let keys: Vec<KeyChange<'u>> = user.keys.keys().copied().map(KeyChange::Revoke).collect();
         let (before, after) = (user.state().as_str(), State::Anonymised.as_str());
@@ -177,7 +177,7 @@ impl<'u> UserWrite<'u> {
         Ok(())
     }
 
-    /// Only the difference is written: a transaction has at most one action on an item.
+    /// Drafts the difference of the lookup items: a transaction has at most one action on an item.
     fn lookups(&self, draft: &mut Draft) {
         let lookups_of = |user: Option<&User>| {
             user.map_or_else(BTreeSet::new, |user| lookups(self.company, user))

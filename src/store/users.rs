@@ -24,8 +24,8 @@ use crate::directory::{CompanyId, KeyChange, User, UserId};
 pub const MAX_SCANNED_USERS: usize = 10_000;
 /// Batches that are read at the same time.
 const CONCURRENT_BATCHES: usize = 3;
-/// What a batch should hold at most, in bytes of documents, by what those before it held. With the
-/// largest users possible, the first batches hold 6.5 MB each.
+/// Most bytes of documents in a batch, as estimated from the batches before it. With the largest users possible, the
+/// first batches hold 6.5 MB each.
 const BATCH_BYTES: usize = 2 * 1024 * 1024;
 /// Fewest users in a batch.
 const MIN_BATCH_SIZE: usize = 10;
@@ -43,7 +43,7 @@ pub enum Next<'k> {
     Anonymise,
 }
 
-/// The item of a user as it was read. Documents are compact as text; read one at a time.
+/// The item of a user as it was read. Its document stays text, which is compact, until it is read.
 #[derive(Debug)]
 pub struct StoredUser {
     /// The user's id.
@@ -114,7 +114,8 @@ impl Store {
     /// Returns the ids of the users with this `externalId` or email, in order.
     ///
     /// # Errors
-    /// [`StoreError::TooManyMatches`] if more than [`MAX_LOOKUP_MATCHES`] users have the value. Otherwise it fails as every call does: see [`StoreError`].
+    /// [`StoreError::TooManyMatches`] if more than [`MAX_LOOKUP_MATCHES`] users have the value. Otherwise it fails as
+    /// every call does: see [`StoreError`].
     pub async fn user_ids_by_lookup(
         &self,
         company: CompanyId,
@@ -278,7 +279,8 @@ impl Store {
     /// Returns the ids of all of the company's users, oldest first.
     ///
     /// # Errors
-    /// [`StoreError::TooManyUsers`] if the company has more than [`MAX_SCANNED_USERS`]. Otherwise it fails as every call does: see [`StoreError`].
+    /// [`StoreError::TooManyUsers`] if the company has more than [`MAX_SCANNED_USERS`]. Otherwise it fails
+    /// as every call does: see [`StoreError`].
     pub async fn scanned_user_ids(&self, company: CompanyId) -> Result<Vec<UserId>, StoreError> {
         let ids = self.user_ids(company, 0, MAX_SCANNED_USERS + 1).await?;
         if ids.len() > MAX_SCANNED_USERS {

@@ -90,14 +90,14 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Returns whether the program ends because whoever took its output has gone, such as `head`: not worth a word.
+/// Returns whether the program ends because the reader of its output has ended, such as `head`: that needs no message.
 pub(crate) fn is_closed(failure: &Failure) -> bool {
     failure
         .downcast_ref::<io::Error>()
         .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Prints why the program ends, with the causes.
+/// Prints why the program ends, with all causes.
 pub(crate) fn complain(failure: &Failure) {
     let mut text = format!("error: {failure}");
     let mut next = failure.source();

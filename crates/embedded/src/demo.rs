@@ -124,7 +124,9 @@ impl Demo<'_> {
     ) -> Result<(), Failure> {
         let change = self.change(operation);
         let changed = self.store.change_user(&change, self.administrator, decide);
-        changed.await?.ok_or("the administrator is gone")?;
+        changed
+            .await?
+            .ok_or("the administrator was deleted meanwhile")?;
         Ok(())
     }
 

@@ -159,10 +159,10 @@ impl PartialEq for Constant {
     }
 }
 
-/// How much of a text decides where it stands in a sorted list, in characters.
+/// How much of a text decides its place in a sorted list, in characters.
 pub const MAX_SORTED_CHARS: usize = 256;
 
-/// What decides where a value stands in a sorted list. Keys of one attribute compare with each other.
+/// The key of a value in a sorted list. Keys of one attribute compare with each other.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SortKey {
     /// `false` comes before `true`.

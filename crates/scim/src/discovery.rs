@@ -1,4 +1,4 @@
-//! The discovery endpoints (RFC 7643 §5-§7, RFC 7644 §4): what a service provider says about itself.
+//! The discovery endpoints (RFC 7643 §5-§7, RFC 7644 §4): the description of a service provider.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};

@@ -10,7 +10,7 @@ use crate::rule::{self, Rule};
 pub enum ScimType {
     /// The filter's syntax is wrong, or it names or compares what it cannot.
     InvalidFilter,
-    /// The filter would have to look at more users than one request may.
+    /// The filter would have to read more users than one request may.
     TooMany,
     /// A unique value is taken.
     Uniqueness,
@@ -313,7 +313,7 @@ impl ScimError {
     }
 }
 
-/// Returns a text of the client's that an error quotes: as much of it as helps to find it.
+/// Returns a client's text as an error quotes it, shortened.
 #[must_use]
 pub fn shortened(text: &str) -> String {
     const MOST: usize = 100;

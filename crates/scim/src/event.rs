@@ -76,7 +76,7 @@ pub struct Change<'c> {
     pub id: &'c str,
     /// What it was.
     pub before: Before<'c>,
-    /// What it is; `None` if it is gone.
+    /// What it is; `None` if it is deleted.
     pub after: Option<(&'c Document, &'c Meta)>,
     /// Its version after the change: consumers drop what is older than what they know.
     pub version: u64,
@@ -114,7 +114,7 @@ impl Change<'_> {
     }
 
     /// Returns the claims of the token of an event. Beside those of the RFCs it has `version` (a
-    /// number, to compare) and `active`, so that whoever drops an older one misses nothing.
+    /// number, to compare) and `active`, so that a receiver that drops an older event misses nothing.
     ///
     /// `sub_id` has the `externalId` only where `content` allows personal data.
     #[must_use]

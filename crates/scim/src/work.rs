@@ -151,7 +151,7 @@ impl Work {
         Ok(folded)
     }
 
-    /// Forgets the text of one user before the next one is looked at.
+    /// Forgets the folded text of one user before the next one is evaluated.
     pub fn forget_text(&mut self) {
         self.folded.clear();
     }

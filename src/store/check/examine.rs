@@ -37,7 +37,7 @@ const AFTER_OTHER: Remedy =
     Remedy::Advice("repair the user that it leads to first: that user has a finding too");
 const DOUBTFUL: Remedy = Remedy::Advice(
     "the user's state is 'anonymised' and attributes are there, but the audit trail has no record of it: \
-     find out which is true, then take the attributes away or correct the state",
+     find out which is true, then remove the attributes or correct the state",
 );
 
 /// The item of a user, as the service understands it.
@@ -67,7 +67,7 @@ fn unreadable(error: StoreError) -> Result<&'static str, StoreError> {
 }
 
 fn changed_meanwhile() -> StoreError {
-    StoreError::Busy("others keep changing what is looked at".to_owned())
+    StoreError::Busy("others keep changing these items".to_owned())
 }
 
 impl Store {
@@ -210,7 +210,7 @@ impl Store {
                 let mut after = (**user).clone();
                 after.keys.insert(id, api_key.expires);
                 verdict.rewrite(user, after, BTreeSet::new());
-                Remedy::Write("name it with its owner, who can then have it revoked")
+                Remedy::Write("add the key to its owner's item, so that it can be revoked")
             }
             Standing::Doubtful => DOUBTFUL,
             Standing::Absent | Standing::Anonymised => {
@@ -248,7 +248,7 @@ impl Store {
             }
             Standing::Anonymised | Standing::Absent => {
                 if stripped(&found, "")?.is_some() {
-                    let remedy = Remedy::Write("take away what may not be left");
+                    let remedy = Remedy::Write("remove what may not be left of an anonymised user");
                     verdict.find(Fault::NotAnonymised, &key, remedy);
                     verdict.repairs.push(Repair::Strip { id, found });
                 }
@@ -389,7 +389,7 @@ fn with_keys_held(
     for id in user.keys.keys() {
         if !is_held(company, user, *id, leading)? {
             after.keys.remove(id);
-            let remedy = Remedy::Write("no longer name the key with the user");
+            let remedy = Remedy::Write("remove the key from the user's item");
             let fault = Fault::KeyNotHeld {
                 user: user.id,
                 key: *id,
@@ -426,7 +426,9 @@ fn counter(count: &Count) -> Verdict {
     let remedy = if counter.is_none() {
         Remedy::Advice("it is no whole number: delete it, and check again")
     } else if count.least != count.most {
-        Remedy::Advice("users came and went meanwhile: check again when there is less to do")
+        Remedy::Advice(
+            "users were created or deleted meanwhile: check again when there is less traffic",
+        )
     } else {
         verdict.repairs.push(Repair::SetCounter(count.clone()));
         Remedy::Write("set it to the number of users")

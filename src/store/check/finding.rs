@@ -98,15 +98,15 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CompanyMissing { items } => {
-                write!(f, "the company is not there, and {items} of its items are")
+                write!(f, "the company does not exist, but {items} of its items do")
             }
             Self::Unknown => f.write_str("the service writes no such item"),
             Self::Unreadable { attribute } => {
-                write!(f, "its '{attribute}' is not there or not valid")
+                write!(f, "its '{attribute}' is missing or not valid")
             }
             Self::NotListed => f.write_str("it is not in the index, or at the wrong place"),
             Self::StateWrong => f.write_str("its state does not follow from its attributes"),
-            Self::NotAnonymised => f.write_str("more is left than may be of an anonymised user"),
+            Self::NotAnonymised => f.write_str("more is left of an anonymised user than may be"),
             Self::LookupMissing { user } => {
                 write!(f, "user {user} has the value, and the lookup is missing")
             }
@@ -120,9 +120,9 @@ impl fmt::Display for Fault {
             ),
             Self::LookupOrphaned { user: Some(user) } => write!(
                 f,
-                "it leads to user {user}, who does not have the value or is not there"
+                "it leads to user {user}, who does not have the value or does not exist"
             ),
-            Self::LookupOrphaned { user: None } => f.write_str("it leads nowhere"),
+            Self::LookupOrphaned { user: None } => f.write_str("it leads to no user"),
             Self::CounterWrong { counter, users } => {
                 match counter {
                     Some(counter) => write!(f, "it says {counter}")?,
@@ -135,7 +135,7 @@ impl fmt::Display for Fault {
             }
             Self::KeyNotHeld { user, key } => write!(
                 f,
-                "user {user} names key {key}, which is not there, revoked, or another user's"
+                "user {user} names key {key}, which does not exist, is revoked, or is another user's"
             ),
             Self::KeyNotNamed {
                 owner,
@@ -147,7 +147,7 @@ impl fmt::Display for Fault {
             Self::KeyNotNamed {
                 owner,
                 is_owner_there: false,
-            } => write!(f, "it is not revoked, and its owner {owner} is not there"),
+            } => write!(f, "it is not revoked, and its owner {owner} does not exist"),
         }
     }
 }

@@ -18,7 +18,7 @@ use scim::schema::{Attribute, COMMON_ATTRIBUTES, USER_SCHEMA};
 /// Sort key of the lookup item of a `userName`: there is one, whoever has the name.
 pub(super) const USER_NAME_SK: &str = "USER";
 
-/// What is stored of a look-up's value.
+/// The digest of a lookup's value, which is stored instead of the value.
 pub(crate) type Digest = [u8; 32];
 
 /// An attribute that users are found by, without reading any other user.

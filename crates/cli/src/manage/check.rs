@@ -1,5 +1,5 @@
-//! `check`: whether the items of the table agree with each other, also while it is in use; with
-//! `--repair`, what would put them right.
+//! `check`: checks whether the items of the table agree with each other, also while it is in use. With `--repair` it
+//! shows what would repair them.
 
 use clap::Args;
 use futures_util::stream::{self, StreamExt as _};
@@ -13,20 +13,20 @@ use crate::output::{Format, line};
 use crate::store_arguments::StoreArguments;
 use crate::{Failure, progress};
 
-/// Suspects that are looked at at the same time.
+/// Suspicious items that are examined at the same time.
 const AT_ONCE: usize = 8;
-/// How often a repair is decided again on what somebody else wrote meanwhile.
+/// How often an item is examined again if it changes before its repair.
 const ATTEMPTS: usize = 5;
 
 #[derive(Args)]
 pub(crate) struct Check {
-    /// Only this company, by id or name; all of the table is read nevertheless
+    /// Check only this company, by id or name; the whole table is read all the same
     #[arg(long, value_name = "COMPANY")]
     company: Option<String>,
     /// Show for each finding what would repair it
     #[arg(long)]
     repair: bool,
-    /// And do so
+    /// Write the repairs
     #[arg(long, requires = "repair")]
     yes: bool,
     #[command(flatten)]
@@ -35,13 +35,13 @@ pub(crate) struct Check {
     format: Format,
 }
 
-/// What became of a verdict.
+/// The result of the repairs of a verdict.
 #[derive(Clone, Copy)]
 enum RepairOutcome {
-    /// Nothing was to be done.
+    /// There was nothing to repair.
     Left,
     Repaired,
-    /// It was tried, and the reason why it was not done.
+    /// The repair was tried and not made, for this reason.
     Failed(&'static str),
 }
 

@@ -296,7 +296,7 @@ fn port(uri: &Uri) -> u16 {
 
 fn checked_url(base_url: &str) -> Result<Uri, Failure> {
     if base_url.contains(['{', '}']) {
-        return Err("--url has a place to be filled in, in braces".into());
+        return Err("--url has a placeholder in braces that must be replaced".into());
     }
     let no_url = "--url must be an http or https URL, such as https://scim.example.com/scim/v2/?aadOptscim062020";
     let uri: Uri = base_url.parse().map_err(|_| no_url)?;

@@ -1,5 +1,5 @@
-//! The token that a command sends. It never stands on the command line, which every user of the machine can read and
-//! shells remember.
+//! The token that a command sends. It is never on the command line, which every user of the machine can read and
+//! shells keep.
 
 use std::env::VarError;
 use std::fs::File;
@@ -22,7 +22,7 @@ const MAX_BYTES: usize = 8 * 1024;
 
 #[derive(Args)]
 pub(crate) struct TokenArguments {
-    /// File with the secret token, '-' for standard input; without it, SCIM_TOKEN has the token
+    /// File with the secret token, '-' for standard input; by default the token is in SCIM_TOKEN
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }

@@ -289,7 +289,10 @@ fn the_reason_for_a_failed_connection_is_reported() {
             ["--url", "ftp://example.com"],
             "must be an http or https URL",
         ),
-        (["--url", "https://example.com/{tenant}"], "to be filled in"),
+        (
+            ["--url", "https://example.com/{tenant}"],
+            "placeholder in braces",
+        ),
     ] {
         let output = Command::new(PROGRAM)
             .arg("doctor")

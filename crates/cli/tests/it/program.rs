@@ -586,7 +586,7 @@ fn an_interrupted_import_is_finished_by_the_same_command() {
         assert!(created > 0 && present > 0, "{again}");
         if signal == "-TERM" {
             let message = String::from_utf8(output.stderr).unwrap();
-            assert!(message.contains("ended early"), "{message}");
+            assert!(message.contains("interrupted"), "{message}");
             // What it reported is what it had done.
             let report: Value = serde_json::from_slice(&output.stdout).unwrap();
             assert_eq!(number(&report, "created"), present);

@@ -110,7 +110,11 @@ fn what_keeps_a_provider_from_connecting_is_said() {
             "x",
             "must be an http or https URL",
         ),
-        ("https://example.com/{tenant}/", "x", "to be filled in"),
+        (
+            "https://example.com/{tenant}/",
+            "x",
+            "placeholder in braces",
+        ),
         (
             "https://user:secret@example.com/",
             "x",

@@ -11,7 +11,7 @@ use crate::error::shortened;
 use crate::raw::read;
 use crate::{ScimError, rule};
 
-/// What is known of the resource a `bulkId` stands for.
+/// The state of the resource that a `bulkId` stands for.
 #[derive(Debug, Clone)]
 enum Created {
     NotYet,

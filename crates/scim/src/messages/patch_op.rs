@@ -25,12 +25,12 @@ pub struct PatchOp {
     undeclared: usize,
 }
 
-/// What a message makes of a document.
+/// The result of applying a message to a document.
 #[derive(Debug)]
 pub struct Patched {
     /// The changed document.
     pub document: Document,
-    /// What the message did not change, because a singular attribute is not the one it means.
+    /// The changes that were skipped, because a singular attribute does not match the filter in their path.
     pub skipped: Vec<Skipped>,
 }
 

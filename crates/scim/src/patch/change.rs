@@ -1,4 +1,4 @@
-//! One change of one attribute, as an operation asks for it.
+//! One change of one attribute, as an operation requests it.
 
 use serde_json::Value;
 

@@ -323,7 +323,7 @@ fn values_read_before(path: &PatchPath) -> bool {
 }
 
 /// `{"op": "Remove", "path": "emails", "value": [{"value": "a@x.org"}]}`: what to remove of a
-/// multi-valued attribute, listed instead of filtered. `None` if nothing is listed and all goes.
+/// multi-valued attribute, listed instead of filtered. `None` if nothing is listed and all values are removed.
 ///
 /// Sent by: Entra without its flag (Entra, known issues; AzureAD/SCIMReferenceCode#10), JumpCloud.
 fn removal_by_value(path: &AttributePath, value: Option<Value>) -> Option<Value> {

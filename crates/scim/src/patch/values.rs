@@ -1,4 +1,4 @@
-//! Changes of the elements that a filter in the path selects.
+//! Changes the elements that a filter in the path selects.
 
 use std::collections::BTreeSet;
 
@@ -75,7 +75,7 @@ pub(super) fn write_values(
     put_elements(document, &values.path, elements, work)
 }
 
-/// Writes into the selected elements. One that means nothing any more is left as an empty object.
+/// Writes into the selected elements. An element that has become meaningless is left as an empty object.
 fn write_selected(
     values: &ValuePath,
     elements: &mut [Value],
@@ -126,7 +126,7 @@ fn is_found_again(
 
 /// Returns the element that a PATCH to `emails[type eq "work"].value` makes where none matches: the values
 /// its filter requires. RFC 7644 §3.5.2.3 alone would require 400 noTarget, and its erratum 8097 on
-/// `add` is held. `None` if the filter does not say by `eq` what the element would be.
+/// `add` is held for document update. `None` if the filter does not say by `eq` what the element would be.
 ///
 /// Sent by: Entra, for every attribute of a multi-valued one that the user did not have
 /// (Captain-P-Goldfish/SCIM-SDK#416).
@@ -171,7 +171,7 @@ pub(super) fn remove_values(
     put_elements(document, &values.path, elements, work)
 }
 
-/// Takes the selected elements, or the sub-attribute in them, away.
+/// Removes the selected elements, or the sub-attribute in them.
 fn clear_values(values: &ValuePath, elements: &mut Vec<Value>, selected: &BTreeSet<usize>) {
     let mut index = 0;
     elements.retain_mut(|element| {

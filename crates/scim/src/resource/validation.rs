@@ -1,4 +1,4 @@
-//! Values checked against their attribute.
+//! Validates values against their attribute.
 
 use std::collections::HashSet;
 
@@ -172,7 +172,7 @@ fn validate_complex(
     Ok((!validated.is_empty()).then_some(Value::Object(validated)))
 }
 
-/// Returns the refusal of a PATCH that would take the value of an attribute away that must keep one.
+/// Returns the refusal of a PATCH that would clear an attribute that must have a value.
 pub(crate) fn cannot_be_cleared(attribute: &Attribute) -> ScimError {
     ScimError::invalid_value(format!(
         "'{}' must have a value and cannot be cleared; send the new value.",

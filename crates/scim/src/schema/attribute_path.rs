@@ -1,9 +1,9 @@
-//! Where an attribute stands in a resource.
+//! The place of an attribute in a resource.
 
 use super::attribute::{Attribute, Schema};
 use crate::ScimError;
 
-/// A known attribute, and where it stands in a resource.
+/// A known attribute, and its place in a resource.
 #[derive(Debug, Clone, Copy)]
 pub struct AttributePath {
     /// The extension whose object holds it; `None` for common and core attributes.

@@ -1,4 +1,4 @@
-//! What a server's certificate is worth.
+//! Checks of a server's certificate.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::report::CheckResult;
 
-/// It is to be renewed when it is valid for fewer days.
+/// Days before it expires from which on it must be renewed.
 const DAYS_TO_RENEW: i64 = 30;
 
 const RENEW: &str = "Renew it, and let what made it renew it in time (ACM does so by itself while its DNS record is there).";
@@ -20,7 +20,7 @@ const RENAME: &str = "Give the Tenant URL the name that the certificate is made 
 const REPLACE: &str =
     "Have a certificate of a public authority, made for servers and for this name.";
 
-/// What a server identifies itself by.
+/// The certificate of a server.
 #[derive(Debug)]
 pub(super) struct Certificate {
     /// Whether it is trusted and made for the host.
@@ -41,7 +41,7 @@ impl Certificate {
         }
     }
 
-    /// Returns what is to be said of it, for this host.
+    /// Returns the result of its check, for this host.
     pub(super) fn finding(&self, host: &str) -> CheckResult {
         let days = self
             .expires
@@ -118,7 +118,7 @@ fn time(time: UnixTime) -> Option<Timestamp> {
     Timestamp::from_second(time.as_secs().try_into().ok()?).ok()
 }
 
-/// Returns when a certificate ends to be valid. rustls reads X.509 but shows nothing of it, except for
+/// Returns when a certificate expires. rustls reads X.509 but shows nothing of it, except for
 /// when a certificate has expired; at the end of time all of them have.
 fn expires(certificate: &CertificateDer<'_>, provider: &CryptoProvider) -> Option<Timestamp> {
     let certificate = ParsedCertificate::try_from(certificate).ok()?;

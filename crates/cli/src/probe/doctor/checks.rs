@@ -1,4 +1,4 @@
-//! What is checked, one thing after another.
+//! The checks, one after another.
 
 use std::net::TcpStream;
 use std::time::Duration;
@@ -35,9 +35,9 @@ const CORRECT_URL: &str =
     "Give the Tenant URL: https://<domain>/scim/v2/, with or without ?aadOptscim062020.";
 const SEE_LOG: &str =
     "See the instance's log (on AWS the functions' in CloudWatch) for the reason, then try again.";
-const SEE_PROXY: &str = "Look whether the proxy (HTTPS_PROXY, NO_PROXY) lets this machine through to the instance, and the instance's log.";
+const SEE_PROXY: &str = "Check whether the proxy (HTTPS_PROXY, NO_PROXY) lets this machine through to the instance, and read the instance's log.";
 const THROTTLED: &str = "Wait a while and try again; if that does not help, raise ThrottlingRateLimit in the template's parameters.";
-const SEE_FRONT: &str = "Look at what is before the instance (firewall, authorizer): this response does not come from the instance. On AWS, with a DomainName the API's default address is closed: give the Tenant URL of that domain.";
+const SEE_FRONT: &str = "Check what is before the instance (firewall, authorizer): this response does not come from the instance. On AWS, with a DomainName the API's default address is closed: give the Tenant URL of that domain.";
 const DEPLOY: &str = "Deploy the current version of the service.";
 
 /// A check.
@@ -333,7 +333,7 @@ impl Examination {
             }
             Some(response) if response.is_success() => CheckResult::passed("SCIM is activated"),
             Some(response) => {
-                CheckResult::needless(format!("it cannot be seen from {}", response.status))
+                CheckResult::needless(format!("status {} does not show it", response.status))
             }
             None => CheckResult::skipped("there was no response"),
         }
@@ -550,7 +550,7 @@ impl Examination {
 /// Returns what to change if the response is not the description that needs no key.
 fn change_of_description(response: &Response) -> &'static str {
     match response.status {
-        300..=399 => "Give the URL that it leads to; do not rely on a provider to follow.",
+        300..=399 => "Give the URL that it leads to; a provider may not follow.",
         403 => SEE_FRONT,
         429 => THROTTLED,
         500..=599 => SEE_LOG,

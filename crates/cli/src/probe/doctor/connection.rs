@@ -33,7 +33,7 @@ pub(super) async fn open(endpoint: &Endpoint) -> Result<Connection, CheckResult>
         .map_err(|_| {
             CheckResult::failed(
                 format!("the name {host} was not resolved within {}", in_seconds()),
-                "Look whether this machine reaches its name servers.",
+                "Check whether this machine reaches its name servers.",
             )
         })?
         .map_err(|error| {
@@ -86,8 +86,8 @@ fn in_the_way(address: SocketAddr, error: &std::io::Error) -> CheckResult {
             "Open the firewall or security group before it for this machine and the provider.",
         ),
         _ => CheckResult::failed(
-            format!("{address} cannot be connected to: {error}"),
-            "Look whether this machine has a route to it.",
+            format!("no connection to {address}: {error}"),
+            "Check whether this machine has a route to it.",
         ),
     }
 }

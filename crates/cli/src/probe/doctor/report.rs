@@ -63,7 +63,7 @@ impl CheckResult {
         }
     }
 
-    /// The same with figures, for scripts.
+    /// Returns the same result with figures, for scripts.
     pub(super) fn measuring(self, measured: Value) -> Self {
         Self {
             measured: Some(measured),
@@ -118,7 +118,7 @@ impl DoctorReport {
         line(&format!("\n{}", counts.join(", ")))
     }
 
-    /// Why the program must not end with success, if so.
+    /// Fails if the exit status must be one of failure.
     pub(super) fn verdict(&self) -> Result<(), Failure> {
         match self.count(Outcome::Failed) {
             0 => Ok(()),

@@ -1,4 +1,4 @@
-//! Leads the conversation, and cleans up after it.
+//! Plays the conversation, and cleans up after it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,7 +18,7 @@ use crate::probe::outcome::Outcome;
 struct Made {
     user_name: String,
     id: Option<String>,
-    /// Whether the server said clearly what came of it.
+    /// Whether the response showed clearly if it was created.
     is_settled: bool,
 }
 
@@ -27,7 +27,7 @@ pub(super) struct Player<'p> {
     endpoint: &'p Endpoint,
     scenario: &'p Scenario,
     progress: &'p ProgressBar,
-    /// Set from outside to end early; what was made is removed all the same.
+    /// Set from outside to end early; the users that were created are removed all the same.
     is_over: &'p AtomicBool,
     /// Users that may exist and are to be removed.
     made: Vec<Made>,
@@ -64,7 +64,7 @@ impl<'p> Player<'p> {
         let connects = scenario
             .connection
             .iter()
-            // A server that lets everyone in lets the provider in too.
+            // A server that accepts every token accepts the provider's too.
             .all(|step| self.run(step, None, &mut variables, &mut Value::Null) || step.wrong_token);
         for number in 1..=users {
             if !connects || self.is_ending() {
@@ -210,7 +210,7 @@ impl<'p> Player<'p> {
         }
     }
 
-    /// Keeps the account of what may exist on the server.
+    /// Records the users that may exist on the server.
     fn remember(&mut self, played: &Played, sent: &Result<Response, String>) {
         if played.method != "POST" {
             return;
@@ -252,7 +252,7 @@ impl<'p> Player<'p> {
         self.endpoint.url(&encoded("/Users/{id}", &path))
     }
 
-    /// Removes what was made, and looks whether it is gone.
+    /// Removes the users that were created, and verifies that they are deleted.
     fn clean_up(&mut self) {
         self.progress.set_message("cleaning up");
         let made = std::mem::take(&mut self.made);
@@ -261,12 +261,12 @@ impl<'p> Player<'p> {
             if let Some(id) = &made.id {
                 ids.push((id.clone(), made.user_name.clone()));
             }
-            // Whatever the server said of it: it may be there under its name.
+            // Whatever the response was, the user may exist under its name.
             match self.ids_by_name(&made.user_name) {
                 Ok(found) if found.is_empty() && made.id.is_none() && !made.is_settled => {
                     self.left(
                         &made.user_name,
-                        "perhaps: it is not known what became of its making",
+                        "perhaps: the response to its creation was lost",
                     );
                 }
                 Ok(found) => ids.extend(found.into_iter().map(|id| (id, made.user_name.clone()))),
@@ -334,7 +334,7 @@ impl<'p> Player<'p> {
             .endpoint
             .send("GET", &url, None, Authorization::Token)?;
         if !response.is_success() && response.status != 404 {
-            return Err(format!("it cannot be looked for: {}", response.summary()));
+            return Err(format!("the search for it failed: {}", response.summary()));
         }
         let found = response.body.get("Resources").and_then(Value::as_array);
         let found = found.into_iter().flatten();

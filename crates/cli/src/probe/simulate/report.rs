@@ -10,7 +10,7 @@ use crate::probe::outcome::Outcome;
 /// Most steps that are explained in the readable report; the others look alike.
 const EXPLAINED: usize = 10;
 
-/// Who was played, how, and against what.
+/// The provider that was played, how, and against which endpoint.
 pub(super) struct Head {
     pub(super) provider: &'static str,
     /// Entra's dialect.
@@ -126,9 +126,7 @@ impl SimulationReport {
             .filter(|_| !self.connects)?;
         Some(match last.status {
             None => format!("there was no response: {}", last.got),
-            Some(300..=399) => {
-                "the endpoint redirects; do not rely on a provider to follow.".to_owned()
-            }
+            Some(300..=399) => "the endpoint redirects; a provider may not follow.".to_owned(),
             Some(401) => "the endpoint does not accept the token.".to_owned(),
             Some(403) => format!("the endpoint refuses every request: {}", last.got),
             Some(404) => {
@@ -176,7 +174,7 @@ impl SimulationReport {
         } else if !self.left_behind.is_empty() {
             Err("some of the simulated users could not be removed".into())
         } else if self.is_cut_short {
-            Err("the simulation was ended before it was over".into())
+            Err("the simulation was interrupted".into())
         } else {
             Ok(())
         }
