@@ -34,7 +34,7 @@ pub const LOG_VARIABLE: &str = "SCIM_LOG";
 pub const STACK_VARIABLE: &str = "SCIM_STACK";
 /// The table's name where none is configured.
 pub const DEFAULT_TABLE: &str = "paradigm-scim";
-/// What an instance is configured to do; the environment is read once, and this is passed down.
+/// The configuration of an instance. The environment is read once, and this is passed down.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Whether SCIM is activated.
@@ -116,7 +116,7 @@ impl EventConfig {
     }
 }
 
-/// Anything but these two words leaves SCIM off.
+/// Returns whether the value activates SCIM: only `True` and `true` do.
 fn is_activated(value: &str) -> bool {
     matches!(value, "True" | "true")
 }
@@ -142,13 +142,13 @@ pub struct Moment {
 
 /// Reads the time; tests hold it still.
 pub trait Clock: Send + Sync {
-    /// Now, to the millisecond, by the wall clock.
+    /// Returns the current time, to the millisecond, by the wall clock.
     fn now(&self) -> Timestamp;
 
-    /// Time since some fixed moment, by the monotonic clock.
+    /// Returns the time since some fixed moment, by the monotonic clock.
     fn monotonic(&self) -> Duration;
 
-    /// Now by both clocks.
+    /// Returns the current time by both clocks.
     fn moment(&self) -> Moment {
         Moment {
             wall: self.now(),

@@ -55,7 +55,8 @@ struct Outgoing {
 }
 
 impl Publisher {
-    /// Makes sure that there is a bus: EventBridge takes events for a bus that does not exist, and delivers them nowhere.
+    /// Makes sure that there is a bus: EventBridge takes events for a bus that does not exist, and delivers them
+    /// nowhere.
     ///
     /// # Errors
     /// The bus does not exist, or may not be used.

@@ -15,7 +15,7 @@ pub enum MediaType {
 }
 
 impl MediaType {
-    /// Its name.
+    /// Returns its name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -29,7 +29,7 @@ const BEGIN_WITHIN: Duration = Duration::from_secs(15);
 /// How long a request waits for the operation under way.
 const END_WITHIN: Duration = Duration::from_secs(22);
 
-/// `POST /Bulk`
+/// Handles `POST /Bulk`.
 pub(super) async fn bulk(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {
     let request = BulkRequest::parse(exchange.request.json_up_to(MAX_BULK_PAYLOAD_BYTES)?)?;
     let mut job = Job {

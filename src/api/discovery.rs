@@ -21,21 +21,21 @@ pub(super) static PARADIGM: ServiceProvider = ServiceProvider {
     }],
 };
 
-/// `GET /ServiceProviderConfig`
+/// Handles `GET /ServiceProviderConfig`.
 pub(super) fn service_provider_config(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     refuse_filter(exchange)?;
     let config = PARADIGM.config(&exchange.base_url, exchange.documentation_uri);
     Ok(found(exchange, config))
 }
 
-/// `GET /ResourceTypes`
+/// Handles `GET /ResourceTypes`.
 pub(super) fn list_resource_types(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     refuse_filter(exchange)?;
     let types = PARADIGM.resource_types(&exchange.base_url);
     Ok(Response::whole_list(exchange.request, types))
 }
 
-/// `GET /ResourceTypes/{id}`
+/// Handles `GET /ResourceTypes/{id}`.
 pub(super) fn get_resource_type(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     refuse_filter(exchange)?;
     PARADIGM
@@ -47,14 +47,14 @@ pub(super) fn get_resource_type(exchange: &Exchange<'_>) -> Result<Response, Sci
         })
 }
 
-/// `GET /Schemas`
+/// Handles `GET /Schemas`.
 pub(super) fn list_schemas(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     refuse_filter(exchange)?;
     let schemas = PARADIGM.schemas(&exchange.base_url);
     Ok(Response::whole_list(exchange.request, schemas))
 }
 
-/// `GET /Schemas/{id}`
+/// Handles `GET /Schemas/{id}`.
 pub(super) fn get_schema(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     refuse_filter(exchange)?;
     PARADIGM

@@ -10,12 +10,12 @@ use super::Exchange;
 use super::message::Response;
 use super::rule;
 
-/// `GET /Groups`: an empty list, whatever the filter.
+/// Handles `GET /Groups`: an empty list, whatever the filter.
 pub(super) fn list_groups(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     nothing_found(&exchange.query()?)
 }
 
-/// `POST /Groups/.search`: the same.
+/// Handles `POST /Groups/.search`: the same.
 pub(super) fn search_groups(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     nothing_found(&SearchRequest::parse(exchange.request.json_object()?)?)
 }
@@ -30,7 +30,7 @@ fn nothing_found(query: &SearchRequest<'_>) -> Result<Response, ScimError> {
     Ok(Response::json(StatusCode::OK, &body))
 }
 
-/// `GET /Groups/{id}`
+/// Handles `GET /Groups/{id}`.
 pub(super) fn get_group() -> Result<Response, ScimError> {
     Err(ScimError::not_found("There is no group with this id, because groups are not supported; switch group provisioning off.").rule(rule::GROUP_UNKNOWN))
 }

@@ -7,12 +7,12 @@ use super::authentication::Caller;
 use super::message::Response;
 use super::{rule, users};
 
-/// `GET /Me`
+/// Handles `GET /Me`.
 pub(super) async fn get(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {
     users::get(&on_owner(exchange, caller), caller).await
 }
 
-/// `PUT /Me`
+/// Handles `PUT /Me`.
 pub(super) async fn replace(
     exchange: &Exchange<'_>,
     caller: Caller,
@@ -20,7 +20,7 @@ pub(super) async fn replace(
     users::replace(&on_owner(exchange, caller), caller).await
 }
 
-/// `PATCH /Me`
+/// Handles `PATCH /Me`.
 pub(super) async fn patch(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {
     users::patch(&on_owner(exchange, caller), caller).await
 }

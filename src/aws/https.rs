@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
-/// Where a file or folder of trusted certificates may be named, as for OpenSSL.
+/// Variables that name a file or folder of trusted certificates, as for OpenSSL.
 const CERTIFICATE_VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 /// The roots that Amazon Trust Services names for AWS's public endpoints. To read the hundred and more that
@@ -38,7 +38,7 @@ fn connector(
     connector.build()
 }
 
-/// Amazon's roots, unless [`CERTIFICATE_VARIABLES`] name others.
+/// Returns Amazon's roots, unless [`CERTIFICATE_VARIABLES`] name others.
 fn trust_store() -> TrustStore {
     let are_named = CERTIFICATE_VARIABLES
         .iter()

@@ -152,7 +152,7 @@ pub enum KeyChange<'k> {
 }
 
 impl fmt::Display for KeyChange<'_> {
-    /// For the audit trail.
+    /// Writes the change as the audit trail has it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Create(key) => write!(f, "+{}", key.id),
@@ -166,8 +166,8 @@ impl ApiKey {
     /// Returns a new key, with the hash of `token`. [`User::with_key`](super::User::with_key) links it.
     ///
     /// # Errors
-    /// [`DirectoryError::NameLength`] if the name is empty or too long, [`DirectoryError::ExpiresInThePast`] if it would
-    /// have expired already.
+    /// [`DirectoryError::NameLength`] if the name is empty or too long, [`DirectoryError::ExpiresInThePast`] if it
+    /// would have expired already.
     pub fn new(
         token: &Token,
         name: &str,

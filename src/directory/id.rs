@@ -50,7 +50,7 @@ impl UserId {
         self.0
     }
 
-    /// Which of `shards` counters counts this user. The end of a UUIDv7 is random.
+    /// Returns which of `shards` counters counts this user. The end of a UUIDv7 is random.
     #[must_use]
     pub fn shard(&self, shards: u8) -> u8 {
         let [.., last] = *self.0.as_bytes();

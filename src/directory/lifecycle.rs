@@ -10,7 +10,7 @@ use serde_json::Value;
 
 const OBJECT_ID_DIGITS: usize = 32;
 
-/// Where a user stands in their life.
+/// The state of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// May sign in.
@@ -19,7 +19,7 @@ pub enum State {
     Deactivated,
     /// Deactivated and renamed by a soft delete; the old names are remembered.
     SoftDeleted,
-    /// Gone for SCIM; nothing personal is left.
+    /// Deleted for SCIM; nothing personal is left.
     Anonymised,
 }
 
@@ -105,7 +105,7 @@ fn emails(document: &Document) -> Vec<String> {
         .collect()
 }
 
-/// For every value now there that is a soft delete's name of a value before, the original. Each
+/// Returns the original of every value that is a soft delete's name of an earlier value. Each
 /// original is used once, so that what is remembered is never more than there was.
 fn track(known: &[Rename], before: &[String], now: &[String]) -> Vec<Rename> {
     let mut renames: Vec<Rename> = Vec::new();

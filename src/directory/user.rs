@@ -77,7 +77,7 @@ impl User {
         }
     }
 
-    /// `meta` of RFC 7643 §3.1.
+    /// Returns `meta` (RFC 7643 §3.1).
     #[must_use]
     pub fn meta(&self) -> Meta {
         Meta {

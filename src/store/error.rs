@@ -38,8 +38,9 @@ impl DiskError {
 /// The reason why a call of the store failed.
 ///
 /// Every call fails with [`StoreError::Busy`] if the table throttles or does not respond in time, and with
-/// [`StoreError::Refused`] if it cannot succeed. A read fails with [`StoreError::Corrupt`] if an item cannot be read, and
-/// a write to the embedded store with [`StoreError::Unwritable`]. The documentation of a method names only the others.
+/// [`StoreError::Refused`] if it cannot succeed. A read fails with [`StoreError::Corrupt`] if an item cannot be read,
+/// and a write to the embedded store with [`StoreError::Unwritable`]. The documentation of a method names only the
+/// others.
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// Another user of the company has the `userName`.

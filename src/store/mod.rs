@@ -1,8 +1,8 @@
 //! The directory in one table of items: the access paths.
 //!
-//! `layout` says what is stored where, `transaction` what a write is, the trait `table::Table` what an engine provides. Only
-//! `dynamodb`, the engine on the AWS SDK, and `embedded`, which connects the SDK to DynamoDB's API in this process, name
-//! the SDK.
+//! `layout` says what is stored where, `transaction` what a write is, the trait `table::Table` what an engine provides.
+//! Only `dynamodb`, the engine on the AWS SDK, and `embedded`, which connects the SDK to DynamoDB's API in this
+//! process, name the SDK.
 
 mod api_keys;
 mod audit;

@@ -91,8 +91,8 @@ impl Store {
         }
     }
 
-    /// Draws what a scan has read beyond its estimate, because users were larger than 4 kB: what that leaves for
-    /// the rest of the minute may be less than nothing. No request fails for it.
+    /// Draws what a scan has read beyond its estimate, because users were larger than 4 kB: the rest of
+    /// the minute may then have less than nothing. No request fails for it.
     pub async fn end_scan(&self, scan: Scan, read_units: usize) {
         let beyond = read_units.saturating_sub(scan.users);
         if beyond == 0 {
@@ -140,7 +140,7 @@ impl Minute {
         }
     }
 
-    /// Whole seconds until it ends, at least 1.
+    /// Returns the whole seconds until it ends, at least 1.
     fn seconds_left(&self, now: Timestamp) -> u32 {
         let elapsed = now.duration_since(self.begins).as_secs();
         u32::try_from(60 - elapsed).unwrap_or(60).clamp(1, 60)

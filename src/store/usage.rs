@@ -1,4 +1,5 @@
-//! The cost of a request: calls of the engine and capacity. The engine counts them for all that runs inside [`measured`].
+//! The cost of a request: calls of the engine and capacity. The engine counts them for all that runs inside
+//! [`measured`].
 
 use std::cell::Cell;
 

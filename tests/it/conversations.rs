@@ -1,6 +1,7 @@
-//! Whole conversations: `tests/data/conversations` by subject, `tests/data/idp` by the client that
-//! leads them, `tests/data/rfc` by the rule they show; each file is a list of steps over the real router. `capture` takes values out of a response by JSON pointer for later steps, as `{name}`.
-//! A `body` is a JSON object, raw text, or `{"base64": …}` for bytes that are no text.
+//! Whole conversations: `tests/data/conversations` by subject, `tests/data/idp` by the client that leads them,
+//! `tests/data/rfc` by the rule they show; each file is a list of steps over the real router. `capture` takes values
+//! out of a response by JSON pointer for later steps, as `{name}`. A `body` is a JSON object, raw text, or `{"base64":
+//! …}` for bytes that are no text.
 
 use std::path::{Path, PathBuf};
 

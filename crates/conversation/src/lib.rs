@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-/// What earlier steps found out, by name.
+/// Values that earlier steps captured, by name.
 pub type Variables = BTreeMap<String, String>;
 
 /// Returns the text with every `{name}` replaced.
@@ -59,7 +59,7 @@ pub fn has_variable(text: &str) -> bool {
 /// Stands for anything but null in an expectation.
 const ANY: &str = "{any}";
 
-/// What an array in a response may be.
+/// How an array in a response is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrays {
     /// As long as expected, in the same order.
@@ -75,7 +75,7 @@ pub fn differences(expected: &Value, actual: &Value) -> Vec<String> {
     differences_with(Arrays::Exact, expected, actual)
 }
 
-/// The same, with a rule for arrays.
+/// Returns the differences as [`differences`] does, with a rule for arrays.
 #[must_use]
 pub fn differences_with(arrays: Arrays, expected: &Value, actual: &Value) -> Vec<String> {
     let mut found = Vec::new();

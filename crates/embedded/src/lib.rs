@@ -210,8 +210,8 @@ fn call<Request: DeserializeOwned, Response: Serialize>(
         .map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }
 
-/// Returns the response for an error. Where another process holds the file, DynamoDB would throttle: the
-/// SDK then tries again.
+/// Returns the response for an error. If another process holds the file, it is a throttle, after which the
+/// SDK tries again.
 fn refusal(error: &DynoxideError) -> (u16, Vec<u8>) {
     if is_busy(error) {
         let throttled = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"the file is in use"}"#;

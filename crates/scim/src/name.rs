@@ -213,7 +213,7 @@ fn dot_after_urn(behind_urn: &str) -> Option<&str> {
     behind_urn.strip_prefix('.')
 }
 
-/// `ATTRNAME` of RFC 7643 §2.1; `$ref` is the one name with a `$`.
+/// Returns whether a text is an `ATTRNAME` of RFC 7643 §2.1; `$ref` is the one name with a `$`.
 pub(crate) fn is_attribute_name(name: &str) -> bool {
     let name = name.strip_prefix('$').unwrap_or(name);
     name.starts_with(|first: char| first.is_ascii_alphabetic())

@@ -109,7 +109,7 @@ fn names(list: &[String], resource_type: &ResourceType) -> Vec<Name> {
     names
 }
 
-/// `schemas` without the extensions of which nothing is left (RFC 7643 §3).
+/// Removes from `schemas` the extensions of which nothing is left (RFC 7643 §3).
 fn naming_what_is_left(mut resource: Map<String, Value>, core: &Schema) -> Map<String, Value> {
     if let Some(Value::Array(mut schemas)) = resource.get_mut("schemas").map(Value::take) {
         let is_left = |urn: &str| urn == core.id || resource.contains_key(urn);
@@ -193,7 +193,7 @@ fn is_of(schema: &Schema, name: &str, core: &Schema) -> bool {
     name == schema.id || schema.attribute(name).is_some_and(|_| schema.id == core.id)
 }
 
-/// Complex values of which no sub-attribute is left are unassigned (RFC 7643 §2.5).
+/// Removes complex values of which no sub-attribute is left: they are unassigned (RFC 7643 §2.5).
 fn without_empty(resource: Map<String, Value>) -> Map<String, Value> {
     resource
         .into_iter()

@@ -68,7 +68,7 @@ impl Sort {
         Ok(Some(Self { path, descending }))
     }
 
-    /// Which of two keys comes first. Resources without the attribute come last when ascending, first
+    /// Compares two keys. Resources without the attribute come last when ascending, first
     /// when descending.
     #[must_use]
     pub fn order(&self, left: Option<&SortKey>, right: Option<&SortKey>) -> Ordering {

@@ -1,5 +1,5 @@
-//! Counts what a client sends that no schema declares. It is left out, and the log says how much
-//! that was. Names are not logged: they are the client's text.
+//! Counts the attributes in a request that no schema declares. They are left out, and the log has their number. Names
+//! are not logged: they are the client's text.
 
 use serde_json::{Map, Value};
 
@@ -44,7 +44,7 @@ pub fn in_value(attribute: &Attribute, value: &Value) -> usize {
     }
 }
 
-/// 1 for a member that is left out. An unassigned one is no loss, and a password is documented to
+/// Returns 1 for a member that is left out, else 0. An unassigned one is no loss, and a password is documented to
 /// be ignored: some clients send one with every user.
 #[must_use]
 pub fn member(name: &str, value: &Value) -> usize {

@@ -17,7 +17,7 @@ pub async fn verdicts(store: &Store) -> Vec<Verdict> {
     verdicts
 }
 
-/// The same, without what would be done.
+/// Returns the findings only.
 pub async fn findings(store: &Store) -> Vec<Finding> {
     let verdicts = verdicts(store).await;
     verdicts.into_iter().flat_map(|it| it.findings).collect()

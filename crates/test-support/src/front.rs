@@ -32,7 +32,7 @@ impl Request {
         send(&url, &self.method, &self.token, &self.body)
     }
 
-    /// `None` for a connection on which nothing was sent.
+    /// Reads a request; `None` for a connection on which nothing was sent.
     fn read(stream: impl Read) -> Option<Self> {
         let mut reader = BufReader::new(stream);
         let mut lines = Vec::new();

@@ -66,7 +66,7 @@ pub async fn make_table(config: &SdkConfig, table: &str) {
     engine.ensure_table().await.unwrap();
 }
 
-/// Users who are there without ever having been created: too many to create each.
+/// Writes many users directly, without creating each.
 pub async fn fill(embedded: &Embedded, company: CompanyId, users: usize) {
     let document =
         |number| json!({"userName": format!("filled{number}@example.com"), "active": true});

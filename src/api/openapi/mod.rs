@@ -13,7 +13,7 @@ use super::Exchange;
 use super::message::{JSON, MEDIA_TYPE, Response};
 use super::route::{Endpoint, ROUTES, Route};
 
-/// `GET /openapi.json`
+/// Handles `GET /openapi.json`.
 pub(super) fn openapi(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     let description = describe(&exchange.base_url);
     Ok(Response::plain_discovery(exchange.request, description))
@@ -256,7 +256,7 @@ fn operation(route: &Route) -> Value {
     operation
 }
 
-/// Such as `getUsersById`; at the base URI `getAll`.
+/// Returns the id of an operation, such as `getUsersById`; at the base URI `getAll`.
 fn operation_id(route: &Route) -> String {
     let mut id = route.method.as_str().to_lowercase();
     if route.path == "/" {

@@ -30,7 +30,7 @@ pub(super) use list::{list, query_all, search_all, search_users};
 /// Most changes of a PATCH that is applied at once: what identity providers usually send has fewer.
 const SMALL_PATCH_CHANGES: usize = 20;
 
-/// `POST /Users` (RFC 7644 §3.3).
+/// Handles `POST /Users` (RFC 7644 §3.3).
 pub(super) async fn create(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {
     let projection = exchange.query()?.projection(&USER)?;
     let input = exchange.request.json_object()?;
@@ -38,7 +38,7 @@ pub(super) async fn create(exchange: &Exchange<'_>, caller: Caller) -> Result<Re
     Ok(found(exchange, StatusCode::CREATED, user, &projection))
 }
 
-/// `GET /Users/{id}` (RFC 7644 §3.4.1).
+/// Handles `GET /Users/{id}` (RFC 7644 §3.4.1).
 pub(super) async fn get(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {
     let projection = exchange.query()?.projection(&USER)?;
     let user = exchange
@@ -59,7 +59,7 @@ pub(super) async fn get(exchange: &Exchange<'_>, caller: Caller) -> Result<Respo
     Ok(found(exchange, StatusCode::OK, user, &projection))
 }
 
-/// `PUT /Users/{id}` (RFC 7644 §3.5.1).
+/// Handles `PUT /Users/{id}` (RFC 7644 §3.5.1).
 pub(super) async fn replace(
     exchange: &Exchange<'_>,
     caller: Caller,
@@ -71,7 +71,7 @@ pub(super) async fn replace(
     Ok(found(exchange, StatusCode::OK, user, &projection))
 }
 
-/// `PATCH /Users/{id}` (RFC 7644 §3.5.2).
+/// Handles `PATCH /Users/{id}` (RFC 7644 §3.5.2).
 pub(super) async fn patch(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {
     let projection = exchange.query()?.projection(&USER)?;
     let message = exchange.request.json_object()?;
@@ -80,7 +80,7 @@ pub(super) async fn patch(exchange: &Exchange<'_>, caller: Caller) -> Result<Res
     Ok(found(exchange, StatusCode::OK, user, &projection))
 }
 
-/// `DELETE /Users/{id}` (RFC 7644 §3.6): the user is anonymised.
+/// Handles `DELETE /Users/{id}` (RFC 7644 §3.6): the user is anonymised.
 pub(super) async fn delete(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {
     anonymise(exchange, caller, &Preconditions::of(exchange.request)).await?;
     Ok(Response::empty(StatusCode::NO_CONTENT))
@@ -246,7 +246,7 @@ impl Preconditions {
         }
     }
 
-    /// Only this version, if one is named.
+    /// Returns the precondition of a version, if one is named.
     pub(super) fn version(version: Option<String>) -> Self {
         Self {
             if_match: version,

@@ -40,7 +40,7 @@ impl PageBuilder {
         }
     }
 
-    /// Most users of the page.
+    /// Returns the largest number of users on the page.
     pub(super) fn count(&self) -> usize {
         self.count
     }

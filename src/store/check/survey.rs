@@ -266,7 +266,8 @@ impl Survey {
         }
     }
 
-    /// Returns whether counters did not agree with the walk, which may be because users were created or deleted meanwhile.
+    /// Returns whether counters did not agree with the walk, which may be because users were created or deleted
+    /// meanwhile.
     #[must_use]
     pub fn needs_recount(&self) -> bool {
         !self.doubtful.is_empty()

@@ -23,7 +23,7 @@ pub struct Verdict {
 }
 
 impl fmt::Debug for Verdict {
-    /// Without the repairs: they hold what is personal.
+    /// Writes the verdict without the repairs, which have personal data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verdict")
             .field("findings", &self.findings)

@@ -15,7 +15,7 @@ use crate::store::StoreError;
 use scim::compare::comparable;
 use scim::schema::{Attribute, COMMON_ATTRIBUTES, USER_SCHEMA};
 
-/// Sort key of the lookup item of a `userName`: there is one, whoever has the name.
+/// Sort key of the lookup item of a `userName`: there is one for all users.
 pub(super) const USER_NAME_SK: &str = "USER";
 
 /// The digest of a lookup's value, which is stored instead of the value.
@@ -77,7 +77,7 @@ impl Lookup {
         }
     }
 
-    /// The same key, of a value that only its digest is known of.
+    /// Returns the same key, for a value of which only the digest is known.
     pub(crate) fn key_of_digest(self, company: CompanyId, digest: &Digest, user: UserId) -> Key {
         Key {
             pk: self.partition(company, digest),

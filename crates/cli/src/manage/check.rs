@@ -165,7 +165,8 @@ impl Check {
 }
 
 impl CheckReport {
-    /// Counts a finding, and returns its text, which is printed at once: there may be many. Scripts read all at the end.
+    /// Counts a finding, and returns its text, which is printed at once: there may be many. Scripts read all at the
+    /// end.
     fn note(&mut self, finding: &Finding, outcome: RepairOutcome, check: &Check) -> Option<String> {
         self.found += 1;
         let is_repaired = match (finding.remedy, outcome) {

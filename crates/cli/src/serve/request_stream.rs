@@ -175,7 +175,7 @@ impl Framing {
         self.released = self.received.split_to(length);
     }
 
-    /// The client sends no more: what has come is all of it.
+    /// Ends the input: the client sends no more.
     fn end(&mut self) {
         self.released = self.received.split();
         self.next = Position::Rest;

@@ -30,8 +30,8 @@ pub(crate) fn repaired(line: &[u8]) -> Option<BytesMut> {
     Some(repaired)
 }
 
-/// Visible characters and the space, where a request target has none of them raw; the rest is left
-/// to hyper.
+/// Returns whether a byte is a visible character or space that a request target must not have raw. All other bytes are
+/// left to hyper.
 fn must_be_encoded(byte: u8) -> bool {
     matches!(
         byte,

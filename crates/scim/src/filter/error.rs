@@ -76,7 +76,7 @@ impl From<FilterError> for ScimError {
     }
 }
 
-/// Position of a byte offset in characters, counted from 1.
+/// Returns the position of a byte offset in characters, counted from 1.
 pub(super) fn position(text: &str, offset: usize) -> usize {
     text.get(..offset)
         .map_or(0, |before| before.chars().count())

@@ -26,7 +26,7 @@ enum Created {
 pub struct BulkIds(BTreeMap<String, Created>);
 
 impl BulkIds {
-    /// Those that the operations declare.
+    /// Returns the `bulkId`s that the operations declare.
     #[must_use]
     pub fn of(request: &BulkRequest) -> Self {
         let declared = request

@@ -37,7 +37,7 @@ pub(super) fn last_segment(text: &str) -> (&str, &str) {
     text.split_at(text.rfind('/').map_or(0, |slash| slash + 1))
 }
 
-/// The `bulkId`s that a value, which stands under this name, refers to.
+/// Collects the `bulkId`s that the value of a member with this name refers to.
 pub(super) fn collect_references(value: &Value, name: &str, references: &mut BTreeSet<String>) {
     match value {
         Value::String(text) if is_for_references(name) => {

@@ -53,7 +53,7 @@ impl<R> ListResponse<R> {
         }
     }
 
-    /// Nothing but the total, for `count=0` by cursor.
+    /// Returns the total only, for `count=0` by cursor.
     #[must_use]
     pub fn total_only(total_results: usize) -> Self {
         Self {

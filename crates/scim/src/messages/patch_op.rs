@@ -1,4 +1,5 @@
-//! PatchOp (RFC 7644 §3.5.2): operations apply one after another to a copy, so that a message applies as a whole or not at all.
+//! PatchOp (RFC 7644 §3.5.2): operations apply one after another to a copy, so that a message applies as a whole or not
+//! at all.
 
 use serde_json::{Map, Value};
 
@@ -143,9 +144,9 @@ impl PatchOp {
     /// Applies the message to the resource with this id, within a work budget.
     ///
     /// # Errors
-    /// `invalidValue` for a value that breaks the schema, `noTarget` for a filter that selects no value, `mutability` for
-    /// another `id`. Each names the operation. A budget that is used up is
-    /// `invalidValue`. The document is untouched.
+    /// `invalidValue` for a value that breaks the schema, `noTarget` for a filter that selects no value, `mutability`
+    /// for another `id`. Each names the operation. A budget that is used up is `invalidValue`. The document is
+    /// untouched.
     pub fn apply(
         &self,
         id: &str,

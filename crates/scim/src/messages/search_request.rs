@@ -112,7 +112,7 @@ impl<'q> SearchRequest<'q> {
         self.filter.as_deref()
     }
 
-    /// `startIndex`, `count` and `cursor`.
+    /// Returns the page: `startIndex`, `count` and `cursor`.
     ///
     /// # Errors
     /// `invalidValue` if `startIndex`, or `count` without `cursor`, is not an integer, or `startIndex` and `cursor` are
@@ -134,7 +134,7 @@ impl<'q> SearchRequest<'q> {
             .join("\0")
     }
 
-    /// `sortBy` and `sortOrder`.
+    /// Returns the sorting: `sortBy` and `sortOrder`.
     ///
     /// # Errors
     /// `invalidValue` for an attribute that has no order, or an unknown order.
@@ -146,7 +146,7 @@ impl<'q> SearchRequest<'q> {
         )
     }
 
-    /// `attributes` and `excludedAttributes`.
+    /// Returns the projection: `attributes` and `excludedAttributes`.
     ///
     /// # Errors
     /// `invalidValue` if both are given, or too many names.

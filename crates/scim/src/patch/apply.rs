@@ -104,7 +104,7 @@ fn apply_change(
     }
 }
 
-/// `add` (§3.5.2.1): a singular value is set, a complex one merged, a multi-valued one extended by
+/// Applies `add` (§3.5.2.1): a singular value is set, a complex one merged, a multi-valued one extended by
 /// the values it does not have yet. Null clears.
 fn add(
     document: &mut Document,
@@ -139,7 +139,7 @@ fn add(
     }
 }
 
-/// `replace` (§3.5.2.3): like `add`, but a multi-valued attribute loses its other values. The
+/// Applies `replace` (§3.5.2.3): like `add`, but a multi-valued attribute loses its other values. The
 /// sub-attributes a complex value does not mention stay.
 fn replace(
     document: &mut Document,
@@ -249,7 +249,7 @@ fn merge_complex(
     Ok(())
 }
 
-/// A path such as `emails.type`, without a filter, means that sub-attribute of every value.
+/// Sets a sub-attribute of every value, for a path such as `emails.type` without a filter.
 fn set_in_every_value(
     document: &mut Document,
     path: &AttributePath,

@@ -79,7 +79,7 @@ impl Parser {
         }
     }
 
-    /// RFC 7644 §3.5.2.1 and §3.5.2.3: without a path, the value is an object of attributes.
+    /// Parses an operation without a path, whose value is an object of attributes (RFC 7644 §3.5.2.1, §3.5.2.3).
     fn without_path(&mut self, op: Op, value: Option<Value>) -> Result<Vec<Edit>, ScimError> {
         if op == Op::Remove {
             return Err(ScimError::no_target("'remove' needs a 'path'.")
@@ -193,7 +193,7 @@ impl Parser {
     }
 }
 
-/// `None` for a well-formed path to an attribute no schema declares: such an operation is skipped,
+/// Parses a path. `None` for a well-formed path to an attribute no schema declares: such an operation is skipped,
 /// because refusing it would lose the deactivation that may be sent with it. What we do not know
 /// of a read-only attribute is as read-only as the rest of it.
 fn parse_path(

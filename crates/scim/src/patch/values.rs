@@ -156,7 +156,7 @@ fn element_from_filter(filter: &Filter) -> Option<Map<String, Value>> {
     }
 }
 
-/// RFC 7644 table 9: a filter that selects nothing is `noTarget`.
+/// Removes the selected elements; `noTarget` if the filter selects none (RFC 7644 table 9).
 pub(super) fn remove_values(
     document: &mut Document,
     values: &ValuePath,

@@ -289,8 +289,7 @@ fn set_in(members: &mut Map<String, Value>, path: &AttributePath, value: Option<
     };
 }
 
-/// `schemas` must name the core schema (RFC 7643 §3); one that does not means the body is something
-/// else.
+/// Checks that `schemas` names the core schema (RFC 7643 §3). If it does not, the body is of another kind.
 fn check_schemas(schemas: &Value, resource_type: &ResourceType) -> Result<(), ScimError> {
     let is_core = |urn: &Value| {
         let urn = urn.as_str();

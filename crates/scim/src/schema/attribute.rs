@@ -159,61 +159,61 @@ impl Attribute {
         attribute
     }
 
-    /// The same attribute with an array of values.
+    /// Returns the same attribute with an array of values.
     #[must_use]
     pub const fn multi_valued(mut self) -> Self {
         self.multi_valued = true;
         self
     }
 
-    /// The same attribute, which a client must give a value.
+    /// Returns the same attribute, which a client must give a value.
     #[must_use]
     pub const fn required(mut self) -> Self {
         self.required = true;
         self
     }
 
-    /// The same attribute, compared with regard to case.
+    /// Returns the same attribute, compared with regard to case.
     #[must_use]
     pub const fn case_exact(mut self) -> Self {
         self.case_exact = true;
         self
     }
 
-    /// The same attribute, which clients may not write.
+    /// Returns the same attribute, which clients may not write.
     #[must_use]
     pub const fn read_only(mut self) -> Self {
         self.mutability = Mutability::ReadOnly;
         self
     }
 
-    /// Read-only, and in every resource.
+    /// Returns the same attribute, read-only and in every resource.
     pub(super) const fn always_there(self) -> Self {
         self.required().read_only()
     }
 
-    /// The same attribute, returned whatever `attributes` and `excludedAttributes` say.
+    /// Returns the same attribute, returned whatever `attributes` and `excludedAttributes` say.
     #[must_use]
     pub const fn always_returned(mut self) -> Self {
         self.returned = Returned::Always;
         self
     }
 
-    /// The same attribute, whose values must differ.
+    /// Returns the same attribute, whose values must differ.
     #[must_use]
     pub const fn unique(mut self) -> Self {
         self.uniqueness = Uniqueness::Server;
         self
     }
 
-    /// The same attribute, which the server gives a value where a client gives none.
+    /// Returns the same attribute, which the server gives a value where a client gives none.
     #[must_use]
     pub const fn with_default(mut self) -> Self {
         self.has_default = true;
         self
     }
 
-    /// The same attribute with suggested values.
+    /// Returns the same attribute with suggested values.
     #[must_use]
     pub const fn canonical(mut self, values: &'static [&'static str]) -> Self {
         self.canonical_values = values;
@@ -279,7 +279,7 @@ impl Schema {
         }
     }
 
-    /// The same schema with the URNs that it had before.
+    /// Returns the same schema with the URNs that it had before.
     #[must_use]
     pub const fn older_urns(mut self, urns: &'static [&'static str]) -> Self {
         self.older_urns = urns;

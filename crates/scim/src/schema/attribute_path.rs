@@ -46,7 +46,7 @@ impl AttributePath {
         }
     }
 
-    /// The same path without its sub-attribute.
+    /// Returns the same path without its sub-attribute.
     #[must_use]
     pub fn whole(&self) -> Self {
         Self {

@@ -20,7 +20,7 @@ pub struct ResourceType {
 }
 
 impl ResourceType {
-    /// Core schema and extensions.
+    /// Returns the core schema and the extensions.
     pub fn schemas(&self) -> impl Iterator<Item = &'static Schema> + use<> {
         std::iter::once(self.schema).chain(self.extensions.iter().copied())
     }

@@ -415,7 +415,7 @@ impl Examination {
         }
     }
 
-    /// As Entra does it: the search for a user that cannot exist finds nobody.
+    /// Checks that the search for a user that cannot exist finds none, as Entra does.
     fn test_connection(&mut self) -> CheckResult {
         match &self.search {
             Some(response) if is_empty_list(response) => {

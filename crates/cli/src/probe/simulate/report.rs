@@ -164,7 +164,7 @@ impl SimulationReport {
         }
     }
 
-    /// Why the program must not end with success, if so.
+    /// Fails if the exit status must be one of failure.
     pub(super) fn verdict(&self) -> Result<(), Failure> {
         let failed = self.count(Outcome::Failed);
         if !self.connects {
@@ -181,7 +181,7 @@ impl SimulationReport {
     }
 }
 
-/// One line: outcome, step, statuses, slowest response.
+/// Returns one line: outcome, step, statuses, slowest response.
 fn summary(name: &str, width: usize, played: &[&Played]) -> String {
     let worst = [Outcome::Failed, Outcome::Skipped, Outcome::Warned]
         .into_iter()
