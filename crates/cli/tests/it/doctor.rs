@@ -617,7 +617,7 @@ fn certificates_are_verified() {
         assert_check(&report, "certificate", outcome, saw, change);
         assert!(check(&report, "certificate")["measured"]["daysLeft"].is_number());
         let version = &check(&report, "TLS version")["saw"];
-        let is_old = saw.contains("not made for");
+        let is_old = saw.contains("not for");
         assert_eq!(
             version,
             if is_old {

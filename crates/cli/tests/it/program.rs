@@ -411,8 +411,8 @@ fn a_user_is_found_by_a_name_that_looks_like_an_id_and_a_missing_user_is_reporte
     for (command, reported) in [
         (["audit", "--user", name].as_slice(), "neither a user"),
         (&["audit", "--user", "nobody"], "neither a user"),
-        (&["erase", id], "no user of this id"),
-        (&["user", "show", id], "no user of this id"),
+        (&["erase", id], "no user with this id"),
+        (&["user", "show", id], "no user with this id"),
     ] {
         let message = of(command).unwrap_err();
         assert!(message.contains(reported), "{command:?}: {message}");
