@@ -252,7 +252,7 @@ async fn a_key_whose_owner_may_not_manage_users_is_forbidden() {
         .await;
     let response = client.get("/Users").await;
     response.assert_error(403, None);
-    // The refusal is remembered no longer than an acceptance.
+    // The refusal is cached no longer than an acceptance.
     world
         .change(client.company, client.administrator, |owner| {
             Next::Update(owner.granted(Permission::UsersManage))
@@ -284,7 +284,7 @@ async fn refusals_are_remembered_for_a_minute_and_bounded_in_number() {
     let world = World::on(store);
     let client = world.client().await;
     assert_eq!(status(&client).await, 200);
-    // Whether the store is asked about a wrong secret, of so many.
+    // Whether the store is read for a wrong secret, of so many.
     let is_read = async |number: usize| {
         let mut secret = [1; 32];
         secret[..8].copy_from_slice(&number.to_be_bytes());
@@ -301,7 +301,7 @@ async fn refusals_are_remembered_for_a_minute_and_bounded_in_number() {
     world.clock.advance(SignedDuration::from_secs(1));
     assert!(is_read(0).await);
 
-    // With the key that is honoured, as many as are remembered.
+    // With the valid key, as many as are cached.
     assert_eq!(status(&client).await, 200);
     for number in 1..MAX_CACHED - 1 {
         assert!(is_read(number).await, "{number}");
@@ -384,7 +384,7 @@ async fn a_rotated_key_is_honoured_as_long_as_it_overlaps() {
     assert_eq!(status(&client).await, 401);
     client.token = new.reveal().to_string();
     assert_eq!(status(&client).await, 200);
-    // A key that is no more cannot be rotated.
+    // A key that no longer exists cannot be rotated.
     let user = world.store.user(client.company, owner).await.unwrap();
     let again = Token::new(KeyId::new(u64::MAX - 2), &[4; 32]);
     let key = ApiKey::new(&again, "again", client.company, owner, None, now).unwrap();

@@ -105,7 +105,7 @@ async fn measure(others: usize) -> Vec<(&'static str, Usage)> {
     let user = json!({"userName": "user@x.org", "externalId": "x", "emails": emails});
     let m = &mut measured;
 
-    // A fresh instance asks who is calling once, and then uses the verdict for a minute.
+    // A new instance verifies the caller once, and then uses the verdict for a minute.
     client.get("/nothing").await;
     world.clock.advance(SignedDuration::from_secs(60));
     let nothing = || Call::new("GET", "/nothing");
@@ -241,7 +241,7 @@ async fn measure_growing() -> Vec<(&'static str, Usage)> {
     client.get("/nothing").await;
     let m = &mut measured;
     let query = |query: &str| Call::new("GET", "/Users").query(query);
-    // The budget is drawn on, everyone is read, and whoever is on the page is read again.
+    // The budget is drawn on, all users are read, and those on the page are read again.
     let everyone = [("BatchGetItem", 12), ("Query", 2), ("UpdateItem", 1)];
     for (about, parameters) in [
         (
@@ -316,7 +316,7 @@ fn table(first_cell: &str, rows: &[(&'static str, Usage)]) -> String {
 async fn a_request_costs_the_same_among_few_and_among_many_users() {
     let among_few = measure(1).await;
     assert_eq!(measure(1_000).await, among_few);
-    // `DIRECTORY_SIZE=1000000 cargo test budgets` asks for more.
+    // `DIRECTORY_SIZE=1000000 cargo test budgets` measures more.
     let many = std::env::var("DIRECTORY_SIZE").map_or(100_000, |size| size.parse().unwrap());
     assert_eq!(measure(many).await, among_few);
 
@@ -387,7 +387,7 @@ async fn a_walk_by_index_costs_each_page_the_same_on_one_instance() {
     distinct.dedup();
     assert_eq!((seen.len(), distinct.len()), (10_000, 10_000));
 
-    // Another instance, or this one a minute later, has to look for the place.
+    // Another instance, or this one a minute later, has no bookmark.
     let config = Config {
         is_activated: true,
         ..Config::default()
@@ -423,7 +423,7 @@ async fn a_walk_by_index_in_small_pages_costs_no_more_the_longer_it_is() {
     client.get("/nothing").await;
     page(&client, &usage, 0, 1).await;
     let (_, cost) = page(&client, &usage, 1, 1).await;
-    // More pages than ends of pages are remembered.
+    // More pages than bookmarks are kept.
     for seen in 2..1_200 {
         let (found, cost_of_page) = page(&client, &usage, seen, 1).await;
         assert_eq!((found.len(), &cost_of_page), (1, &cost), "page {seen}");
@@ -460,14 +460,14 @@ async fn a_walk_by_index_skips_no_user_when_others_are_deleted() {
         .chain((0..20).map(|number| format!("u{number}")))
         .collect();
     assert_eq!(seen, expected);
-    // Who begins again gets the users there are.
+    // A client that begins again gets the users that there are.
     let again = page(1).await;
     assert_eq!(again.total(), 21 - 8);
     let first = ["administrator@example.com", "u8", "u9", "u10", "u11"];
     assert_eq!(names(&again), first);
 }
 
-/// An operator's listing goes on from the last user of each batch, and passes over none again.
+/// An operator's listing goes on from the last user of each batch, and reads no user twice.
 #[tokio::test]
 async fn a_listing_of_all_users_costs_the_same_for_each_user_however_many_there_are() {
     let mut costs = Vec::new();

@@ -16,7 +16,7 @@ use test_support::world::store_through;
 /// Operations in the order of their names, with their number.
 pub(crate) type Calls = BTreeMap<String, usize>;
 
-/// What was asked of DynamoDB.
+/// The requests to DynamoDB.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Usage {
     pub(crate) calls: Calls,

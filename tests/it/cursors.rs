@@ -1,4 +1,4 @@
-//! Pagination by cursor (RFC 9865): whole walks, and cursors that are no good.
+//! Pagination by cursor (RFC 9865): whole walks, and cursors that are refused.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -181,7 +181,7 @@ async fn a_sorted_walk_without_its_bookmark_begins_again() {
     let ids = create_many(&client, 3).await;
     let sorted = [("count", "3"), ("sortBy", "userName")];
     let cursor = next(&page(&client, "", &sorted).await).unwrap();
-    // One who has moved is as bad a mark of the place as one who has gone.
+    // A user that has moved no longer marks the place, as if it were deleted.
     let rename = |name: &str| json!([{"op": "replace", "path": "userName", "value": name}]);
     client
         .patch(&ids[1], &rename("zzz"))
@@ -277,7 +277,7 @@ async fn a_sorted_walk_does_not_end_when_all_users_of_a_page_are_deleted_meanwhi
     create_many(&client, 5).await;
     let by_name = [("sortBy", "userName"), ("count", "2")];
     let first = page(&client, "", &by_name).await;
-    // Everyone is read, then those of the page.
+    // All users are read, then those of the page.
     others.store(1, Ordering::SeqCst);
     page(&client, &next(&first).unwrap(), &by_name)
         .await

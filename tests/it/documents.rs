@@ -21,7 +21,7 @@ async fn every_document_is_stored_or_refused_as_it_should() {
     assert_none(&failures);
 }
 
-/// Returns what is wrong with what became of a body, sent by POST and by PUT.
+/// Returns what is wrong with the results of a body, sent by POST and by PUT.
 pub(crate) async fn check(client: &Client<'_>, case: &Value) -> Vec<String> {
     let created = client.post(&case["body"]).await;
     let mut found = wrong_in(case, &created, 201);

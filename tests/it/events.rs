@@ -36,7 +36,7 @@ struct Bus {
     taken: Arc<Mutex<Vec<Value>>>,
     batches: Arc<Mutex<Vec<usize>>>,
     buried: Arc<Mutex<Vec<Value>>>,
-    /// What it was asked to do, as IAM names it.
+    /// The actions that it was requested, as IAM names them.
     actions: Arc<Mutex<BTreeSet<String>>>,
     refuses: Option<String>,
     refuses_with: &'static str,
@@ -182,7 +182,7 @@ async fn the_handler_may_do_to_bus_and_queue_what_it_does_and_nothing_else() {
     assert_eq!(*bus.actions.lock().unwrap(), allowed);
 }
 
-/// The DynamoDB API of an embedded database, for what the store itself never asks.
+/// The DynamoDB API of an embedded database, for requests that the store itself never sends.
 struct Streams {
     url: String,
 }

@@ -44,7 +44,7 @@ struct Operation {
     name: &'static str,
     call: fn(&str) -> Call,
     success: u16,
-    /// What becomes of the user it is about, as [`state`] shows; `None` if nothing does.
+    /// The state of its user afterwards, as [`state`] shows it; `None` if it does not change.
     after: Option<fn() -> Value>,
 }
 

@@ -1,5 +1,5 @@
-//! Filters (RFC 7644 §3.4.2.2): `crates/scim/tests/data/filters.json` has users, and for each filter who
-//! matches, or that it is refused.
+//! Filters (RFC 7644 §3.4.2.2): `crates/scim/tests/data/filters.json` has users, and for each filter the
+//! users that match, or that it is refused.
 
 use serde_json::Value;
 

@@ -324,7 +324,7 @@ async fn the_handler_of_the_stream_sends_to_the_bus() {
     let reported = tokio::spawn(async move {
         let (mut stream, _) = bus.accept().await.unwrap();
         let mut bodies = Vec::new();
-        // First it asks whether there is such a bus.
+        // First it checks that there is such a bus.
         for response in [
             json!({"Name": "paradigm"}),
             json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}, {"EventId": "2"}]}),

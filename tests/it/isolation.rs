@@ -378,7 +378,7 @@ fn observed(response: &Response, referred: &Referred) -> String {
     observed
 }
 
-/// What moves with every change of the caller's own users is left out: version and time.
+/// Removes what changes with every change of the caller's own users: version and time.
 fn without_progress(observed: &str) -> String {
     let mut text = observed.to_owned();
     while let Some(start) = text.find("W/\\\"").or_else(|| text.find("W/\"")) {

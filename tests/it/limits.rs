@@ -37,9 +37,9 @@ use test_support::world::{Call, World, encode, fill, fill_with, store_through};
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Most bytes of documents that are read for a page.
 const MAX_PAGE_READ_BYTES: usize = 12 * 1024 * 1024;
-/// Most bytes of documents that a filter or sort goes through.
+/// Most bytes of documents that a filter or sort reads.
 const MAX_SCANNED_BYTES: usize = 32 * 1024 * 1024;
-/// Most users that a page by cursor looks at.
+/// Most users that a page by cursor reads.
 const MAX_SCANNED_PER_PAGE: usize = 1_000;
 
 /// A limit on what a caller sends: a request of a given size, and its responses.
@@ -626,7 +626,7 @@ async fn users_that_a_page_by_cursor_goes_through() {
         let embedded = Embedded::in_memory().unwrap();
         let world = World::on(embedded.store("test").await.unwrap());
         let client = world.client().await;
-        // The first is the administrator, the last the one who is looked for.
+        // The first is the administrator, the last the one that is searched for.
         fill(&embedded, client.company, users - 2).await;
         let last = json!({"userName": "last", "title": "T"});
         client.create(&last).await;
@@ -645,7 +645,7 @@ async fn users_that_a_page_by_cursor_goes_through() {
     }
 }
 
-/// A store that takes a moment for each BatchGetItem, and counts how many it is asked at a time.
+/// A store that takes a moment for each BatchGetItem, and counts how many it gets at a time.
 #[derive(Debug)]
 struct InFlight {
     inner: SharedHttpConnector,

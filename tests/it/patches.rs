@@ -1,6 +1,6 @@
 //! PATCH (RFC 7644 §3.5.2): `crates/scim/tests/data/patches/*.json`, each a list of `{about, user, operations}`
 //! or, for a whole message, `{about, user, message}`, with the members `after`, or the refusal.
-//! `null` in `after` stands for an attribute that must be gone.
+//! `null` in `after` stands for an attribute that must be absent.
 
 use conversation::{Variables, differences, filled_in};
 use serde_json::{Map, Value, json};

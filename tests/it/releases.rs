@@ -146,7 +146,7 @@ fn note(forms: &mut Forms, path: &str, form: impl Into<String>) {
     known.insert(form.into());
 }
 
-/// Notes the forms of an attribute.
+/// Records the forms of an attribute.
 fn note_attribute(forms: &mut Forms, path: &str, value: &Value) {
     let (of_type, value) = value.as_object().unwrap().iter().next().unwrap();
     match (path, of_type.as_str()) {
@@ -186,7 +186,7 @@ fn note_json(forms: &mut Forms, path: &str, json: &Value) {
                 note_json(forms, &format!("{path}/{name}"), value);
             }
         }
-        // Whoever reads a tuple reads neither more nor less.
+        // A reader of a tuple reads neither more nor less.
         Value::Array(values) if values.iter().any(Value::is_string) => {
             note(forms, path, format!("tuple of {}", values.len()));
         }

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 const PREFIX: &str = "/2018-06-01/runtime";
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What became of an invocation.
+/// The result of an invocation.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// The handler's response.
@@ -43,7 +43,7 @@ pub(crate) struct Lambda {
 }
 
 impl Lambda {
-    /// Starts a handler and waits until it asks for an event.
+    /// Starts a handler and waits until it requests an event.
     pub(crate) async fn start(program: &str, environment: &[(&str, &str)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -95,7 +95,7 @@ impl Lambda {
         timeout(TIMEOUT, next).await.unwrap()
     }
 
-    /// Hands out one event, and waits until it is settled and the handler asks for another one.
+    /// Hands out one event, and waits until it is settled and the handler requests another one.
     pub(crate) async fn handle(&mut self, event: &Value) -> Outcome {
         let body = event.to_string();
         let head = format!(

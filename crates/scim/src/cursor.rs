@@ -26,7 +26,7 @@ type Seal = Hmac<Sha256>;
 pub struct Position {
     /// After the resource of this id.
     pub after: Uuid,
-    /// What that resource was sorted by; see [`Sort::mark`](super::list::Sort::mark).
+    /// What that resource was sorted by; see [`Sort::mark`](crate::sort::Sort::mark).
     pub mark: [u8; MARK_BYTES],
 }
 

@@ -230,7 +230,7 @@ async fn crossing_renames_never_share_a_name() {
     assert_sound(&world.store).await;
 }
 
-/// Somebody else holds the file for longer than a request lasts.
+/// Another process holds the file for longer than a request lasts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_write_to_a_file_in_use_gets_retry_after() {
     let (folder, world) = in_file().await;
