@@ -350,7 +350,7 @@ mod tests {
             .verdicts_about(company, owner)
             .settle(Err(&ScimError::not_found("").rule(rule::USER_UNKNOWN)));
         assert!(cache.get(id, now).is_some(), "nothing was written");
-        // The write was cut off: nobody knows whether it took effect.
+        // The write was cut off: it is unknown whether it took effect.
         drop(cache.verdicts_about(company, owner));
         assert!(cache.get(id, now).is_none());
     }

@@ -82,9 +82,9 @@ scim::rules! {
     BULK_TARGET = "bulk-target";
     /// Groups are not supported.
     GROUPS_UNSUPPORTED = "groups-unsupported";
-    /// Nobody registers through `/Me`.
+    /// Users are not registered through `/Me`.
     ME_CREATE = "me-create";
-    /// Nobody deletes the owner of the key through `/Me`.
+    /// The owner of the key is not deleted through `/Me`.
     ME_DELETE = "me-delete";
 
     /// The request is done in time.

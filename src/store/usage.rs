@@ -42,7 +42,7 @@ pub fn count_work(work: u64) {
     record(|usage| usage.work += work);
 }
 
-/// Changes the usage of what is measured now, for an engine. Work that nobody measures is not counted.
+/// Changes the usage of what is measured now, for an engine. Work outside of [`measured`] is not counted.
 pub fn record(change: impl FnOnce(&mut Usage)) {
     let _ = USAGE.try_with(|usage| {
         let mut changed = usage.get();

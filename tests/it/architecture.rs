@@ -20,9 +20,9 @@ const CONFINED: [(&str, &[&str]); 10] = [
     ("aws_", &["aws", "store", "events.rs"]),
     ("dynoxide", &[]),
     ("rusqlite", &[]),
-    ("http::", &["api", "lambda"]),
+    ("http::", &["api", "lambda.rs"]),
     ("hyper", &[]),
-    ("lambda_http", &["lambda", "events.rs"]),
+    ("lambda_http", &["lambda.rs", "events.rs"]),
     ("tokio", &["store", "api", "bin"]),
 ];
 

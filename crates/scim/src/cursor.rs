@@ -16,7 +16,7 @@ pub const CURSOR_TIMEOUT: SignedDuration = SignedDuration::from_hours(1);
 const VERSION: u8 = 1;
 /// Length of the mark of a sort key, in bytes. It is enough to distinguish one sort key from another.
 pub const MARK_BYTES: usize = 8;
-/// Half of SHA-256: nobody guesses 128 bits.
+/// Length of the seal, in bytes: half of SHA-256, because 128 bits cannot be guessed.
 const SEAL_BYTES: usize = 16;
 
 type Seal = Hmac<Sha256>;

@@ -19,7 +19,7 @@ pub(super) fn openapi(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     Ok(Response::plain_discovery(exchange.request, description))
 }
 
-/// All except the server's URL. Rendered once: nobody needs a key to request it, and it is the longest of all
+/// All except the server's URL. Rendered once: it needs no key, and it is the longest of all
 /// responses.
 static DESCRIPTION: LazyLock<String> = LazyLock::new(|| {
     let mut paths = Map::new();
@@ -178,13 +178,13 @@ fn description(endpoint: Endpoint) -> Description {
         Endpoint::DeleteUser => Description {
             parameters: &["ifMatch", "ifNoneMatch"],
             success: Some((204, None)),
-            ..plain("Anonymise a user for ever", "User", &[404, 412])
+            ..plain("Anonymise a user permanently", "User", &[404, 412])
         },
         Endpoint::Bulk => Description {
             body: Some("BulkRequest"),
             ..plain("Process many operations", "BulkResponse", &[400, 413, 415])
         },
-        Endpoint::RefuseCreateMe => refused("Nobody registers through /Me", &[501]),
+        Endpoint::RefuseCreateMe => refused("Registration through /Me is not supported", &[501]),
         Endpoint::RefuseDeleteMe => {
             refused("The owner of an API key is not deleted through /Me", &[])
         }

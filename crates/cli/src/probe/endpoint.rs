@@ -156,7 +156,7 @@ impl Endpoint {
         self.uri.scheme_str() == Some("https")
     }
 
-    /// Returns whether it is on this machine, so that nobody else hears what is sent.
+    /// Returns whether it is on this machine, so that no other machine sees what is sent.
     pub(crate) fn is_loopback(&self) -> bool {
         is_loopback(&self.uri)
     }

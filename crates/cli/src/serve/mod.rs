@@ -193,7 +193,7 @@ where
             drop(place);
         });
     }
-    // Nobody is kept waiting for a place that will not come.
+    // Connections that wait for a place would wait in vain.
     drop(accept);
     tokio::select! {
         () = graceful.shutdown() => {}

@@ -181,7 +181,7 @@ impl Framing {
         self.next = Position::Rest;
     }
 
-    /// Returns whether the client may be sending something that nobody reads.
+    /// Returns whether the client may be sending bytes that will not be read.
     fn may_be_sending(&mut self) -> bool {
         if self.next == Position::Unknown {
             self.take_announcement();

@@ -534,7 +534,11 @@ fn every_response_belongs_to_its_request_or_the_connection_has_ended() {
         assert!(counts.contains_key(&status), "never {status}: {counts:?}");
     }
     let path = format!("/Users/{}", target.user);
-    assert_eq!(server.get(&path, &target.token).0, 200, "the user is gone");
+    assert_eq!(
+        server.get(&path, &target.token).0,
+        200,
+        "the user is deleted"
+    );
 }
 
 /// As above, with a body that was longer than the server would read, so that its end was taken for
@@ -551,7 +555,11 @@ fn the_end_of_a_body_is_not_the_beginning_of_another_clients_request() {
     let found = wrong(target.way, &sent, &received, &mut counts);
     assert_eq!((found, counts), (None, BTreeMap::from([(401, 1)])));
     let path = format!("/Users/{}", target.user);
-    assert_eq!(server.get(&path, &target.token).0, 200, "the user is gone");
+    assert_eq!(
+        server.get(&path, &target.token).0,
+        200,
+        "the user is deleted"
+    );
 }
 
 /// Returns what somebody with a key gets while others attack, on a connection of their own to the proxy.
