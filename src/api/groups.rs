@@ -32,7 +32,10 @@ fn nothing_found(query: &SearchRequest<'_>) -> Result<Response, ScimError> {
 
 /// Handles `GET /Groups/{id}`.
 pub(super) fn get_group() -> Result<Response, ScimError> {
-    Err(ScimError::not_found("There is no group with this id, because groups are not supported; switch group provisioning off.").rule(rule::GROUP_UNKNOWN))
+    Err(ScimError::not_found(
+        "There is no group with this id, because groups are not supported; switch group provisioning off.",
+    )
+    .rule(rule::GROUP_UNKNOWN))
 }
 
 /// Refuses every other method on groups.

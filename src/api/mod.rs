@@ -251,9 +251,10 @@ impl Service {
 
     /// Refuses a request whose headers or method HTTP does not know. `accept` is its `Accept`, or empty.
     pub fn refuse_unreadable(&self, request_id: &str, accept: &str) -> Response {
-        let error =
-            ScimError::invalid_syntax("The method or a header of the request is malformed; correct it and send the request again.")
-                .rule(rule::REQUEST_UNREADABLE);
+        let error = ScimError::invalid_syntax(
+            "The method or a header of the request is malformed; correct it and send the request again.",
+        )
+        .rule(rule::REQUEST_UNREADABLE);
         self.refuse(request_id, accept, &error)
     }
 

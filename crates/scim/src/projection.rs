@@ -49,10 +49,10 @@ impl Projection {
         resource_type: &ResourceType,
     ) -> Result<Self, ScimError> {
         if attributes.len().max(excluded_attributes.len()) > MAX_NAMES {
-            return Err(
-                ScimError::invalid_value(format!("'attributes' and 'excludedAttributes' may name at most {MAX_NAMES} attributes; name fewer."))
-                    .rule(rule::PROJECTION_NAMES),
-            );
+            return Err(ScimError::invalid_value(format!(
+                "'attributes' and 'excludedAttributes' may name at most {MAX_NAMES} attributes; name fewer."
+            ))
+            .rule(rule::PROJECTION_NAMES));
         }
         match (attributes.is_empty(), excluded_attributes.is_empty()) {
             (true, true) => Ok(Self::Default),
