@@ -22,19 +22,19 @@ pub const ENDPOINT_VARIABLE: &str = "SCIM_DYNAMODB_ENDPOINT_URL";
 pub const DOCUMENTATION_VARIABLE: &str = "SCIM_DOCUMENTATION_URI";
 /// How many days audit records are kept.
 pub const AUDIT_RETENTION_VARIABLE: &str = "SCIM_AUDIT_RETENTION_DAYS";
-/// What is told of changes: `Notice` (names of attributes only) or `Full` (the whole resource).
+/// How much of a change an event has: `Notice` (names of attributes only) or `Full` (the whole resource).
 pub const EVENTS_VARIABLE: &str = "SCIM_EVENTS";
-/// Name or ARN of the EventBridge bus that is told.
+/// Name or ARN of the EventBridge bus that gets the events.
 pub const EVENT_BUS_VARIABLE: &str = "SCIM_EVENT_BUS";
-/// URL of the SQS queue that is told of stream records that cannot be understood.
+/// URL of the SQS queue for stream records that cannot be understood.
 pub const DEAD_LETTER_QUEUE_VARIABLE: &str = "SCIM_DEAD_LETTER_QUEUE";
 /// Level of the log: `off`, `error`, `warn`, `info`, `debug` or `trace`.
 pub const LOG_VARIABLE: &str = "SCIM_LOG";
-/// Tells the metrics of several instances in one account apart.
+/// Name that distinguishes the metrics of several instances in one account.
 pub const STACK_VARIABLE: &str = "SCIM_STACK";
 /// The table's name where none is configured.
 pub const DEFAULT_TABLE: &str = "paradigm-scim";
-/// What an instance is configured to do; the environment is read once, and this is passed down.
+/// The configuration of an instance. The environment is read once, and this is passed down.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Whether SCIM is activated.
@@ -116,7 +116,7 @@ impl EventConfig {
     }
 }
 
-/// Anything but these two words leaves SCIM off.
+/// Returns whether the value activates SCIM: only `True` and `true` do.
 fn is_activated(value: &str) -> bool {
     matches!(value, "True" | "true")
 }
@@ -142,13 +142,13 @@ pub struct Moment {
 
 /// Reads the time; tests hold it still.
 pub trait Clock: Send + Sync {
-    /// Now, to the millisecond, by the wall clock.
+    /// Returns the current time, to the millisecond, by the wall clock.
     fn now(&self) -> Timestamp;
 
-    /// Time since some fixed moment, by the monotonic clock.
+    /// Returns the time since some fixed moment, by the monotonic clock.
     fn monotonic(&self) -> Duration;
 
-    /// Now by both clocks.
+    /// Returns the current time by both clocks.
     fn moment(&self) -> Moment {
         Moment {
             wall: self.now(),
@@ -168,7 +168,7 @@ impl Clock for SystemClock {
     }
 
     fn monotonic(&self) -> Duration {
-        static FIRST_ASKED: LazyLock<Instant> = LazyLock::new(Instant::now);
-        FIRST_ASKED.elapsed()
+        static FIRST_USE: LazyLock<Instant> = LazyLock::new(Instant::now);
+        FIRST_USE.elapsed()
     }
 }

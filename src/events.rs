@@ -1,11 +1,11 @@
-//! Tells other programs what changed: records of the table's stream in, SCIM events (RFC 9967) on an
+//! Reports changes to other programs: records of the table's stream in, SCIM events (RFC 9967) on an
 //! EventBridge bus out. The only file that knows EventBridge and SQS.
 //!
-//! Each event arrives at least once and in any order; its `version` tells what is newer. It is the
-//! set of claims of a Security Event Token, not signed: who may write to the bus is a matter of IAM.
+//! Each event arrives at least once and in any order; its `version` shows which is newer. It is the
+//! set of claims of a Security Event Token, not signed: IAM controls which programs may write to the bus.
 //!
-//! What the bus does not take is handed over by Lambda again and again, and what comes after it waits.
-//! A record that cannot be understood would wait for ever, so it goes to a dead-letter queue at once.
+//! Lambda redelivers what the bus does not take, and what comes after it waits. A record that cannot be understood
+//! would wait for ever, so it goes to a dead-letter queue at once.
 
 use std::collections::HashSet;
 
@@ -27,10 +27,10 @@ const BATCH_SIZE: usize = 10;
 /// Bytes that one PutEvents may have, less a reserve for what is counted beside the details.
 const BATCH_BYTES: usize = 240 * 1024;
 
-/// What the bus says of an event that it will not take another time either.
+/// Error codes of events that the bus will never take.
 const REFUSED_FOR_GOOD: [&str; 2] = ["InvalidArgument", "MalformedDetail"];
 
-/// Publishes what stream records tell.
+/// Publishes the changes that stream records have.
 #[derive(Debug)]
 pub struct Publisher {
     /// To EventBridge.
@@ -41,7 +41,7 @@ pub struct Publisher {
     pub sqs: aws_sdk_sqs::Client,
     /// URL of the queue for records that cannot be understood.
     pub dead_letter_queue: String,
-    /// How much is told.
+    /// How much of a change an event has.
     pub content: Content,
     /// URL of the service with the base path.
     pub base_url: String,
@@ -55,7 +55,8 @@ struct Outgoing {
 }
 
 impl Publisher {
-    /// Makes sure that there is a bus: one that does not exist would take everything, and tell nobody.
+    /// Makes sure that there is a bus: EventBridge takes events for a bus that does not exist, and delivers them
+    /// nowhere.
     ///
     /// # Errors
     /// The bus does not exist, or may not be used.
@@ -104,7 +105,7 @@ impl Publisher {
         numbers.filter(|number| failed.contains(number)).collect()
     }
 
-    /// Tells the dead-letter queue of a record that cannot be understood: where it is, not what it
+    /// Reports a record that cannot be understood to the dead-letter queue: where it is, not what it
     /// holds. Returns whether that worked.
     async fn send_to_dead_letter_queue(&self, record: &Value, cause: &str) -> bool {
         let sequence_number = sequence_number(record);
@@ -123,14 +124,14 @@ impl Publisher {
         let result = message.message_body(letter.to_string()).send().await;
         if let Err(error) = &result {
             let cause = cause_of(error);
-            tracing::warn!(cause, "the dead-letter queue did not answer as it should");
+            tracing::warn!(cause, "the dead-letter queue did not take a record");
         }
         result.is_ok()
     }
 
     fn outgoing(&self, record: &Value) -> Result<Vec<Outgoing>, String> {
         let sequence_number = sequence_number(record);
-        // What serde says of a record may quote it, so it is not told.
+        // What serde says of a record may quote it, so it is left out.
         let record =
             EventRecord::deserialize(record).map_err(|_| "it is no record of a table's stream")?;
         let issued_at = record.change.approximate_creation_date_time.timestamp();
@@ -188,7 +189,7 @@ impl Publisher {
         Ok(entries.collect())
     }
 
-    /// Sends one batch; returns the records of those that the bus did not take, with its word for why.
+    /// Sends one batch; returns the records of those that the bus did not take, with its error code.
     async fn put(&self, batch: Vec<Outgoing>) -> Vec<(String, Option<String>)> {
         let (numbers, entries): (Vec<String>, Vec<PutEventsRequestEntry>) = batch
             .into_iter()
@@ -199,7 +200,7 @@ impl Publisher {
             Ok(output) => output.entries.unwrap_or_default(),
             Err(error) => {
                 let cause = cause_of(&error);
-                tracing::warn!(cause, "the event bus did not answer as it should");
+                tracing::warn!(cause, "the event bus did not take events");
                 return numbers.into_iter().map(|number| (number, None)).collect();
             }
         };
@@ -222,8 +223,8 @@ impl Publisher {
     }
 }
 
-/// Identifies a record in its shard. Without it a failure cannot be told apart, and an empty one makes
-/// Lambda hand over the whole batch again.
+/// Identifies a record in its shard. Without it a failure cannot be reported for one record, and an empty
+/// one makes Lambda deliver the whole batch again.
 fn sequence_number(record: &Value) -> String {
     let number = record.pointer("/dynamodb/SequenceNumber");
     number

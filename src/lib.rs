@@ -11,7 +11,7 @@ pub mod aws;
 pub mod config;
 /// Paradigm's own rules: companies, the lifecycle of users, permissions, API keys, audit.
 pub mod directory;
-/// Tells other programs what changed, as SCIM events (RFC 9967) on an EventBridge bus.
+/// Reports changes to other programs, as SCIM events (RFC 9967) on an EventBridge bus.
 #[cfg(feature = "lambda")]
 pub mod events;
 /// What Lambda sends to the handlers: API Gateway's events and records of the table's stream.

@@ -53,14 +53,14 @@ pub struct RequestRecord {
     pub request_id: String,
     /// Method and path with `{id}`.
     pub route: String,
-    /// Whose directory, if the caller is known.
+    /// The company, if the caller is known.
     pub company: Option<String>,
-    /// By which key; of a refused request the one that its token names.
+    /// The API key; of a refused request the one that its token names.
     pub key: Option<String>,
     /// Attributes and sub-attributes in its body that were left out, because no schema declares
     /// them. Their names are the client's text, so they are not logged.
     pub undeclared: usize,
-    /// The answer's status.
+    /// The status of the response.
     pub status: u16,
     /// Its `scimType`.
     pub scim_type: Option<&'static str>,
@@ -72,9 +72,9 @@ pub struct RequestRecord {
     pub operation: Option<usize>,
     /// Why it failed, for statuses from 500 on.
     pub cause: Option<String>,
-    /// Milliseconds since 1970 at which the request was answered.
+    /// Milliseconds since 1970 at which the response was sent.
     pub timestamp: i64,
-    /// How long the answer took.
+    /// How long the response took.
     pub milliseconds: u64,
     /// Calls to DynamoDB.
     pub calls: u32,
@@ -89,7 +89,7 @@ pub struct RequestRecord {
 }
 
 impl RequestRecord {
-    /// 501 is how groups are refused, as documented, and no failure.
+    /// Returns whether the status is one of failure: 5xx except 501, by which groups are refused as documented.
     fn is_error(&self) -> bool {
         self.status >= 500 && self.status != 501
     }
@@ -98,47 +98,47 @@ impl RequestRecord {
         self.status >= 400 && !self.is_error()
     }
 
-    /// The number of undeclared attributes, if there were any.
+    /// Returns the number of undeclared attributes, if there were any.
     fn some_undeclared(&self) -> Option<usize> {
         (self.undeclared > 0).then_some(self.undeclared)
     }
 
-    /// The record as CloudWatch's embedded metric format: a log line from which metrics are made,
+    /// Returns the record as CloudWatch's embedded metric format: a log line from which metrics are made,
     /// by route and for all routes together, of one instance.
     #[must_use]
     pub fn to_embedded_metrics(&self, stack: &str) -> Value {
         let metric = |name: &str, unit: &str| json!({"Name": name, "Unit": unit});
         let mut line = Map::new();
-        let mut tell = |name: &str, value: Value| {
+        let mut add = |name: &str, value: Value| {
             if !value.is_null() {
                 line.insert(name.to_owned(), value);
             }
         };
-        tell("message", "request".into());
-        tell("requestId", self.request_id.clone().into());
-        tell("stack", stack.into());
-        tell("route", self.route.clone().into());
-        tell("company", self.company.clone().into());
-        tell("key", self.key.clone().into());
-        tell("status", self.status.into());
-        tell("scimType", self.scim_type.into());
-        tell("undeclaredAttributes", self.some_undeclared().into());
-        tell("rule", self.rule.into());
-        tell("attribute", self.attribute.clone().into());
-        tell("operation", self.operation.into());
-        tell("cause", self.cause.clone().into());
-        tell("coldStart", self.is_cold.into());
-        tell("dynamoDbCalls", self.calls.into());
-        tell("work", self.work.into());
-        tell("Requests", 1.into());
-        tell("Errors", u8::from(self.is_error()).into());
-        tell("Refusals", u8::from(self.is_refusal()).into());
-        tell("Unauthorized", u8::from(self.status == 401).into());
-        tell("Unsupported", u8::from(self.status == 501).into());
-        tell("Latency", self.milliseconds.into());
-        tell("ReadUnits", self.read_units.into());
-        tell("WriteUnits", self.write_units.into());
-        tell(
+        add("message", "request".into());
+        add("requestId", self.request_id.clone().into());
+        add("stack", stack.into());
+        add("route", self.route.clone().into());
+        add("company", self.company.clone().into());
+        add("key", self.key.clone().into());
+        add("status", self.status.into());
+        add("scimType", self.scim_type.into());
+        add("undeclaredAttributes", self.some_undeclared().into());
+        add("rule", self.rule.into());
+        add("attribute", self.attribute.clone().into());
+        add("operation", self.operation.into());
+        add("cause", self.cause.clone().into());
+        add("coldStart", self.is_cold.into());
+        add("dynamoDbCalls", self.calls.into());
+        add("work", self.work.into());
+        add("Requests", 1.into());
+        add("Errors", u8::from(self.is_error()).into());
+        add("Refusals", u8::from(self.is_refusal()).into());
+        add("Unauthorized", u8::from(self.status == 401).into());
+        add("Unsupported", u8::from(self.status == 501).into());
+        add("Latency", self.milliseconds.into());
+        add("ReadUnits", self.read_units.into());
+        add("WriteUnits", self.write_units.into());
+        add(
             "_aws",
             json!({
                 "Timestamp": self.timestamp,
@@ -161,12 +161,11 @@ impl RequestRecord {
         Value::Object(line)
     }
 
-    /// Writes the line: on Lambda always, because metrics are made from it; elsewhere if the level
-    /// lets it through.
+    /// Writes the line: on Lambda always, because metrics are made from it; elsewhere if the level allows it.
     pub fn write(&self) {
         if let Some(stack) = STACK.get() {
             let line = format!("{}\n", self.to_embedded_metrics(stack));
-            // Nobody is left to tell if standard output is closed.
+            // If standard output is closed, nobody can read an error either.
             let _ = std::io::stdout().write_all(line.as_bytes());
             return;
         }
@@ -186,7 +185,7 @@ impl RequestRecord {
         let (key, scim_type, cause) = (self.key.as_deref(), self.scim_type, self.cause.as_deref());
         let undeclared_attributes = self.some_undeclared();
         let (rule, attribute, operation) = (self.rule, self.attribute.as_deref(), self.operation);
-        macro_rules! tell {
+        macro_rules! log {
             ($level:ident) => {
                 tracing::$level!(
                     status,
@@ -210,9 +209,9 @@ impl RequestRecord {
             };
         }
         match self.status {
-            503 => tell!(warn),
-            _ if self.is_error() => tell!(error),
-            _ => tell!(info),
+            503 => log!(warn),
+            _ if self.is_error() => log!(error),
+            _ => log!(info),
         }
     }
 }

@@ -15,7 +15,7 @@ pub enum MediaType {
 }
 
 impl MediaType {
-    /// Its name.
+    /// Returns its name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -33,7 +33,7 @@ enum Specificity {
     Exact,
 }
 
-/// The media type that an `Accept` header prefers; `None` if it accepts neither. Without a header both are
+/// Returns the media type that an `Accept` header prefers; `None` if it accepts neither. Without a header both are
 /// accepted. For each type the most specific range that includes it decides its quality. The type of the higher
 /// quality is preferred, and SCIM's own if both have the same.
 #[must_use]
@@ -50,7 +50,7 @@ pub fn preferred(accept: &str) -> Option<MediaType> {
     }
 }
 
-/// The quality that the header gives to a media type, from 0 (not accepted) to 1. If ranges of the same
+/// Returns the quality that the header gives to a media type, from 0 (not accepted) to 1. If ranges of the same
 /// specificity disagree, the best one counts.
 fn quality_of(media_type: MediaType, accept: &str) -> f32 {
     let mut decisive = None;

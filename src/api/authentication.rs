@@ -20,14 +20,14 @@ use crate::directory::{
 };
 use crate::store::Store;
 
-/// How long a verdict is used without asking the store again.
+/// How long a verdict is cached.
 const CACHED_FOR: Duration = Duration::from_secs(60);
 /// How long a request waits until the day of a key's use is recorded.
 const RECORDING_TIMEOUT: Duration = Duration::from_secs(1);
-/// Most verdicts that are cached; of more, refusals are dropped.
+/// Most verdicts that are cached. If there are more, refusals are dropped.
 pub const MAX_CACHED: usize = 1024;
 
-/// Someone who may manage a company's users.
+/// The caller of a request, who may manage a company's users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caller {
     /// The company; nothing outside of it is in reach.
@@ -41,7 +41,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The caller in the audit trail.
+    /// Returns the caller in the audit trail.
     #[must_use]
     pub fn actor(&self) -> Actor {
         Actor::Key {
@@ -54,7 +54,7 @@ impl Caller {
 /// Why a well-formed token is not enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {
-    /// No such key, wrong secret, expired, revoked, or its owner is gone or deactivated.
+    /// No such key, wrong secret, expired, revoked, or its owner is deleted or deactivated.
     Unauthorized,
     /// The owner may not manage users.
     NotPermitted,
@@ -84,15 +84,15 @@ type Verification = Result<Caller, Refusal>;
 #[derive(Debug, Clone, Copy)]
 struct Cached {
     verdict: Verification,
-    /// When the request began that asked the store.
+    /// When the request began that read the store.
     since: Moment,
     /// When the key expires.
     expires: Option<Timestamp>,
 }
 
 impl Cached {
-    /// Whether the verdict may still be used: by **both** clocks it is younger than [`CACHED_FOR`]. The wall clock
-    /// may have been set back, and the monotonic clock may have stood still.
+    /// Returns whether the verdict may still be used: by **both** clocks it is younger than [`CACHED_FOR`]. The wall
+    /// clock may have been set back, and the monotonic clock may have stood still.
     fn is_usable(&self, now: Moment) -> bool {
         let by_wall = now.wall.duration_since(self.since.wall);
         let by_wall = Duration::try_from(by_wall).ok();
@@ -130,7 +130,7 @@ impl AuthenticationCache {
         self.verdicts.lock().map_or(0, |verdicts| verdicts.drops)
     }
 
-    /// Caches a verdict, unless others were dropped since the store was asked: it may be one of them.
+    /// Caches a verdict, unless others were dropped since the store was read: it may be one of them.
     fn put(&self, id: (KeyId, SecretHash), cached: Cached, drops_before: u64) {
         let Ok(mut verdicts) = self.verdicts.lock() else {
             return;
@@ -150,7 +150,7 @@ impl AuthenticationCache {
         }
     }
 
-    /// The cached verdicts about the keys of a user who is about to be written.
+    /// Returns the cached verdicts about the keys of a user who is about to be written.
     pub fn verdicts_about(&self, company: CompanyId, owner: UserId) -> CachedVerdicts<'_> {
         CachedVerdicts {
             cache: self,
@@ -171,7 +171,7 @@ impl AuthenticationCache {
         });
     }
 
-    /// Whether a day of a key's use is still to be recorded, by the first request that asks.
+    /// Returns whether a day of a key's use is still to be recorded. Only the first caller gets `true`.
     fn is_to_record(&self, key: KeyId, day: Date) -> bool {
         let Ok(mut recorded) = self.recorded.lock() else {
             return false;
@@ -190,8 +190,8 @@ impl AuthenticationCache {
 }
 
 /// The cached verdicts about the keys of a user while the user is written. They are dropped at the end, so that a
-/// key is refused at once if its owner is deactivated or deleted by this process; also if the write ends early, and
-/// nobody knows whether it took effect.
+/// key is refused at once if this process deactivates or deletes its owner. They are dropped too if the write ends
+/// early, when it is unknown whether it took effect.
 #[must_use]
 pub struct CachedVerdicts<'c> {
     cache: &'c AuthenticationCache,
@@ -215,20 +215,21 @@ impl Drop for CachedVerdicts<'_> {
     }
 }
 
-/// The token of a request.
+/// Returns the token of a request.
 ///
 /// # Errors
-/// 401, if there is none, or what is there cannot be one.
+/// 401 if there is no `Authorization` header, or it has no well-formed token.
 pub fn token_of(headers: &HeaderMap) -> Result<Token, ScimError> {
     bearer_token(headers)
         .and_then(Token::parse)
         .ok_or_else(|| Refusal::Unauthorized.into())
 }
 
-/// Finds out who sent a token.
+/// Finds the caller that sent a token.
 ///
 /// # Errors
-/// 401, 403, or 503 if the store does not answer.
+/// 401 if the key is unknown, wrong, expired or revoked, or its owner is not active; 403 if the owner lacks the
+/// permission or the company is suspended; 503 if the store does not respond.
 pub async fn authenticate(
     token: &Token,
     store: &Store,
@@ -252,7 +253,7 @@ pub async fn authenticate(
 
 fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
-    // Of several, whoever checked the request before may have looked at another.
+    // If there are several, a proxy that checked the request may have used another one.
     let (Some(value), None) = (values.next(), values.next()) else {
         return None;
     };
@@ -349,7 +350,7 @@ mod tests {
             .verdicts_about(company, owner)
             .settle(Err(&ScimError::not_found("").rule(rule::USER_UNKNOWN)));
         assert!(cache.get(id, now).is_some(), "nothing was written");
-        // The write was cut off: nobody knows whether it took effect.
+        // The write was cut off: it is unknown whether it took effect.
         drop(cache.verdicts_about(company, owner));
         assert!(cache.get(id, now).is_none());
     }

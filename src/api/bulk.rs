@@ -24,13 +24,12 @@ use super::users::Preconditions;
 use super::{Exchange, cause, groups, rule, users};
 use crate::directory::{USER, User, UserId};
 
-/// After this no further operation is begun, so that the answer leaves well before API Gateway's
-/// 30 s end.
+/// How long a request begins further operations. The response leaves well before API Gateway's limit of 30 s.
 const BEGIN_WITHIN: Duration = Duration::from_secs(15);
-/// After this the one under way is not waited for.
+/// How long a request waits for the operation under way.
 const END_WITHIN: Duration = Duration::from_secs(22);
 
-/// `POST /Bulk`
+/// Handles `POST /Bulk`.
 pub(super) async fn bulk(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {
     let request = BulkRequest::parse(exchange.request.json_up_to(MAX_BULK_PAYLOAD_BYTES)?)?;
     let mut job = Job {
@@ -51,18 +50,18 @@ struct Job<'j> {
     exchange: &'j Exchange<'j>,
     caller: Caller,
     started: Instant,
-    /// How many more errors there may be before the rest is left alone.
+    /// How many more errors may occur before the rest is skipped.
     errors_left: Option<u64>,
     bulk_ids: BulkIds,
     /// One for each operation, `None` until it is processed.
     results: Vec<Option<Value>>,
 }
 
-/// What became of an operation that succeeded.
+/// The result of an operation that succeeded.
 struct Done {
     status: StatusCode,
     id: UserId,
-    /// `None` for a user who is gone.
+    /// `None` for a deleted user.
     version: Option<u64>,
 }
 
@@ -82,9 +81,9 @@ impl Job<'_> {
                     let outcome = self.in_time(index, &operation).await;
                     let created = outcome.as_ref().ok().map(|done| done.id.to_string());
                     self.bulk_ids.settle(&operation, created);
-                    self.note(index, &operation, outcome)
+                    self.record(index, &operation, outcome)
                 }
-                Err(error) => self.note(index, operation, Err(error)),
+                Err(error) => self.record(index, operation, Err(error)),
             };
             if next == Remaining::Stop {
                 return;
@@ -102,7 +101,7 @@ impl Job<'_> {
         processed.unwrap_or_else(|_| Err(not_in_time()))
     }
 
-    /// When an operation begins.
+    /// Returns when an operation begins.
     fn now(&self) -> Timestamp {
         let milliseconds = i64::try_from(self.started.elapsed().as_millis()).unwrap_or_default();
         let since = SignedDuration::from_millis(milliseconds);
@@ -128,9 +127,10 @@ impl Job<'_> {
             version: Some(user.version),
         };
         match endpoint {
-            Endpoint::CreateUser if operation.bulk_id.is_none() => {
-                Err(ScimError::invalid_syntax("A POST needs a 'bulkId'.").rule(scim_rule::BULK_ID))
-            }
+            Endpoint::CreateUser if operation.bulk_id.is_none() => Err(ScimError::invalid_syntax(
+                "A POST in a bulk request needs a 'bulkId'.",
+            )
+            .rule(scim_rule::BULK_ID)),
             Endpoint::CreateUser => {
                 let user = users::make(&exchange, self.caller, data(operation)?).await?;
                 Ok(done(StatusCode::CREATED, user))
@@ -158,8 +158,8 @@ impl Job<'_> {
         }
     }
 
-    /// Keeps an operation's part of the answer.
-    fn note(
+    /// Keeps an operation's part of the response.
+    fn record(
         &mut self,
         index: usize,
         operation: &BulkOperation,
@@ -208,7 +208,7 @@ impl Job<'_> {
         }
     }
 
-    /// An operation's part of the answer. A failed `POST` has no location (§3.7).
+    /// Returns an operation's part of the response. A failed `POST` has no location (§3.7).
     fn result(
         &self,
         operation: &BulkOperation,
@@ -242,7 +242,7 @@ impl Job<'_> {
     }
 }
 
-/// What an operation asks for, and the id in its path.
+/// Returns the endpoint of an operation, and the id in its path.
 fn target(operation: &BulkOperation) -> Result<(Endpoint, String), ScimError> {
     let method = match &operation.method {
         Method::Post => HttpMethod::POST,
@@ -270,7 +270,7 @@ fn data(operation: &BulkOperation) -> Result<Map<String, Value>, ScimError> {
 
 fn no_such_operation() -> ScimError {
     ScimError::invalid_syntax(
-        "A bulk request takes POST /Users and PUT, PATCH and DELETE /Users/{id}.",
+        "A bulk operation must be POST to /Users, or PUT, PATCH or DELETE to /Users/{id}; correct 'method' or 'path'.",
     )
     .rule(rule::BULK_TARGET)
 }

@@ -1,4 +1,4 @@
-//! Where a request computes for longer than a moment, so that it does not hold up others.
+//! Long computing, which runs so that it does not delay other requests.
 
 use tokio::sync::Semaphore;
 

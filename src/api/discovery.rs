@@ -21,21 +21,21 @@ pub(super) static PARADIGM: ServiceProvider = ServiceProvider {
     }],
 };
 
-/// `GET /ServiceProviderConfig`
+/// Handles `GET /ServiceProviderConfig`.
 pub(super) fn service_provider_config(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     refuse_filter(exchange)?;
     let config = PARADIGM.config(&exchange.base_url, exchange.documentation_uri);
     Ok(found(exchange, config))
 }
 
-/// `GET /ResourceTypes`
+/// Handles `GET /ResourceTypes`.
 pub(super) fn list_resource_types(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     refuse_filter(exchange)?;
     let types = PARADIGM.resource_types(&exchange.base_url);
     Ok(Response::whole_list(exchange.request, types))
 }
 
-/// `GET /ResourceTypes/{id}`
+/// Handles `GET /ResourceTypes/{id}`.
 pub(super) fn get_resource_type(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     refuse_filter(exchange)?;
     PARADIGM
@@ -47,14 +47,14 @@ pub(super) fn get_resource_type(exchange: &Exchange<'_>) -> Result<Response, Sci
         })
 }
 
-/// `GET /Schemas`
+/// Handles `GET /Schemas`.
 pub(super) fn list_schemas(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     refuse_filter(exchange)?;
     let schemas = PARADIGM.schemas(&exchange.base_url);
     Ok(Response::whole_list(exchange.request, schemas))
 }
 
-/// `GET /Schemas/{id}`
+/// Handles `GET /Schemas/{id}`.
 pub(super) fn get_schema(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     refuse_filter(exchange)?;
     PARADIGM
@@ -70,7 +70,7 @@ fn found(exchange: &Exchange<'_>, resource: Map<String, Value>) -> Response {
     Response::discovery(exchange.request, &Value::Object(resource))
 }
 
-/// RFC 7644 §4: a filter here is answered with 403, lest a client takes the answer for filtered.
+/// Refuses a filter with 403 (RFC 7644 §4), so that no client takes the response for filtered.
 fn refuse_filter(exchange: &Exchange<'_>) -> Result<(), ScimError> {
     match exchange.query()?.filter() {
         Some(_) => Err(ScimError::forbidden(

@@ -4,12 +4,13 @@ use scim::ScimError;
 
 use super::rule;
 use crate::directory::DirectoryError;
-use crate::store::{MAX_LOOK_UP_MATCHES, MAX_SCANNED_USERS, StoreError};
+use crate::store::{MAX_LOOKUP_MATCHES, MAX_SCANNED_USERS, StoreError};
 
-/// Seconds a client is asked to wait when the store is busy.
+/// `Retry-After` when the store is busy, in seconds.
 const RETRY_AFTER_SECONDS: u32 = 5;
 
-/// The refusal of a request without acceptable bearer token: one sentence for every reason, so that nobody learns which.
+/// Returns the refusal of a request without acceptable bearer token: one sentence for every reason, so that the
+/// response does not show which.
 #[must_use]
 pub(super) fn unauthorized() -> ScimError {
     ScimError::unauthorized(
@@ -18,7 +19,7 @@ pub(super) fn unauthorized() -> ScimError {
     .rule(rule::UNAUTHORIZED)
 }
 
-/// The refusal of what would take longer than a client waits.
+/// Returns the refusal of what would take longer than a client waits.
 #[must_use]
 pub(super) fn not_in_time() -> ScimError {
     ScimError::unavailable(RETRY_AFTER_SECONDS)
@@ -26,26 +27,26 @@ pub(super) fn not_in_time() -> ScimError {
         .caused_by("not done in time")
 }
 
-/// A store error as a SCIM error.
+/// Returns a store error as a SCIM error.
 #[must_use]
 pub(super) fn store_error(error: StoreError) -> ScimError {
     match error {
         StoreError::UserNameTaken => ScimError::uniqueness(
-            "Another user of this company bears this 'userName'; choose another, or rename that user.",
+            "Another user of this company already has this 'userName'; send another one, or rename that user first.",
         )
         .rule(rule::USER_NAME_TAKEN)
         .about("userName"),
         StoreError::TooManyMatches => ScimError::too_many(format!(
-            "More than {MAX_LOOK_UP_MATCHES} users bear this value; filter by 'id' or 'userName' as well."
+            "More than {MAX_LOOKUP_MATCHES} users have this value; filter by 'id' or 'userName' as well."
         ))
         .rule(rule::FILTER_MATCHES),
         StoreError::TooManyUsers => ScimError::too_many(format!(
-            "This needs a look at more than {MAX_SCANNED_USERS} users, or at more than 32 MiB of their attributes; filter by 'id', 'userName', 'externalId' or 'emails.value' with 'eq'."
+            "The filter or 'sortBy' has to read more than {MAX_SCANNED_USERS} users, or more than 32 MiB of their attributes; filter by 'id', 'userName', 'externalId' or 'emails.value' with 'eq'."
         ))
         .rule(rule::SCAN_LIMIT),
         StoreError::ScanBudgetSpent { retry_after } => ScimError::too_many_requests(
             format!(
-                "The company's filters and sorts that go through all users have used up their budget of this minute; filter by 'id', 'userName', 'externalId' or 'emails.value' with 'eq', or try again in {retry_after} s."
+                "The company has used up this minute's budget for filters and sorts that read all users; filter by 'id', 'userName', 'externalId' or 'emails.value' with 'eq', or try again in {retry_after} s."
             ),
             retry_after,
         )
@@ -57,7 +58,7 @@ pub(super) fn store_error(error: StoreError) -> ScimError {
         }
         error @ StoreError::Unwritable(_) => ScimError::out_of_service(
             RETRY_AFTER_SECONDS,
-            "The directory cannot be written, and nothing of this request was; its operator has to make room on the disk. Try again later.",
+            "The directory cannot be written, so nothing of this request was saved; its operator has to make room on the disk. Try again later.",
         )
         .rule(rule::STORE_UNWRITABLE)
         .caused_by(error),

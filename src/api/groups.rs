@@ -10,12 +10,12 @@ use super::Exchange;
 use super::message::Response;
 use super::rule;
 
-/// `GET /Groups`: an empty list, whatever the filter.
+/// Handles `GET /Groups`: an empty list, whatever the filter.
 pub(super) fn list_groups(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     nothing_found(&exchange.query()?)
 }
 
-/// `POST /Groups/.search`: the same.
+/// Handles `POST /Groups/.search`: the same.
 pub(super) fn search_groups(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     nothing_found(&SearchRequest::parse(exchange.request.json_object()?)?)
 }
@@ -30,17 +30,20 @@ fn nothing_found(query: &SearchRequest<'_>) -> Result<Response, ScimError> {
     Ok(Response::json(StatusCode::OK, &body))
 }
 
-/// `GET /Groups/{id}`
+/// Handles `GET /Groups/{id}`.
 pub(super) fn get_group() -> Result<Response, ScimError> {
-    Err(ScimError::not_found("There are no groups here.").rule(rule::GROUP_UNKNOWN))
+    Err(ScimError::not_found(
+        "There is no group with this id, because groups are not supported; switch group provisioning off.",
+    )
+    .rule(rule::GROUP_UNKNOWN))
 }
 
-/// Every other method on groups.
+/// Refuses every other method on groups.
 pub(super) fn refuse_groups() -> Result<Response, ScimError> {
     Err(not_supported())
 }
 
-/// The refusal of groups.
+/// Returns the refusal of groups.
 pub(super) fn not_supported() -> ScimError {
     ScimError::not_implemented(
         "Groups are not supported; users are. Switch group provisioning (group push) off at the identity provider: in Entra, for example, open Provisioning, Mappings, 'Provision Microsoft Entra ID Groups' and set Enabled to No.",

@@ -79,7 +79,7 @@ impl KeyLimits {
         }
     }
 
-    /// When a request that comes now may begin, and the places that it needs one of.
+    /// Returns when a request that comes now may begin, and the places that it needs one of.
     fn reserve(&self, id: KeyId, now: Instant) -> Result<(Instant, Arc<Semaphore>), ScimError> {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if keys.len() >= FORGET_FROM && !keys.contains_key(&id) {

@@ -1,4 +1,4 @@
-//! `/Me` (RFC 7644 §3.11): the user whom the caller's key is linked to.
+//! `/Me` (RFC 7644 §3.11): the owner of the caller's API key.
 
 use scim::ScimError;
 
@@ -7,12 +7,12 @@ use super::authentication::Caller;
 use super::message::Response;
 use super::{rule, users};
 
-/// `GET /Me`
+/// Handles `GET /Me`.
 pub(super) async fn get(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {
     users::get(&on_owner(exchange, caller), caller).await
 }
 
-/// `PUT /Me`
+/// Handles `PUT /Me`.
 pub(super) async fn replace(
     exchange: &Exchange<'_>,
     caller: Caller,
@@ -20,12 +20,12 @@ pub(super) async fn replace(
     users::replace(&on_owner(exchange, caller), caller).await
 }
 
-/// `PATCH /Me`
+/// Handles `PATCH /Me`.
 pub(super) async fn patch(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {
     users::patch(&on_owner(exchange, caller), caller).await
 }
 
-/// `POST /Me`: whoever has a key has an account.
+/// Refuses `POST /Me`: every caller has an account already.
 pub(super) fn refuse_create() -> Result<Response, ScimError> {
     Err(ScimError::not_implemented(
         "A user cannot register through /Me; create users with POST /Users.",
@@ -33,7 +33,7 @@ pub(super) fn refuse_create() -> Result<Response, ScimError> {
     .rule(rule::ME_CREATE))
 }
 
-/// `DELETE /Me`: it would revoke the key it was asked with, and nobody could undo it.
+/// Refuses `DELETE /Me`: it would revoke the key of the request itself, and no request could undo it.
 pub(super) fn refuse_delete() -> Result<Response, ScimError> {
     Err(ScimError::forbidden(
         "The owner of an API key cannot be deleted through /Me; use DELETE /Users/{id} if that is meant.",

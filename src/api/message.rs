@@ -1,4 +1,4 @@
-//! Requests and responses, whatever carries them: a Lambda event or a socket.
+//! Requests and responses, independent of Lambda events and sockets.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,7 +23,7 @@ pub use super::accept::{JSON, MEDIA_TYPE};
 
 /// The content coding that changes nothing (RFC 9110 §12.5.3).
 const IDENTITY: &str = "identity";
-/// What some clients write before UTF-8 text.
+/// The byte order mark that some clients write before UTF-8 text.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// A response that no cache may store, which every response is unless it says otherwise: it is about people, or
 /// true for the moment only.
@@ -57,14 +57,14 @@ pub struct Request<B = Body> {
 pub enum Body {
     /// All of it.
     Complete(Bytes),
-    /// More than was to be read.
+    /// It is larger than the limit.
     TooLarge,
     /// It ended early, or its transfer encoding is wrong.
     Broken,
 }
 
-/// What a body is read from, once it is known who sent the request and where it goes: nobody else
-/// makes the server hold a body.
+/// The source of a body, which is read once the caller and the route are known. So only an admitted request makes the
+/// server hold a body.
 pub trait BodySource: Send {
     /// Reads a body of at most `limit` bytes.
     fn read(self, limit: usize) -> impl Future<Output = Body> + Send;
@@ -81,8 +81,8 @@ impl BodySource for Body {
 }
 
 impl<B: BodySource> Request<B> {
-    /// The same request with its body of at most `limit` bytes; without one if there is no limit,
-    /// because then nothing asks for it.
+    /// Returns the request with its body of at most `limit` bytes; without a body if there is no limit, because then no
+    /// route reads it.
     pub(super) async fn with_body_read(self, limit: Option<usize>) -> Request {
         let body = match limit {
             Some(limit) => self.body.read(limit).await,
@@ -101,7 +101,7 @@ impl<B: BodySource> Request<B> {
 }
 
 impl<B> Request<B> {
-    /// The text of a header, several lines of it joined (RFC 9110 §5.3); `None` if it is absent.
+    /// Returns the text of a header, several lines of it joined (RFC 9110 §5.3); `None` if it is absent.
     #[must_use]
     pub fn header(&self, name: HeaderName) -> Option<String> {
         let lines: Vec<_> = self
@@ -113,7 +113,7 @@ impl<B> Request<B> {
         (!lines.is_empty()).then(|| lines.join(", "))
     }
 
-    /// The media type of the response that `Accept` prefers; `None` if it accepts neither (RFC 9110 §12.5.1).
+    /// Returns the media type of the response that `Accept` prefers; `None` if it accepts neither (RFC 9110 §12.5.1).
     #[must_use]
     pub fn preferred_media_type(&self) -> Option<MediaType> {
         preferred(&self.header(ACCEPT).unwrap_or_default())
@@ -121,19 +121,21 @@ impl<B> Request<B> {
 }
 
 impl Request {
-    /// The body as a JSON object of at most [`MAX_BODY_BYTES`]. A missing Content-Type is accepted,
+    /// Returns the body as a JSON object of at most [`MAX_BODY_BYTES`]. A missing Content-Type is accepted,
     /// an explicitly wrong one is not.
     ///
     /// # Errors
-    /// 413, 415 or 400 `invalidSyntax`.
+    /// 413 for a body beyond the limit, 415 for a `Content-Type` or `Content-Encoding` that is not read, 400
+    /// `invalidSyntax` for a body that is incomplete, not UTF-8 or not JSON.
     pub fn json_object(&self) -> Result<Map<String, Value>, ScimError> {
         self.json_up_to(MAX_BODY_BYTES)
     }
 
-    /// The same, of at most so many bytes, read as another kind of map.
+    /// Returns the body as [`Request::json_object`] does, of at most `limit` bytes and as another kind of map.
     ///
     /// # Errors
-    /// 413, 415 or 400 `invalidSyntax`.
+    /// 413 for a body beyond the limit, 415 for a `Content-Type` or `Content-Encoding` that is not read, 400
+    /// `invalidSyntax` for a body that is incomplete, not UTF-8 or not JSON.
     pub fn json_up_to<T: DeserializeOwned>(&self, limit: usize) -> Result<T, ScimError> {
         let body = match &self.body {
             Body::Complete(body) if body.len() <= limit => body,
@@ -142,7 +144,7 @@ impl Request {
             }
             Body::Broken => {
                 return Err(ScimError::invalid_syntax(
-                    "The request body did not arrive as announced.",
+                    "The request body is incomplete or arrived too late; send the request again.",
                 )
                 .rule(rule::BODY_INCOMPLETE));
             }
@@ -152,7 +154,7 @@ impl Request {
         parsed(body)
     }
 
-    /// RFC 9110 §8.4: a body that is compressed is not read.
+    /// Refuses a compressed body (RFC 9110 §8.4).
     fn require_no_content_coding(&self) -> Result<(), ScimError> {
         let codings = self.header(CONTENT_ENCODING).unwrap_or_default();
         let mut codings = codings.split(',').map(str::trim);
@@ -217,7 +219,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// A response without body.
+    /// Returns a response without body.
     #[must_use]
     pub fn empty(status: StatusCode) -> Self {
         Self {
@@ -227,7 +229,7 @@ impl Response {
         }
     }
 
-    /// A response with a JSON body.
+    /// Returns a response with a JSON body.
     #[must_use]
     pub fn json(status: StatusCode, body: &impl Serialize) -> Self {
         Self::rendered(status, MEDIA_TYPE, written(body))
@@ -239,14 +241,14 @@ impl Response {
         response
     }
 
-    /// A description of the service itself. It may be stored, and is 304 for a client whose `If-None-Match`
+    /// Returns a description of the service itself. It may be stored, and is 304 for a client whose `If-None-Match`
     /// names it.
     #[must_use]
     pub fn discovery(request: &Request, body: &impl Serialize) -> Self {
         Self::revalidated(request, MEDIA_TYPE, written(body))
     }
 
-    /// The same, as JSON that is not a SCIM message.
+    /// Returns a description as [`Response::discovery`] does, as JSON that is not a SCIM message.
     #[must_use]
     pub fn plain_discovery(request: &Request, body: String) -> Self {
         Self::revalidated(request, JSON, body)
@@ -267,8 +269,8 @@ impl Response {
             .with(CACHE_CONTROL, REVALIDATE)
     }
 
-    /// A resource with its `Location` and `ETag`. `Content-Location` is what `meta.location` is
-    /// (RFC 7643 §3.1); at `/Me` it tells where the resource really is (RFC 7644 §3.11).
+    /// Returns a resource with its `Location` and `ETag`. `Content-Location` is what `meta.location` is
+    /// (RFC 7643 §3.1); at `/Me` it is where the resource really is (RFC 7644 §3.11).
     #[must_use]
     pub fn resource(
         status: StatusCode,
@@ -282,8 +284,8 @@ impl Response {
             .with(ETAG, etag)
     }
 
-    /// The client has this version already (RFC 7644 §3.14). Of the headers, those that RFC 9110
-    /// §15.4.5 asks for: no `Location`, which some clients would follow.
+    /// Returns 304: the client has this version already (RFC 7644 §3.14). It has the headers that RFC 9110 §15.4.5
+    /// requires, and no `Location`, which some clients would follow.
     #[must_use]
     pub fn not_modified(location: &str, etag: &str) -> Self {
         Self::empty(StatusCode::NOT_MODIFIED)
@@ -291,14 +293,14 @@ impl Response {
             .with(ETAG, etag)
     }
 
-    /// A ListResponse of everything there is, for discovery endpoints, which are not paged.
+    /// Returns a ListResponse of everything there is, for discovery endpoints, which are not paged.
     #[must_use]
     pub fn whole_list(request: &Request, resources: Vec<Map<String, Value>>) -> Self {
         let list = ListResponse::by_index(resources.len(), 1, resources);
         Self::discovery(request, &list)
     }
 
-    /// A SCIM error (RFC 7644 §3.12).
+    /// Returns a SCIM error (RFC 7644 §3.12).
     #[must_use]
     pub fn error(error: &ScimError) -> Self {
         let status =
@@ -307,7 +309,7 @@ impl Response {
         if status == StatusCode::UNAUTHORIZED {
             response = response.with(WWW_AUTHENTICATE, "Bearer");
         }
-        // RFC 9110 §12.5.3: what would have been accepted.
+        // RFC 9110 §12.5.3: the codings that the server accepts.
         if error.rule == Some(rule::BODY_CONTENT_ENCODING) {
             response = response.with(ACCEPT_ENCODING, IDENTITY);
         }
@@ -317,7 +319,7 @@ impl Response {
         response
     }
 
-    /// The same response with a `Location`, if there is one.
+    /// Returns the response with a `Location`, if there is one.
     #[must_use]
     pub fn located(self, location: Option<&str>) -> Self {
         match location {
@@ -326,14 +328,14 @@ impl Response {
         }
     }
 
-    /// The same response with the methods that a path takes.
+    /// Returns the response with the methods that a path takes.
     #[must_use]
     pub fn allowing(self, methods: &str) -> Self {
         self.with(ALLOW, methods)
     }
 
-    /// The same response in the media type that the client prefers, or SCIM's own if it accepts neither. Every
-    /// response passes here last.
+    /// Returns the response in the media type that the client prefers, or SCIM's own if it accepts neither. This is the
+    /// last step of every response.
     #[must_use]
     pub fn negotiated(mut self, preferred: Option<MediaType>) -> Self {
         let own = self.headers.get(CONTENT_TYPE);
@@ -357,7 +359,7 @@ impl Response {
     }
 }
 
-/// A message as JSON. It cannot fail: all maps in a message have text as keys.
+/// Returns a message as JSON. It cannot fail: all maps in a message have text as keys.
 fn written(message: &impl Serialize) -> String {
     serde_json::to_string(message).unwrap_or_default()
 }

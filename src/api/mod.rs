@@ -1,5 +1,5 @@
-//! The routes, and what is the same for all of them: normalise, activate, authenticate, decode,
-//! act, encode.
+//! The service: its routes, and the pipeline that is the same for all of them. It normalises the path, checks
+//! activation, authenticates, decodes, acts and encodes.
 
 pub mod accept;
 pub mod authentication;
@@ -42,9 +42,9 @@ use key_limits::{Admission, KeyLimits};
 use message::{BodySource, Request, Response};
 use route::{BASE_PATH, Endpoint, Handler, Route, base_url};
 use router::Match;
-use users::places::Places;
+use users::bookmarks::PageBookmarks;
 
-/// When a request is given up, so that the client hears of it before API Gateway's 30 s end.
+/// Deadline of a request: its response comes before API Gateway's timeout of 30 s.
 const DEADLINE: Duration = Duration::from_secs(25);
 
 /// The service: everything a request needs, shared by all requests of a process.
@@ -53,16 +53,16 @@ pub struct Service {
     config: Config,
     clock: Arc<dyn Clock>,
     authentication: AuthenticationCache,
-    places: Places,
+    bookmarks: PageBookmarks,
     computing: Computing,
     handler: Handler,
-    /// What a key may take of this process; `None` if something else limits it.
+    /// Limits of each API key in this process; `None` if something else limits them.
     key_limits: Option<KeyLimits>,
-    /// Until the first request has been answered.
+    /// Whether no request has been handled yet.
     is_cold: AtomicBool,
 }
 
-/// What is known of who sent a request, for the log.
+/// The sender of a request, as far as it is known, for the log.
 #[derive(Default)]
 struct Sender {
     /// The key that the token names, also if it is refused.
@@ -73,10 +73,10 @@ struct Sender {
     sending: Duration,
 }
 
-/// A request whose sender may make it, on its way to an endpoint.
+/// An admitted request, on its way to an endpoint.
 struct Admitted {
     route: &'static Route,
-    /// What stands in the path for `{id}`.
+    /// The path segment for `{id}`.
     id: String,
     /// `None` on a public route.
     caller: Option<Caller>,
@@ -85,27 +85,27 @@ struct Admitted {
     _admission: Option<Admission>,
 }
 
-/// What the head of a request leads to.
+/// The result of checking the head of a request.
 enum Head {
     Admitted(Admitted),
     /// A path that takes these methods, for OPTIONS.
     Options(String),
 }
 
-/// One request on its way, before anyone is known to have sent it.
+/// One request, as the endpoints see it.
 #[derive(Clone)]
 pub struct Exchange<'r> {
     request: &'r Request,
     /// Identifies the change in the audit trail.
     change_id: String,
-    /// What stands in the path for `{id}`.
+    /// The path segment for `{id}`.
     id: String,
     /// URL of the service, with the base path and without trailing slash.
     base_url: String,
     now: Timestamp,
     store: &'r Store,
     authentication: &'r AuthenticationCache,
-    places: &'r Places,
+    bookmarks: &'r PageBookmarks,
     computing: &'r Computing,
     /// URL of documentation for people, if there is one.
     documentation_uri: Option<&'r str>,
@@ -123,7 +123,7 @@ impl<'r> Exchange<'r> {
         query::parse(&self.request.query)
     }
 
-    /// What is cached about the keys of a user who is about to be written.
+    /// Returns what is cached about the keys of a user who is about to be written.
     fn verdicts_about(&self, caller: Caller, owner: UserId) -> CachedVerdicts<'r> {
         self.authentication.verdicts_about(caller.company, owner)
     }
@@ -140,7 +140,7 @@ impl<'r> Exchange<'r> {
 }
 
 impl Service {
-    /// A service on a store, for every endpoint.
+    /// Returns a service on a store, for every endpoint.
     #[must_use]
     pub fn new(store: Store, config: Config, clock: Arc<dyn Clock>) -> Self {
         Self {
@@ -148,7 +148,7 @@ impl Service {
             config,
             clock,
             authentication: AuthenticationCache::default(),
-            places: Places::default(),
+            bookmarks: PageBookmarks::default(),
             computing: Computing::default(),
             handler: Handler::Default,
             key_limits: None,
@@ -156,14 +156,13 @@ impl Service {
         }
     }
 
-    /// The same service for the endpoints of one handler; the others are as good as unknown paths.
+    /// Returns the service for the endpoints of one handler. All others are unknown paths.
     #[must_use]
     pub fn only(self, handler: Handler) -> Self {
         Self { handler, ..self }
     }
 
-    /// The same service where long computing runs on up to so many threads of its own; for a
-    /// runtime of several threads.
+    /// Returns the service with up to so many threads of its own for long computing; for a runtime of several threads.
     #[must_use]
     pub fn computing_aside(self, threads: usize) -> Self {
         Self {
@@ -172,7 +171,7 @@ impl Service {
         }
     }
 
-    /// The same service with limits for each API key.
+    /// Returns the service with limits for each API key.
     #[must_use]
     pub fn limiting(self, limits: KeyLimits) -> Self {
         Self {
@@ -196,8 +195,8 @@ impl Service {
         let mut sender = Sender::default();
         let undeclared = AtomicUsize::new(0);
         // On the heap: with every route in it, the future is too large to be passed around.
-        let answering = Box::pin(self.answer(request, matched, &mut sender, &undeclared));
-        let (result, usage) = measured(answering).await;
+        let responding = Box::pin(self.respond(request, matched, &mut sender, &undeclared));
+        let (result, usage) = measured(responding).await;
         let taken = started.elapsed().saturating_sub(sender.sending);
         let error = result.as_ref().err().map(|refused| refused.error.as_ref());
         let mut record = RequestRecord {
@@ -239,7 +238,7 @@ impl Service {
         response
     }
 
-    /// Where a request leads, for this handler.
+    /// Returns the route of a request, for this handler.
     fn find<B>(&self, request: &Request<B>) -> Match {
         if router::is_base(&request.path) && query::path_within(&request.query).is_some() {
             return Match::Nothing;
@@ -252,9 +251,10 @@ impl Service {
 
     /// Refuses a request whose headers or method HTTP does not know. `accept` is its `Accept`, or empty.
     pub fn refuse_unreadable(&self, request_id: &str, accept: &str) -> Response {
-        let error =
-            ScimError::invalid_syntax("The method or a header of the request cannot be read.")
-                .rule(rule::REQUEST_UNREADABLE);
+        let error = ScimError::invalid_syntax(
+            "The method or a header of the request is malformed; correct it and send the request again.",
+        )
+        .rule(rule::REQUEST_UNREADABLE);
         self.refuse(request_id, accept, &error)
     }
 
@@ -274,8 +274,8 @@ impl Service {
         Response::error(error).negotiated(preferred(accept))
     }
 
-    /// Answers a request: first its head, then its body, which only an admitted one gets read.
-    async fn answer<B: BodySource>(
+    /// Handles a request. Its body is read only after its head has been admitted.
+    async fn respond<B: BodySource>(
         &self,
         request: Request<B>,
         matched: Match,
@@ -297,8 +297,7 @@ impl Service {
         in_time(deadline + sender.sending, acting).await
     }
 
-    /// Decides by the head of a request whether it may be made, and says what is known of its
-    /// sender.
+    /// Admits or refuses a request by its head, and records what is known of its sender.
     async fn admit<B>(
         &self,
         request: &Request<B>,
@@ -333,8 +332,11 @@ impl Service {
                 return Ok(Head::Options(methods));
             }
             Match::OtherMethods { methods, .. } => {
-                let refused = ScimError::method_not_allowed(format!("This path takes {methods}."))
-                    .rule(rule::METHOD_NOT_ALLOWED);
+                let refused = ScimError::method_not_allowed(format!(
+                    "This path does not take {}; send {methods}.",
+                    request.method
+                ))
+                .rule(rule::METHOD_NOT_ALLOWED);
                 return Err(Refused {
                     allow: Some(methods),
                     ..refused.into()
@@ -358,7 +360,7 @@ impl Service {
         }))
     }
 
-    /// Does what an admitted request asks for.
+    /// Runs the endpoint of an admitted request.
     async fn act(
         &self,
         request: &Request,
@@ -375,7 +377,7 @@ impl Service {
             now: admitted.now,
             store: &self.store,
             authentication: &self.authentication,
-            places: &self.places,
+            bookmarks: &self.bookmarks,
             computing: &self.computing,
             documentation_uri: self.config.documentation_uri.as_deref(),
             undeclared,
@@ -406,20 +408,20 @@ impl Service {
             Ok(())
         } else {
             Err(ScimError::forbidden(format!(
-                "SCIM is not activated on this instance; its operator sets {ACTIVATION_VARIABLE}=True."
+                "SCIM is not activated on this instance; ask its operator to set {ACTIVATION_VARIABLE}=True."
             ))
             .rule(rule::NOT_ACTIVATED))
         }
     }
 }
 
-/// Whether every success of a method has a body. One that the client does not accept is then refused before
+/// Returns whether every success of a method has a body. One that the client does not accept is then refused before
 /// anything is written. DELETE never has one, and of GET a 304 has none.
 fn has_body_on_success(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
-/// Gives work up at the deadline, with 503.
+/// Ends work at the deadline, with 503.
 async fn in_time<T>(
     deadline: Instant,
     work: impl Future<Output = Result<T, Refused>>,
@@ -463,7 +465,7 @@ async fn dispatch(
     }
 }
 
-/// The refusal of a path at which there is nothing. It names the path that the client most likely means.
+/// Returns the refusal of a path at which there is nothing. It names the path that the client most likely means.
 fn nothing_at<B>(request: &Request<B>) -> ScimError {
     if let Some(path) = near_miss::nearest(&request.path) {
         return ScimError::not_found(format!(
@@ -483,7 +485,7 @@ fn nothing_at<B>(request: &Request<B>) -> ScimError {
     .rule(rule::PATH_UNKNOWN)
 }
 
-/// An error, with the methods that would have been right, or where the resource is.
+/// An error, with the methods that the path takes, or the location of the resource.
 struct Refused {
     error: Box<ScimError>,
     allow: Option<String>,
@@ -500,7 +502,7 @@ impl From<ScimError> for Refused {
     }
 }
 
-/// Why a request failed, for the log. The detail is left out: it may quote the request.
+/// Returns why a request failed, for the log. The detail is left out: it may quote the request.
 fn cause(error: &ScimError) -> Option<String> {
     let mut next: Option<&dyn std::error::Error> = Some(error.source.as_deref()?);
     let mut causes = Vec::new();

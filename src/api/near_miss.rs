@@ -4,7 +4,7 @@ use percent_encoding::percent_decode_str;
 
 use super::route::ROUTES;
 
-/// The path of a route, below the base path, that a path or a part of one most likely means: `/Users/Bulk` and
+/// Returns the path of a route, below the base path, that a path or a part of one most likely means: `/Users/Bulk` and
 /// `/v2/Bulk` mean `/Bulk`, `/user/01a2` means `/Users/{id}`.
 #[must_use]
 pub(super) fn nearest(path: &str) -> Option<&'static str> {
@@ -33,8 +33,8 @@ pub(super) fn nearest(path: &str) -> Option<&'static str> {
     found(&wanted).or_else(|| found(&format!("/{name}")))
 }
 
-/// The first segment of a route that a segment means: the same word in any case, in the singular or plural, with or
-/// without the dot or ending.
+/// Returns the first segment of a route that a segment means: the same word in any case, in the singular or plural,
+/// with or without the dot or ending.
 #[must_use]
 pub(super) fn meant(segment: &str) -> Option<&'static str> {
     let segment = stem(segment);

@@ -1,5 +1,5 @@
-//! The query string: form encoding, read strictly where a parameter is known and not at all where
-//! it is not, such as Entra's `aadOptscim062020`.
+//! The query string in form encoding. Known parameters are read strictly, and unknown ones, such as Entra's
+//! `aadOptscim062020`, are ignored.
 
 use std::borrow::Cow;
 
@@ -118,7 +118,7 @@ fn is_encoded_question_mark(text: &str, index: usize) -> bool {
 }
 
 /// Refuses a value that holds another known parameter, such as in `attributes=id?filter=…`: without its filter the
-/// query would find everybody.
+/// query would find all users.
 fn refuse_swallowed(name: &str, value: &str) -> Result<(), ScimError> {
     let swallowed = value.split('?').skip(1).find(|part| {
         let (part, _) = part.split_once('=').unwrap_or_default();
@@ -133,7 +133,7 @@ fn refuse_swallowed(name: &str, value: &str) -> Result<(), ScimError> {
     }
 }
 
-/// The path of a route that an unknown parameter holds: clients append paths to a tenant URL that has a query.
+/// Returns the path of a route that an unknown parameter holds: clients append paths to a tenant URL that has a query.
 #[must_use]
 pub(super) fn path_within(raw: &str) -> Option<&'static str> {
     raw.split('&')
@@ -157,7 +157,7 @@ fn form_decoded(value: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(decoded.into_owned()))
 }
 
-/// The same of a filter, in which a `+` may be meant.
+/// Decodes a filter in the same way, except that a `+` may be meant.
 fn filter_decoded(value: &str) -> Option<Cow<'_, str>> {
     if has_literal_plus(value) {
         percent_decoded(value)
@@ -166,8 +166,8 @@ fn filter_decoded(value: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// Whether a `+` inside the quotes of a filter is one: some clients encode spaces as `%20` and leave the plus of
-/// `pl+x@example.com` as it is. They do if the spaces outside of quotes are `%20` or raw, and none of them is a `+`.
+/// Returns whether a `+` inside the quotes of a filter is one: some clients encode spaces as `%20` and leave the plus
+/// of `pl+x@example.com` as it is. They do if the spaces outside of quotes are `%20` or raw, and none of them is a `+`.
 fn has_literal_plus(filter: &str) -> bool {
     let (mut is_quoted, mut is_escaped, mut has_space) = (false, false, false);
     let mut bytes = filter.bytes();
@@ -188,7 +188,7 @@ fn has_literal_plus(filter: &str) -> bool {
     has_space
 }
 
-/// The byte that the next two hexadecimal digits stand for; 0 if they are none.
+/// Returns the byte that the next two hexadecimal digits stand for; 0 if they are none.
 fn encoded(bytes: &mut impl Iterator<Item = u8>) -> u8 {
     let mut digit = || char::from(bytes.next().unwrap_or_default()).to_digit(16);
     let byte = digit().zip(digit()).map(|(high, low)| 16 * high + low);

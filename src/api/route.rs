@@ -1,11 +1,11 @@
-//! The routes: which method on which path reaches which endpoint.
+//! The routes: the endpoint of each method on each path.
 
 use http::Method;
 use scim::messages::MAX_BULK_PAYLOAD_BYTES;
 
 use super::message::MAX_BODY_BYTES;
 
-/// Where all routes are, below the public URL.
+/// The path of all routes, below the public URL.
 pub const BASE_PATH: &str = "/scim/v2";
 
 /// Returns a public URL without [`BASE_PATH`] and trailing slash, which are easily copied with it.
@@ -23,7 +23,7 @@ pub fn base_url(public_url: &str) -> String {
     format!("{}{BASE_PATH}", origin_of(public_url))
 }
 
-/// What a request can ask for; one function serves each.
+/// The endpoints; one function serves each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Endpoint {
     /// `GET /Users`
@@ -79,7 +79,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// The handler that the gateway sends its requests to.
+    /// Returns the handler that the gateway sends its requests to.
     #[must_use]
     pub const fn handler(self) -> Handler {
         match self {
@@ -106,7 +106,8 @@ impl Endpoint {
         }
     }
 
-    /// Discovery is public (RFC 7643 §5): clients read it before they have a key.
+    /// Returns whether the endpoint needs no key. Discovery is public (RFC 7643 §5): clients read it before they have a
+    /// key.
     #[must_use]
     pub fn is_public(self) -> bool {
         matches!(
@@ -120,7 +121,7 @@ impl Endpoint {
         )
     }
 
-    /// Largest body in bytes; `None` if it takes none, so that what is sent is not read.
+    /// Returns the largest body in bytes; `None` if the endpoint takes none, so that a body is not read.
     #[must_use]
     pub const fn max_body_bytes(self) -> Option<usize> {
         match self {
@@ -209,7 +210,7 @@ impl Handler {
         Self::Default,
     ];
 
-    /// Name of the program.
+    /// Returns the name of the program.
     #[must_use]
     pub const fn binary(self) -> &'static str {
         match self {
@@ -231,7 +232,7 @@ impl Handler {
         }
     }
 
-    /// Whether it reads the store: all but those of discovery, which is public.
+    /// Returns whether it reads the store: all but those of discovery, which is public.
     #[must_use]
     pub fn needs_store(self) -> bool {
         !matches!(
@@ -240,7 +241,7 @@ impl Handler {
         )
     }
 
-    /// Whether it serves an endpoint.
+    /// Returns whether it serves an endpoint.
     #[must_use]
     pub fn serves(self, endpoint: Endpoint) -> bool {
         self == Self::Default || self == endpoint.handler()

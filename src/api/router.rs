@@ -1,4 +1,4 @@
-//! Which route a request takes.
+//! Finds the route of a request.
 
 use http::Method;
 use percent_encoding::percent_decode_str;
@@ -6,29 +6,29 @@ use percent_encoding::percent_decode_str;
 use super::near_miss;
 use super::route::{BASE_PATH, ROUTES, Route};
 
-/// Where a request leads.
+/// The route of a request.
 #[derive(Debug)]
 pub enum Match {
     /// To a route.
     Route {
         /// The route.
         route: &'static Route,
-        /// What stands in the path for `{id}`, decoded; empty if the route has none.
+        /// The path segment for `{id}`, decoded; empty if the route has none.
         id: String,
     },
     /// To a path that takes other methods.
     OtherMethods {
-        /// Those, listed for `Allow`.
+        /// These methods, listed for `Allow`.
         methods: String,
-        /// Whether anyone may read there.
+        /// Whether it can be read without a key.
         is_public: bool,
     },
-    /// Nowhere.
+    /// To no path.
     Nothing,
 }
 
 /// Finds the route for a method and a raw path. Doubled and trailing slashes are harmless: a
-/// tenant URL that ends in `/` makes Entra send `//Users`. HEAD is answered as GET.
+/// tenant URL that ends in `/` makes Entra send `//Users`. HEAD is routed as GET.
 #[must_use]
 pub fn find(method: &Method, path: &str) -> Match {
     let Some(segments) = segments(path) else {
@@ -71,7 +71,7 @@ pub fn find(method: &Method, path: &str) -> Match {
         })
 }
 
-/// The decoded segments below the base path; `None` if the path is elsewhere.
+/// Returns the decoded segments below the base path; `None` if the path is elsewhere.
 fn segments(path: &str) -> Option<Vec<String>> {
     let decode = |segment: &str| {
         percent_decode_str(segment)
@@ -88,13 +88,13 @@ fn segments(path: &str) -> Option<Vec<String>> {
     segments.map(decode).collect()
 }
 
-/// Whether a path is the base path itself.
+/// Returns whether a path is the base path itself.
 #[must_use]
 pub(super) fn is_base(path: &str) -> bool {
     segments(path).is_some_and(|segments| segments.is_empty())
 }
 
-/// Whether `{id}` is one that the service has made: other ids are names and URNs.
+/// Returns whether `{id}` is one that the service has made: other ids are names and URNs.
 fn has_resource_id(route: &Route) -> bool {
     ["/Users/{id}", "/Groups/{id}"].contains(&route.path)
 }

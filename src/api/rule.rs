@@ -82,14 +82,14 @@ scim::rules! {
     BULK_TARGET = "bulk-target";
     /// Groups are not supported.
     GROUPS_UNSUPPORTED = "groups-unsupported";
-    /// Nobody registers through `/Me`.
+    /// Users are not registered through `/Me`.
     ME_CREATE = "me-create";
-    /// Nobody deletes the owner of the key through `/Me`.
+    /// The owner of the key is not deleted through `/Me`.
     ME_DELETE = "me-delete";
 
     /// The request is done in time.
     NOT_IN_TIME = "not-in-time";
-    /// The store answers.
+    /// The store responds.
     STORE_BUSY = "store-busy";
     /// The embedded store's file can be written.
     STORE_UNWRITABLE = "store-unwritable";

@@ -11,15 +11,13 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use super::https;
 use super::sdk_config::{behavior_version, retries, timeouts};
 
-/// For a Lambda handler, from its environment: there are region and credentials, and there may be the
-/// SDK's variables for FIPS, dual stack and, unless one is given, another endpoint. What is empty is as
-/// good as not there. Of the servers only Amazon's are trusted, unless `SSL_CERT_FILE` or `SSL_CERT_DIR`
-/// names other certificates.
+/// Returns the configuration of a Lambda handler, from its environment: region and credentials, and the SDK's variables
+/// for FIPS, dual stack and, unless `endpoint_url` is given, another endpoint. Empty variables count as absent. Only
+/// Amazon's servers are trusted, unless `SSL_CERT_FILE` or `SSL_CERT_DIR` names other certificates.
 ///
-/// The SDK's default chain would find these too, but with all the other places where it looks it is a
-/// quarter of a handler's size; `docs/performance.md` has the figures. What only the chain honours is
-/// ignored: `AWS_ENDPOINT_URL_DYNAMODB`, `…_EVENTBRIDGE` and `…_SQS`, `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`,
-/// profiles.
+/// The SDK's default chain would find these too, but with all the other places where it looks it is a quarter of a
+/// handler's size; `docs/performance.md` has the figures. Variables that only the chain reads are ignored:
+/// `AWS_ENDPOINT_URL_DYNAMODB`, `…_EVENTBRIDGE` and `…_SQS`, `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`, profiles.
 pub async fn of_handler(endpoint_url: Option<String>) -> SdkConfig {
     let is_set = |value: &String| !value.is_empty();
     let variable = |name| std::env::var(name).ok().filter(is_set);
@@ -30,7 +28,7 @@ pub async fn of_handler(endpoint_url: Option<String>) -> SdkConfig {
         .region(EnvironmentVariableRegionProvider::new().region().await)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(retries())
-        // A stalled answer is given up by the timeout of its attempt.
+        // The timeout of an attempt ends a stalled response.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(timeouts())
         .http_client(https::client());

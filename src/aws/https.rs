@@ -1,5 +1,5 @@
-//! The HTTP client of a handler's SDK: the one that the SDK makes by default, but for whom it trusts and
-//! when it is ready, which are half of a handler's start (`docs/performance.md`).
+//! The HTTP client of a handler's SDK. It is the SDK's default client, except for the authorities that it trusts and
+//! when it is ready. These two are half of a handler's start (`docs/performance.md`).
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -11,14 +11,14 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
-/// Where a file or folder of trusted certificates may be named, as for OpenSSL.
+/// Variables that name a file or folder of trusted certificates, as for OpenSSL.
 const CERTIFICATE_VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 /// The roots that Amazon Trust Services names for AWS's public endpoints. To read the hundred and more that
 /// a system trusts takes longer than all the rest of a connection's making.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
 
-/// A client for HTTPS, and HTTP where an endpoint says so.
+/// Returns a client for HTTPS, and HTTP where an endpoint says so.
 pub(super) fn client() -> impl HttpClient {
     OnFirstCall(Builder::new().build_with_connector_fn(connector))
 }
@@ -38,7 +38,7 @@ fn connector(
     connector.build()
 }
 
-/// Amazon's roots, unless [`CERTIFICATE_VARIABLES`] name others.
+/// Returns Amazon's roots, unless [`CERTIFICATE_VARIABLES`] name others.
 fn trust_store() -> TrustStore {
     let are_named = CERTIFICATE_VARIABLES
         .iter()

@@ -18,7 +18,7 @@ where
 {
     match error {
         SdkError::DispatchFailure(_) => innermost(error),
-        _ => error.code().unwrap_or("no answer").to_owned(),
+        _ => error.code().unwrap_or("no response").to_owned(),
     }
 }
 

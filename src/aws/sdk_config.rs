@@ -6,19 +6,19 @@ use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 
-/// How the SDK behaves, however it is configured.
+/// Returns how the SDK behaves, however it is configured.
 #[must_use]
 pub fn behavior_version() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
 
-/// How often a call is tried.
+/// Returns how often a call is tried.
 #[must_use]
 pub fn retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(3)
 }
 
-/// How long a call may take: for a connection, an attempt, and an operation with its attempts. They
+/// Returns how long a call may take: for a connection, an attempt, and an operation with its attempts. They
 /// end well inside API Gateway's 30 s.
 #[must_use]
 pub fn timeouts() -> TimeoutConfig {

@@ -1,7 +1,7 @@
 //! API keys: the bearer tokens SCIM clients send.
 //!
 //! A token is `pscim_<key id>_<secret><checksum>`: 16, 64 and 8 lower-case hexadecimal digits, so
-//! secret scanners find it by `pscim_[0-9a-f]{16}_[0-9a-f]{72}`. The checksum tells a typo from a
+//! secret scanners find it by `pscim_[0-9a-f]{16}_[0-9a-f]{72}`. The checksum distinguishes a typo from a
 //! wrong key without reading the store. Only the SHA-256 of the 256-bit secret is stored; against
 //! random secrets of that size a slow hash would protect nothing.
 
@@ -56,19 +56,19 @@ impl Token {
         (is_hex && checksum == token.checksum()).then_some(token)
     }
 
-    /// The key it belongs to.
+    /// Returns the key it belongs to.
     #[must_use]
     pub fn key_id(&self) -> KeyId {
         self.key_id
     }
 
-    /// What is stored of the secret.
+    /// Returns what is stored of the secret.
     #[must_use]
     pub fn secret_hash(&self) -> SecretHash {
         Sha256::digest(self.secret.as_bytes()).into()
     }
 
-    /// The token as the client sends it: for showing once.
+    /// Returns the token as the client sends it: for showing once.
     #[must_use]
     pub fn reveal(&self) -> Zeroizing<String> {
         let key_id = self.key_id.to_string();
@@ -124,7 +124,7 @@ pub struct ApiKey {
     pub owner: UserId,
     /// When it was created.
     pub created: Timestamp,
-    /// When it stops to be honoured, if ever.
+    /// When it expires, if ever.
     pub expires: Option<Timestamp>,
     /// When it was revoked.
     pub revoked: Option<Timestamp>,
@@ -145,14 +145,14 @@ impl fmt::Debug for ApiKey {
 pub enum KeyChange<'k> {
     /// The key is new.
     Create(&'k ApiKey),
-    /// The key is honoured until then.
+    /// The key expires then.
     Expire(KeyId, Timestamp),
-    /// The key is honoured no more, and its hash and name are cleared.
+    /// The key is revoked, and its hash and name are cleared.
     Revoke(KeyId),
 }
 
 impl fmt::Display for KeyChange<'_> {
-    /// For the audit trail.
+    /// Writes the change as the audit trail has it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Create(key) => write!(f, "+{}", key.id),
@@ -163,10 +163,11 @@ impl fmt::Display for KeyChange<'_> {
 }
 
 impl ApiKey {
-    /// A new key, with the hash of `token`. [`User::with_key`](super::User::with_key) links it.
+    /// Returns a new key, with the hash of `token`. [`User::with_key`](super::User::with_key) links it.
     ///
     /// # Errors
-    /// [`DirectoryError::NameLength`], [`DirectoryError::ExpiresInThePast`].
+    /// [`DirectoryError::NameLength`] if the name is empty or too long, [`DirectoryError::ExpiresInThePast`] if it
+    /// would have expired already.
     pub fn new(
         token: &Token,
         name: &str,
@@ -191,7 +192,7 @@ impl ApiKey {
         })
     }
 
-    /// Whether this is the token's key and it is honoured now. The comparison takes the same time
+    /// Returns whether this is the token's key and it is valid now. The comparison takes the same time
     /// wherever the hashes differ.
     #[must_use]
     pub fn accepts(&self, token: &Token, now: Timestamp) -> bool {

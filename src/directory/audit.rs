@@ -1,4 +1,4 @@
-//! What happened to a user or company: who, what, when; never values.
+//! Audit records: who changed which user or company, how and when; never values.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -64,12 +64,12 @@ pub enum Operation {
     Suspend,
     /// The company's keys are honoured again.
     Resume,
-    /// Items that did not agree with each other were put right.
+    /// Items that contradicted each other were repaired.
     Repair,
 }
 
 impl Operation {
-    /// The operation as stored.
+    /// Returns the operation as stored.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -94,13 +94,13 @@ impl Operation {
 /// One line of the audit trail, written in the same transaction as the change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRecord {
-    /// When.
+    /// The time.
     pub at: Timestamp,
     /// The request that did it.
     pub request_id: String,
-    /// Who.
+    /// The actor.
     pub actor: Actor,
-    /// What.
+    /// The kind of change.
     pub operation: Operation,
     /// Names of the attributes that changed.
     pub attributes: Vec<String>,
@@ -113,7 +113,7 @@ pub struct AuditRecord {
 }
 
 impl AuditRecord {
-    /// When the record may be dropped.
+    /// Returns when the record may be dropped.
     #[must_use]
     pub fn expires(&self, retention: SignedDuration) -> Timestamp {
         self.at.saturating_add(retention).unwrap_or(self.at)

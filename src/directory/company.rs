@@ -9,7 +9,7 @@ use super::{CompanyId, DirectoryError};
 /// Longest name of a company, in characters.
 pub const MAX_COMPANY_NAME_CHARS: usize = 100;
 
-/// Whether a company's keys are honoured.
+/// Whether a company's keys are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CompanyStatus {
     /// They are.
@@ -19,7 +19,7 @@ pub enum CompanyStatus {
 }
 
 impl CompanyStatus {
-    /// The status as stored.
+    /// Returns the status as stored.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -54,7 +54,7 @@ pub struct Company {
     pub id: CompanyId,
     /// Its name, for operators; not unique.
     pub name: String,
-    /// Whether its keys are honoured.
+    /// Whether its keys are accepted.
     pub status: CompanyStatus,
     /// Seals pagination cursors.
     pub cursor_secret: CursorSecret,
@@ -63,10 +63,10 @@ pub struct Company {
 }
 
 impl Company {
-    /// A new, active company.
+    /// Returns a new, active company.
     ///
     /// # Errors
-    /// [`DirectoryError::NameLength`].
+    /// [`DirectoryError::NameLength`] if the name is empty or too long.
     pub fn new(
         id: CompanyId,
         name: &str,

@@ -44,13 +44,13 @@ uuid_id! {
 }
 
 impl UserId {
-    /// The identifier itself.
+    /// Returns the identifier itself.
     #[must_use]
     pub const fn uuid(self) -> Uuid {
         self.0
     }
 
-    /// Which of `shards` counters counts this user. The end of a UUIDv7 is random.
+    /// Returns which of `shards` counters counts this user. The end of a UUIDv7 is random.
     #[must_use]
     pub fn shard(&self, shards: u8) -> u8 {
         let [.., last] = *self.0.as_bytes();

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 const OBJECT_ID_DIGITS: usize = 32;
 
-/// Where a user stands in their life.
+/// The state of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// May sign in.
@@ -19,12 +19,12 @@ pub enum State {
     Deactivated,
     /// Deactivated and renamed by a soft delete; the old names are remembered.
     SoftDeleted,
-    /// Gone for SCIM; nothing personal is left.
+    /// Deleted for SCIM; nothing personal is left.
     Anonymised,
 }
 
 impl State {
-    /// The state as stored.
+    /// Returns the state as stored.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -55,7 +55,7 @@ pub struct Renames {
 }
 
 impl Renames {
-    /// What is to be remembered after a change from one document to the next.
+    /// Returns what is to be remembered after a change from one document to the next.
     #[must_use]
     pub fn after(&self, before: &Document, after: &Document) -> Self {
         let user_names = |document: &Document| -> Vec<String> {
@@ -105,7 +105,7 @@ fn emails(document: &Document) -> Vec<String> {
         .collect()
 }
 
-/// For every value now there that is a soft delete's name of a value before, the original. Each
+/// Returns the original of every value that is a soft delete's name of an earlier value. Each
 /// original is used once, so that what is remembered is never more than there was.
 fn track(known: &[Rename], before: &[String], now: &[String]) -> Vec<Rename> {
     let mut renames: Vec<Rename> = Vec::new();
@@ -136,7 +136,7 @@ fn original_of(value: &str, known: &[Rename], before: &[String]) -> Option<Strin
     known_original.or_else(|| before.iter().find(|name| fold(name) == old_name).cloned())
 }
 
-/// The old name in `<32 hexadecimal digits><old name>`.
+/// Returns the old name in `<32 hexadecimal digits><old name>`.
 #[must_use]
 pub fn deleted_name(name: &str) -> Option<&str> {
     let (digits, old_name) = name.split_at_checked(OBJECT_ID_DIGITS)?;

@@ -24,7 +24,7 @@ use thiserror::Error;
 
 use user::{MAX_DOCUMENT_BYTES, MAX_EMAILS, MAX_USER_NAME_CHARS};
 
-/// Why the directory refuses a change.
+/// The reason why the directory refuses a change.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum DirectoryError {
     /// `active` would have no value.

@@ -8,7 +8,7 @@ pub enum Permission {
 }
 
 impl Permission {
-    /// The permission's name.
+    /// Returns the permission's name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

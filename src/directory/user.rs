@@ -1,4 +1,4 @@
-//! Users and what may happen to them.
+//! Users and their changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,14 +11,14 @@ use super::{ApiKey, DirectoryError, KeyChange, KeyId, Permission, UserId};
 
 /// Longest `userName`, in characters; the 32 digits of up to two soft deletes before it do not count.
 pub const MAX_USER_NAME_CHARS: usize = 256;
-/// Most emails: old and new look-ups together must fit into one transaction of 100 actions.
+/// Most emails: old and new lookups together must fit into one transaction of 100 actions.
 pub const MAX_EMAILS: usize = 20;
 /// Largest set of attributes, in bytes of JSON.
 pub const MAX_DOCUMENT_BYTES: usize = 64 * 1024;
 /// Most API keys of one user that are not revoked.
 pub const MAX_ACTIVE_KEYS: usize = 5;
 
-/// A user of one company. Anonymised users have no such record any more.
+/// A user of one company. An anonymised user has no such record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct User {
     /// The identifier, for ever.
@@ -40,10 +40,10 @@ pub struct User {
 }
 
 impl User {
-    /// A new user, active unless the document says otherwise.
+    /// Returns a new user, active unless the document says otherwise.
     ///
     /// # Errors
-    /// A limit or rule of the directory.
+    /// The [`DirectoryError`] of the limit or rule that the user would break.
     pub fn new(id: UserId, mut document: Document, now: Timestamp) -> Result<Self, DirectoryError> {
         if !document.members().contains_key("active") {
             document.set_core("active", true.into());
@@ -61,13 +61,13 @@ impl User {
         })
     }
 
-    /// Whether the user may sign in.
+    /// Returns whether the user may sign in.
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.document.is_active()
     }
 
-    /// Where the user stands in their life.
+    /// Returns the state of the user.
     #[must_use]
     pub fn state(&self) -> State {
         match (self.is_active(), &self.renames.user_name) {
@@ -77,7 +77,7 @@ impl User {
         }
     }
 
-    /// `meta` of RFC 7643 §3.1.
+    /// Returns `meta` (RFC 7643 §3.1).
     #[must_use]
     pub fn meta(&self) -> Meta {
         Meta {
@@ -87,11 +87,11 @@ impl User {
         }
     }
 
-    /// The user with other attributes: PATCH. A soft delete's renames are remembered, and
-    /// activation brings the remembered names back. Equal to `self` if nothing changes.
+    /// Returns the user with other attributes: PATCH. The names before a soft delete are
+    /// remembered, and activation brings them back. It is equal to `self` if nothing changes.
     ///
     /// # Errors
-    /// A limit or rule of the directory.
+    /// The [`DirectoryError`] of the limit or rule that the user would break.
     pub fn with_document(
         &self,
         mut document: Document,
@@ -109,17 +109,17 @@ impl User {
         Ok(Self {
             document,
             renames,
-            // Requests that cross each other do not turn time back.
+            // Concurrent requests must not set the time back.
             last_modified: now.max(self.last_modified),
             version: self.version + 1,
             ..self.clone()
         })
     }
 
-    /// The user with all attributes replaced: PUT. Omitted ones are cleared, except `active`.
+    /// Returns the user with all attributes replaced: PUT. Omitted ones are cleared, except `active`.
     ///
     /// # Errors
-    /// A limit or rule of the directory.
+    /// The [`DirectoryError`] of the limit or rule that the user would break.
     pub fn replaced_by(
         &self,
         mut document: Document,
@@ -131,27 +131,27 @@ impl User {
         self.with_document(document, now)
     }
 
-    /// The user active again, under the remembered names.
+    /// Returns the user active again, under the remembered names.
     ///
     /// # Errors
-    /// A limit or rule of the directory.
+    /// The [`DirectoryError`] of the limit or rule that the user would break.
     pub fn restored(&self, now: Timestamp) -> Result<Self, DirectoryError> {
         let mut document = self.document.clone();
         document.set_core("active", true.into());
         self.with_document(document, now)
     }
 
-    /// The user deactivated.
+    /// Returns the user deactivated.
     ///
     /// # Errors
-    /// A limit or rule of the directory.
+    /// The [`DirectoryError`] of the limit or rule that the user would break.
     pub fn deactivated(&self, now: Timestamp) -> Result<Self, DirectoryError> {
         let mut document = self.document.clone();
         document.set_core("active", false.into());
         self.with_document(document, now)
     }
 
-    /// The user with one permission more. Equal to `self` if it was held before.
+    /// Returns the user with one permission more. It is equal to `self` if the user had the permission.
     #[must_use]
     pub fn granted(&self, permission: Permission) -> Self {
         let mut granted = self.clone();
@@ -161,7 +161,7 @@ impl User {
         granted
     }
 
-    /// The user with one permission less. Equal to `self` if it was not held before.
+    /// Returns the user with one permission less. It is equal to `self` if the user did not have the permission.
     #[must_use]
     pub fn ungranted(&self, permission: Permission) -> Self {
         let mut ungranted = self.clone();
@@ -171,11 +171,11 @@ impl User {
         ungranted
     }
 
-    /// The user with a new API key. Expired keys make room for it: they are revoked.
+    /// Returns the user with a new API key. Expired keys are revoked, to make room for it.
     ///
     /// # Errors
     /// [`DirectoryError::OwnerNotPermitted`] if the user is deactivated or may not manage users,
-    /// [`DirectoryError::TooManyKeys`].
+    /// [`DirectoryError::TooManyKeys`] if it has the most active keys already.
     pub fn with_key<'k>(
         &self,
         key: &'k ApiKey,
@@ -201,10 +201,10 @@ impl User {
         Ok((owner, changes))
     }
 
-    /// The user with a new API key in place of another, which is honoured for some time more.
+    /// Returns the user with a new API key in place of another, which stays valid until `until`.
     ///
     /// # Errors
-    /// [`DirectoryError::NoSuchKey`], or those of [`User::with_key`].
+    /// [`DirectoryError::NoSuchKey`] if the user has no such key, or those of [`User::with_key`].
     pub fn with_key_rotated<'k>(
         &self,
         old: KeyId,
@@ -223,7 +223,7 @@ impl User {
         Ok((owner, changes))
     }
 
-    /// The user with an API key that is honoured until a time at most; unchanged if it ends before that.
+    /// Returns the user with an API key that expires at `until`; unchanged if the key expires before that.
     #[must_use]
     pub fn with_key_until(&self, key: KeyId, until: Timestamp) -> (Self, Vec<KeyChange<'static>>) {
         let mut owner = self.clone();
@@ -237,7 +237,7 @@ impl User {
         }
     }
 
-    /// The user without an API key; unchanged if it was revoked before.
+    /// Returns the user without an API key; unchanged if it was revoked before.
     #[must_use]
     pub fn without_key(&self, key: KeyId) -> (Self, Vec<KeyChange<'static>>) {
         let mut owner = self.clone();

@@ -35,14 +35,14 @@ pub async fn run(handler: Handler) -> Result<(), Error> {
     }
     let service = Service::new(store, config, Arc::new(SystemClock)).only(handler);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-        Ok::<_, Error>(answer(&service, event).await)
+        Ok::<_, Error>(respond(&service, event).await)
     }))
     .await
 }
 
-/// Answers one event. It is read here and not by the runtime, which would log what it cannot read, such
+/// Handles one event. The event is parsed here and not by the runtime, which would log what it cannot read, such
 /// as a token with a line feed behind it.
-pub async fn answer(service: &Service, event: LambdaEvent<Value>) -> ApiGatewayV2httpResponse {
+pub async fn respond(service: &Service, event: LambdaEvent<Value>) -> ApiGatewayV2httpResponse {
     let LambdaEvent { payload, context } = event;
     let accept = payload.pointer("/headers/accept").and_then(Value::as_str);
     let accept = accept.unwrap_or_default().to_owned();
@@ -81,7 +81,7 @@ fn received(event: LambdaEvent<ApiGatewayV2httpRequest>) -> Request {
     }
 }
 
-/// The path of a stage other than `$default` begins with the stage's name.
+/// Returns a path without the stage's name, with which it begins on a stage other than `$default`.
 fn without_stage(path: String, stage: &str) -> String {
     path.strip_prefix('/')
         .and_then(|path| path.strip_prefix(stage))

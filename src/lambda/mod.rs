@@ -3,5 +3,5 @@
 mod http;
 pub mod stream;
 
-pub use http::{answer, run};
+pub use http::{respond, run};
 pub use lambda_http::Error;

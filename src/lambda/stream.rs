@@ -45,13 +45,13 @@ pub async fn run() -> Result<(), Error> {
     };
     publisher.find_bus().await?;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<StreamEvent>| {
-        Ok::<_, Error>(answer(&publisher, event.payload).await)
+        Ok::<_, Error>(respond(&publisher, event.payload).await)
     }))
     .await
 }
 
 /// Publishes what a batch says, and names the records that Lambda must redeliver.
-pub async fn answer(publisher: &Publisher, event: StreamEvent) -> DynamoDbEventResponse {
+pub async fn respond(publisher: &Publisher, event: StreamEvent) -> DynamoDbEventResponse {
     let failed = publisher.publish(&event.records).await;
     let mut response = DynamoDbEventResponse::default();
     response.batch_item_failures = failed.into_iter().map(failure).collect();

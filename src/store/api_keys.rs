@@ -28,10 +28,10 @@ impl Listed for ApiKey {
 }
 
 impl Store {
-    /// The key of that id, of whatever company.
+    /// Returns the key with this id, whichever company has it.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub async fn find_key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
         match self.table.get(keys::api_key(id)).await? {
             Some(found) => to_api_key(id, &found).map(Some),
@@ -44,7 +44,7 @@ impl Store {
     /// that is revoked after it was verified, and before this, still gets the day.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub async fn mark_key_used(&self, id: KeyId, day: Date) -> Result<(), StoreError> {
         let day = Value::string(day);
         let is_first = Condition::AbsentOrLess(LAST_USED, day.clone());
@@ -54,10 +54,10 @@ impl Store {
         Ok(())
     }
 
-    /// A key's owner and company, in one call.
+    /// Returns a key's owner and company, in one call.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub async fn owner_and_company(
         &self,
         company: CompanyId,
@@ -76,10 +76,10 @@ impl Store {
         Ok(found)
     }
 
-    /// A company's keys, oldest first, revoked ones included.
+    /// Returns a company's keys, oldest first, revoked ones included.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub async fn api_keys(&self, company: CompanyId) -> Result<Vec<ApiKey>, StoreError> {
         let mut api_keys = self
             .listed::<ApiKey>(&keys::keys_of(company), MAX_LISTED_KEYS)

@@ -10,7 +10,7 @@ use super::{Store, StoreError, audit_retention};
 use crate::directory::{CompanyId, UserId};
 
 impl Store {
-    /// The same store, which keeps audit records for so many days.
+    /// Returns the same store, which keeps audit records for so many days.
     #[must_use]
     pub fn keeping_audit_for(self, days: u32) -> Self {
         Self {
@@ -19,10 +19,10 @@ impl Store {
         }
     }
 
-    /// What happened to a user since a time, oldest first; also to one who is anonymised.
+    /// Returns the changes of a user since a time, oldest first; also of an anonymised user.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub async fn audit_of_user(
         &self,
         company: CompanyId,
@@ -40,10 +40,10 @@ impl Store {
         records.iter().map(to_audit_entry).collect()
     }
 
-    /// What happened in a company from one time to another, oldest first.
+    /// Returns the changes in a company from one time to another, oldest first.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub async fn audit_of_company(
         &self,
         company: CompanyId,
@@ -71,11 +71,11 @@ impl Store {
         Ok(entries)
     }
 
-    /// Who has changed in a company from one time to another, as far as the trail knows. Its records are
-    /// not read, so one that is damaged hides nobody.
+    /// Returns the users of a company that the trail names from one time to another. Its records are not read, so a
+    /// damaged one hides no user.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub async fn changed_users(
         &self,
         company: CompanyId,
@@ -102,7 +102,7 @@ impl Store {
         Ok(changed)
     }
 
-    /// Primary keys of the items in one partition of the index.
+    /// Returns the primary keys of the items in one partition of the index.
     async fn primary_keys(&self, partition: &str) -> Result<Vec<Key>, StoreError> {
         let range = IndexRange {
             partition,

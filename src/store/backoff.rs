@@ -1,4 +1,4 @@
-//! Pauses between attempts: longer each time, never quite the same for two rivals, and an end.
+//! Exponential backoff with jitter and a deadline.
 
 use std::time::Duration;
 
@@ -10,21 +10,21 @@ use super::StoreError;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(640);
 
-/// Attempts at one thing, for so long.
+/// The attempts at one operation, until its retry budget is used up.
 pub(super) struct Backoff {
     end: Instant,
     next: Duration,
 }
 
 impl Backoff {
-    pub(super) fn new(patience: Duration) -> Self {
+    pub(super) fn new(budget: Duration) -> Self {
         Self {
-            end: Instant::now() + patience,
+            end: Instant::now() + budget,
             next: FIRST_PAUSE,
         }
     }
 
-    /// Waits before another attempt; `false` if there is no time for one.
+    /// Waits before another attempt; returns `false` if the budget leaves no time for one.
     pub(super) async fn pause(&mut self) -> bool {
         let pause = self.next / 2 + jitter(self.next);
         if Instant::now() + pause >= self.end {
@@ -36,7 +36,7 @@ impl Backoff {
     }
 }
 
-/// Does something again while the store is busy.
+/// Repeats an operation while the store is busy.
 pub(super) async fn while_busy<T>(
     timeout: Duration,
     attempt: impl AsyncFn() -> Result<T, StoreError>,
@@ -50,7 +50,7 @@ pub(super) async fn while_busy<T>(
     }
 }
 
-/// Up to one pause.
+/// Returns a random duration of up to one pause.
 fn jitter(pause: Duration) -> Duration {
     let [.., random] = *Uuid::now_v7().as_bytes();
     pause * u32::from(random) / 255

@@ -1,21 +1,21 @@
-//! Who changes what, and the record of it.
+//! A change with its actor, and its audit record.
 
 use jiff::Timestamp;
 
 use crate::directory::{Actor, AuditRecord, CompanyId, Operation};
 
-/// Who changes a user, how and when.
+/// The actor, kind and time of a change of a user.
 #[derive(Debug, Clone)]
 pub struct UserChange {
     /// The company.
     pub company: CompanyId,
-    /// Who.
+    /// The actor.
     pub actor: Actor,
-    /// What, for the audit trail.
+    /// The kind of change, for the audit trail.
     pub operation: Operation,
     /// The request's id, for the audit trail.
     pub request_id: String,
-    /// When.
+    /// The time.
     pub now: Timestamp,
 }
 

@@ -31,7 +31,7 @@ impl Store {
     /// Writes a new company.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub async fn create_company(
         &self,
         change: &UserChange,
@@ -48,10 +48,10 @@ impl Store {
         self.commit_company(&draft).await
     }
 
-    /// The company of that id.
+    /// Returns the company with this id.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub async fn company(&self, id: CompanyId) -> Result<Option<Company>, StoreError> {
         match self.table.get(keys::company(id)).await? {
             Some(found) => to_company(id, &found).map(Some),
@@ -59,10 +59,10 @@ impl Store {
         }
     }
 
-    /// Honours or refuses a company's keys from now on; `None` if there is no such company.
+    /// Sets whether a company's keys are accepted from now on; returns `None` if there is no such company.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub async fn set_company_status(
         &self,
         change: &UserChange,
@@ -83,7 +83,7 @@ impl Store {
         let record = change.record(Some(old), new);
         draft.audit(change.company, None, &record, self.audit_retention);
         if let Err(error) = self.commit_company(&draft).await {
-            // Somebody else may have done the same at the same time.
+            // Another program may have done the same at the same time.
             let now = self.company(change.company).await?;
             return match now {
                 Some(company) if company.status == status => Ok(Some(company)),
@@ -105,10 +105,10 @@ impl Store {
         }
     }
 
-    /// All companies, oldest first.
+    /// Returns all companies, oldest first.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub async fn companies(&self) -> Result<Vec<Company>, StoreError> {
         let mut companies = self
             .listed::<Company>(keys::COMPANIES, MAX_COMPANIES)

@@ -1,23 +1,23 @@
-//! What can go wrong in the store.
+//! The errors of the store.
 
 use thiserror::Error;
 
-/// Most users that may bear one `externalId` or email before looking them up is refused.
-pub const MAX_LOOK_UP_MATCHES: usize = 1000;
+/// Most users that may have one `externalId` or email. If more have it, a search for it is refused.
+pub const MAX_LOOKUP_MATCHES: usize = 1000;
 
-/// Why the file of the embedded store cannot be written.
+/// The reason why the file of the embedded store cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum DiskError {
     /// There is no space left.
     #[error("the disk is full")]
     Full,
-    /// SQLite says no more.
+    /// Any other failure to write: SQLite does not say which.
     #[error("the disk failed, or a quota or size limit is reached")]
     Failed,
 }
 
 impl DiskError {
-    /// The code of the embedded store's response.
+    /// Returns the code of the embedded store's response.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -26,7 +26,7 @@ impl DiskError {
         }
     }
 
-    /// The error with that code.
+    /// Returns the error with that code.
     #[must_use]
     pub fn of_code(code: &str) -> Option<Self> {
         [Self::Full, Self::Failed]
@@ -35,17 +35,22 @@ impl DiskError {
     }
 }
 
-/// Why the store did not do what it was asked to.
+/// The reason why a call of the store failed.
+///
+/// Every call fails with [`StoreError::Busy`] if the table throttles or does not respond in time, and with
+/// [`StoreError::Refused`] if it cannot succeed. A read fails with [`StoreError::Corrupt`] if an item cannot be read,
+/// and a write to the embedded store with [`StoreError::Unwritable`]. The documentation of a method names only the
+/// others.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// Another user of the company bears the `userName`.
+    /// Another user of the company has the `userName`.
     #[error("the userName is taken")]
     UserNameTaken,
-    /// More users bear one look-up value than [`MAX_LOOK_UP_MATCHES`].
-    #[error("too many users bear the value")]
+    /// More users have one lookup value than [`MAX_LOOKUP_MATCHES`].
+    #[error("too many users have the value")]
     TooManyMatches,
-    /// The company has more users than one request may look at.
-    #[error("the company has too many users to look at each")]
+    /// The company has more users than one request may read.
+    #[error("the company has too many users to read them all")]
     TooManyUsers,
     /// The company's scans have used up their budget of this minute.
     #[error("the company's scan budget is used up for {retry_after} s")]
@@ -53,7 +58,7 @@ pub enum StoreError {
         /// Seconds until the minute ends.
         retry_after: u32,
     },
-    /// The engine is throttling, in conflict, or does not answer, and trying again did not help.
+    /// The engine is throttling, in conflict, or does not respond in time, and trying again did not help.
     #[error("the store is busy: {0}")]
     Busy(String),
     /// The embedded store's file cannot be written. Nothing of the request is.

@@ -1,8 +1,8 @@
 //! The directory in one table of items: the access paths.
 //!
-//! `layout` says what is stored where, `transaction` what a write is, the trait `table::Table` what an engine provides. Only
-//! `dynamodb`, the engine on the AWS SDK, and `embedded`, which connects the SDK to DynamoDB's API in this process, name
-//! the SDK.
+//! `layout` says what is stored where, `transaction` what a write is, the trait `table::Table` what an engine provides.
+//! Only `dynamodb`, the engine on the AWS SDK, and `embedded`, which connects the SDK to DynamoDB's API in this
+//! process, name the SDK.
 
 mod api_keys;
 mod audit;
@@ -33,8 +33,8 @@ use layout::{INDEX_SK, Item, Key, Reader};
 use table::{BATCH_SIZE, IndexRange, PartitionRange, Table};
 
 pub use change::UserChange;
-pub use error::{MAX_LOOK_UP_MATCHES, StoreError};
-pub use layout::{AuditEntry, LookUp};
+pub use error::{MAX_LOOKUP_MATCHES, StoreError};
+pub use layout::{AuditEntry, Lookup};
 pub use scan_budget::{SCAN_UNITS_PER_MINUTE, Scan, read_units};
 pub use users::{MAX_SCANNED_USERS, Next, StoredUser};
 
@@ -50,7 +50,7 @@ trait Listed: Sized {
     /// Reads an id.
     fn parse(text: &str) -> Option<Self::Id>;
 
-    /// The key of the item that an entry stands for.
+    /// Returns the key of the item that an entry stands for.
     fn key(id: Self::Id) -> Key;
 
     /// Reads the item.
@@ -97,7 +97,7 @@ impl Store {
         }
     }
 
-    /// What the first `limit` entries of one partition of the index stand for, in no particular
+    /// Returns what the first `limit` entries of one partition of the index stand for, in no particular
     /// order. Their sort keys are ids.
     async fn listed<T: Listed>(&self, partition: &str, limit: usize) -> Result<Vec<T>, StoreError> {
         let corrupt = || StoreError::Corrupt(INDEX_SK);

@@ -26,7 +26,7 @@ const OTHER_BYTES: usize = 512;
 /// How long the item is kept after its minute. It must outlast the differences between clocks.
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(1);
 
-/// The read units that a scan of so many users is estimated to take: one for each user of up to 4 kB, and the
+/// Returns the read units that a scan of so many users is estimated to take: one for each user of up to 4 kB, and the
 /// index entries.
 const fn estimated_units(users: usize) -> usize {
     users + users.div_ceil(INDEX_ENTRIES_PER_UNIT)
@@ -91,8 +91,8 @@ impl Store {
         }
     }
 
-    /// Draws what a scan has read beyond its estimate, because users were larger than 4 kB: what that leaves for
-    /// the rest of the minute may be less than nothing. No request fails for it.
+    /// Draws what a scan has read beyond its estimate, because users were larger than 4 kB: the rest of
+    /// the minute may then have less than nothing. No request fails for it.
     pub async fn end_scan(&self, scan: Scan, read_units: usize) {
         let beyond = read_units.saturating_sub(scan.users);
         if beyond == 0 {
@@ -118,7 +118,7 @@ impl Scan {
     }
 }
 
-/// The read units of users of whom these are the items.
+/// Returns the read units of these items of users.
 #[must_use]
 pub fn read_units(batch: &[StoredUser]) -> usize {
     let units = |stored: &StoredUser| (stored.document_bytes() + OTHER_BYTES).div_ceil(UNIT_BYTES);
@@ -140,13 +140,13 @@ impl Minute {
         }
     }
 
-    /// Whole seconds until it ends, at least 1.
+    /// Returns the whole seconds until it ends, at least 1.
     fn seconds_left(&self, now: Timestamp) -> u32 {
-        let gone = now.duration_since(self.begins).as_secs();
-        u32::try_from(60 - gone).unwrap_or(60).clamp(1, 60)
+        let elapsed = now.duration_since(self.begins).as_secs();
+        u32::try_from(60 - elapsed).unwrap_or(60).clamp(1, 60)
     }
 
-    /// Seconds since 1970 after which DynamoDB drops the minute's item.
+    /// Returns the seconds since 1970 after which DynamoDB drops the minute's item.
     fn drops_at(&self) -> i64 {
         self.begins.as_second() + KEPT_FOR.as_secs()
     }
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scan_is_told_to_wait_until_its_minute_ends() {
+    fn a_refused_scan_gets_the_seconds_until_its_minute_ends() {
         for (now, begins, seconds) in [
             ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z", 60),
             ("2026-01-01T00:00:00.999Z", "2026-01-01T00:00:00Z", 60),

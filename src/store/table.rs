@@ -69,7 +69,7 @@ pub enum Attributes {
     KeysAnd(&'static [&'static str]),
 }
 
-/// Why a transaction was not written.
+/// The reason why a transaction was not written.
 #[derive(Debug)]
 pub enum CommitError {
     /// These actions' conditions did not hold: their positions, in order. Nothing was written.
@@ -100,14 +100,14 @@ impl From<StoreError> for CommitError {
 /// # Consistency
 ///
 /// All reads except those of the index see every write that succeeded before they began. The index may lag behind by
-/// moments. Several items of one read, and several pages, need not be of one moment: a reader may meet a transaction
-/// halfway, and `check` reads again for that reason. Index entries may be of items that are deleted meanwhile.
+/// moments. Several items of one read, and several pages, need not be of one moment: a reader may see half of a
+/// transaction, and `check` reads again for that reason. Index entries may be of items that are deleted meanwhile.
 ///
 /// # Errors
 ///
 /// [`StoreError::Busy`] if the same call may succeed later, [`StoreError::Refused`] if not. An engine may repeat a call
-/// by itself for a few seconds, and it must give up in time: a write with its repetitions must end within about 13 s. No
-/// error has anything of an item in its text, because that may be personal.
+/// by itself for a few seconds, and it must give up in time: a write with its repetitions must end within about 13 s.
+/// No error has anything of an item in its text, because that may be personal.
 ///
 /// Every call counts in [`usage`](super::usage).
 pub trait Table: fmt::Debug + Send + Sync {
@@ -145,9 +145,9 @@ pub trait Table: fmt::Debug + Send + Sync {
     /// without a record write the same again, or nothing.
     ///
     /// Deleting an absent item need not take a lock. That is safe because the lookup items of a user change only in
-    /// transactions with the user's own item, which is held to a version: of two rival changes of one user, one fails.
-    /// An engine that locks items in the order of their keys locks the user's item first, because it sorts before the
-    /// lookup items.
+    /// transactions with the user's own item, which is written only if its version has not changed: of two concurrent
+    /// changes of one user, one fails. An engine that locks items in the order of their keys locks the user's item
+    /// first, because it sorts before the lookup items.
     ///
     /// A transaction has at most [`MAX_ACTIONS`](super::transaction::MAX_ACTIONS) actions and 4 MB.
     fn commit<'a>(&'a self, transaction: &'a Transaction)

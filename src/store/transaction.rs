@@ -1,4 +1,4 @@
-//! One atomic write, as plain data: what a change of a user writes is known, and tested, without any database.
+//! One atomic write, as plain data. So tests can compare what a change of a user writes without any database.
 
 use super::layout::{Item, Key, Value};
 use crate::directory::UserId;
@@ -10,7 +10,7 @@ pub const MAX_ACTIONS: usize = 100;
 /// Actions that are carried out together or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction {
-    /// Identifies the transaction, however often it is sent.
+    /// Identifies the transaction, also when it is sent again.
     pub id: String,
     /// The actions, each on another item.
     pub actions: Vec<Action>,
@@ -79,7 +79,7 @@ pub enum Condition {
     /// The attribute is a value of the same type that is less than this one, or it is absent, or the item is. Numbers
     /// are compared as numbers, strings by their UTF-8 bytes.
     AbsentOrLess(&'static str, Value),
-    /// The lookup item is absent, or leads to this user ([`LOOK_UP_USER`](super::layout::LOOK_UP_USER)).
+    /// The lookup item is absent, or leads to this user ([`LOOKUP_USER`](super::layout::LOOKUP_USER)).
     AbsentOrHeldBy(UserId),
     /// All of these.
     All(Vec<Condition>),

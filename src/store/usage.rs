@@ -1,4 +1,5 @@
-//! What a request costs: calls of the engine and capacity, counted by the engine for whatever runs inside [`measured`].
+//! The cost of a request: calls of the engine and capacity. The engine counts them for all that runs inside
+//! [`measured`].
 
 use std::cell::Cell;
 
@@ -41,7 +42,7 @@ pub fn count_work(work: u64) {
     record(|usage| usage.work += work);
 }
 
-/// Changes the usage of what is measured now, for an engine. Work that nobody measures is not counted.
+/// Changes the usage of what is measured now, for an engine. Work outside of [`measured`] is not counted.
 pub fn record(change: impl FnOnce(&mut Usage)) {
     let _ = USAGE.try_with(|usage| {
         let mut changed = usage.get();

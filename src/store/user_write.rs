@@ -1,4 +1,4 @@
-//! What each change of a user writes, as plain data: the user (held to the version that was read), the difference of
+//! What each change of a user writes, as plain data: the user (only if its version has not changed), the difference of
 //! the lookup items, the counter, the user's keys and an audit record.
 
 use std::collections::BTreeSet;
@@ -9,27 +9,27 @@ use super::change::UserChange;
 use super::layout::attributes::{EXPIRES, NAME, REVOKED, SECRET_HASH, USERS};
 use super::layout::keys::{self, COUNTER_SHARDS};
 use super::layout::{
-    LookUpEntry, Value, from_anonymised, from_api_key, from_look_up, from_user, look_ups,
+    LookupEntry, Value, from_anonymised, from_api_key, from_lookup, from_user, lookups,
 };
 use super::transaction::{Action, Condition, Update};
 use super::write::{Draft, Role, WriteError};
 use super::{Store, StoreError};
 use crate::directory::{AuditRecord, CompanyId, KeyChange, State, USER, User, UserId};
 
-/// What becomes of a user.
+/// The change of a user.
 enum Transition<'u> {
     Create(&'u User),
     Update {
         before: &'u User,
         after: &'u User,
     },
-    /// The same person, written again with lookup items that are missing.
+    /// The user is written again, with its missing lookup items.
     Repair {
         before: &'u User,
         after: &'u User,
-        look_ups: &'u BTreeSet<LookUpEntry>,
+        lookups: &'u BTreeSet<LookupEntry>,
     },
-    /// Nothing personal stays.
+    /// The user is anonymised.
     Anonymise(&'u User),
 }
 
@@ -61,7 +61,7 @@ impl Transition<'_> {
         }
     }
 
-    /// By how much the number of users changes.
+    /// Returns by how much the number of users changes.
     fn difference(&self) -> i64 {
         match self {
             Self::Create(_) => 1,
@@ -80,7 +80,7 @@ pub(super) struct UserWrite<'u> {
 }
 
 impl<'u> UserWrite<'u> {
-    /// Writes a new user.
+    /// Makes the write of a new user.
     pub(super) fn create(change: &UserChange, user: &'u User) -> Self {
         Self {
             company: change.company,
@@ -93,7 +93,7 @@ impl<'u> UserWrite<'u> {
         }
     }
 
-    /// Writes what became of a user, and the keys that change with the user.
+    /// Makes the write of a changed user, and of the keys that change with it.
     pub(super) fn update(
         change: &UserChange,
         before: &'u User,
@@ -112,12 +112,12 @@ impl<'u> UserWrite<'u> {
         }
     }
 
-    /// Writes a user once more, with lookup items that are missing.
+    /// Makes the write of a user with its missing lookup items.
     pub(super) fn repair(
         change: &UserChange,
         before: &'u User,
         after: &'u User,
-        look_ups: &'u BTreeSet<LookUpEntry>,
+        lookups: &'u BTreeSet<LookupEntry>,
     ) -> Self {
         Self {
             company: change.company,
@@ -125,13 +125,13 @@ impl<'u> UserWrite<'u> {
             change: Transition::Repair {
                 before,
                 after,
-                look_ups,
+                lookups,
             },
             keys: Vec::new(),
         }
     }
 
-    /// Leaves nothing personal of a user, and revokes the user's keys.
+    /// Makes the write that anonymises a user and revokes its keys.
     pub(super) fn anonymise(change: &UserChange, user: &'u User) -> Self {
         let keys: Vec<KeyChange<'u>> = user.keys.keys().copied().map(KeyChange::Revoke).collect();
         let (before, after) = (user.state().as_str(), State::Anonymised.as_str());
@@ -150,7 +150,7 @@ impl<'u> UserWrite<'u> {
     pub(super) fn draft(&self, audit_retention: SignedDuration) -> Result<Draft, StoreError> {
         let mut draft = Draft::new();
         self.user(&mut draft)?;
-        self.look_ups(&mut draft);
+        self.lookups(&mut draft);
         self.counter(&mut draft);
         for change in &self.keys {
             draft.push(Role::Other, api_key(change, self.audit.at));
@@ -177,15 +177,15 @@ impl<'u> UserWrite<'u> {
         Ok(())
     }
 
-    /// Only the difference is written: a transaction has at most one action on an item.
-    fn look_ups(&self, draft: &mut Draft) {
-        let look_ups_of = |user: Option<&User>| {
-            user.map_or_else(BTreeSet::new, |user| look_ups(self.company, user))
+    /// Drafts the difference of the lookup items: a transaction has at most one action on an item.
+    fn lookups(&self, draft: &mut Draft) {
+        let lookups_of = |user: Option<&User>| {
+            user.map_or_else(BTreeSet::new, |user| lookups(self.company, user))
         };
-        let before = look_ups_of(self.change.before());
-        let after = look_ups_of(self.change.after());
+        let before = lookups_of(self.change.before());
+        let after = lookups_of(self.change.after());
         let missing = match self.change {
-            Transition::Repair { look_ups, .. } => look_ups.clone(),
+            Transition::Repair { lookups, .. } => lookups.clone(),
             _ => after.difference(&before).cloned().collect(),
         };
         for entry in before.difference(&after) {
@@ -196,12 +196,12 @@ impl<'u> UserWrite<'u> {
             draft.push(Role::Other, delete);
         }
         let user = self.change.user_id();
-        for LookUpEntry { key, is_user_name } in missing {
+        for LookupEntry { key, is_user_name } in missing {
             let (role, condition) = match is_user_name {
                 true => (Role::UserNameGuard, Condition::AbsentOrHeldBy(user)),
                 false => (Role::Other, Condition::Always),
             };
-            let item = from_look_up(key, user);
+            let item = from_lookup(key, user);
             draft.push(role, Action::Put { item, condition });
         }
     }
@@ -224,7 +224,7 @@ impl Store {
     }
 }
 
-/// The action of a change of an API key.
+/// Returns the action of a change of an API key.
 pub(super) fn api_key(change: &KeyChange<'_>, now: Timestamp) -> Action {
     match change {
         KeyChange::Create(api_key) => Action::Put {

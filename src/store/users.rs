@@ -11,39 +11,39 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use super::backoff::Backoff;
 use super::layout::attributes::USERS;
 use super::layout::{
-    self, DOCUMENT, INDEX_SK, Item, LookUp, PK, Reader, SK, keys, to_user, user_id_of_look_up,
-    user_of_look_up,
+    self, DOCUMENT, INDEX_SK, Item, Lookup, PK, Reader, SK, keys, to_user, user_id_of_lookup,
+    user_of_lookup,
 };
 use super::table::{BATCH_SIZE, PartitionRange};
 use super::user_write::UserWrite;
 use super::write::WriteError;
-use super::{MAX_LOOK_UP_MATCHES, Store, StoreError, UserChange};
+use super::{MAX_LOOKUP_MATCHES, Store, StoreError, UserChange};
 use crate::directory::{CompanyId, KeyChange, User, UserId};
 
-/// Most users that one request may look at, for filters and sorting that no look-up serves.
+/// Most users that one request may read, for filters and sorting that no lookup serves.
 pub const MAX_SCANNED_USERS: usize = 10_000;
 /// Batches that are read at the same time.
 const CONCURRENT_BATCHES: usize = 3;
-/// What a batch should hold at most, in bytes of documents, by what those before it held. With the
-/// largest users possible, the first batches hold 6.5 MB each.
+/// Most bytes of documents in a batch, as estimated from the batches before it. With the largest users possible, the
+/// first batches hold 6.5 MB each.
 const BATCH_BYTES: usize = 2 * 1024 * 1024;
 /// Fewest users in a batch.
 const MIN_BATCH_SIZE: usize = 10;
-/// How long a change is made again on what someone else wrote meanwhile.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// How long a change is tried again if others change the user meanwhile.
+const RETRY_BUDGET: Duration = Duration::from_secs(8);
 
-/// What a decision on a user's current version comes to.
+/// The decision on a user's current version.
 #[derive(Debug)]
 pub enum Next<'k> {
-    /// This is the user now. Nothing is written if that is what they were.
+    /// The user becomes this. Nothing is written if nothing changes.
     Update(User),
-    /// The same, and keys change with it.
+    /// The user becomes this, and these keys change with it.
     UpdateWithKeys(User, Vec<KeyChange<'k>>),
     /// Nothing personal stays; the user's keys are revoked.
     Anonymise,
 }
 
-/// The item of a user as it was read. Documents are compact as text; read one at a time.
+/// The item of a user as it was read. Its document stays text, which is compact, until it is read.
 #[derive(Debug)]
 pub struct StoredUser {
     /// The user's id.
@@ -53,7 +53,7 @@ pub struct StoredUser {
 }
 
 impl StoredUser {
-    /// The length of the user's document, in bytes of JSON.
+    /// Returns the length of the user's document, in bytes of JSON.
     #[must_use]
     pub fn document_bytes(&self) -> usize {
         let item = self.item.as_ref();
@@ -61,10 +61,10 @@ impl StoredUser {
         document.map_or(0, str::len)
     }
 
-    /// The user; `None` if they are deleted.
+    /// Returns the user; `None` if it is deleted.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`].
+    /// [`StoreError::Corrupt`] if the item cannot be read.
     pub fn read(&self) -> Result<Option<User>, StoreError> {
         match &self.item {
             Some(found) => to_user(self.id, found),
@@ -73,7 +73,7 @@ impl StoredUser {
     }
 }
 
-/// How many users the next batch holds, if they are like those of this one.
+/// Returns how many users the next batch holds, if they are like those of this one.
 fn next_batch_size(batch: &[StoredUser]) -> usize {
     let bytes: usize = batch.iter().map(StoredUser::document_bytes).sum();
     let fitting = BATCH_BYTES.saturating_mul(batch.len()) / bytes.max(1);
@@ -81,10 +81,10 @@ fn next_batch_size(batch: &[StoredUser]) -> usize {
 }
 
 impl Store {
-    /// The user of that id; `None` if there is none in this company, or they are anonymised.
+    /// Returns the user with this id; `None` if there is none in this company, or it is anonymised.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub async fn user(&self, company: CompanyId, id: UserId) -> Result<Option<User>, StoreError> {
         match self.table.get(keys::user(company, id)).await? {
             Some(found) => to_user(id, &found),
@@ -92,10 +92,10 @@ impl Store {
         }
     }
 
-    /// The user who bears a `userName`.
+    /// Returns the user with this `userName`.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub async fn user_by_user_name(
         &self,
         company: CompanyId,
@@ -106,24 +106,25 @@ impl Store {
             .get(layout::user_name(company, user_name))
             .await?
         {
-            Some(found) => self.user(company, user_id_of_look_up(&found)?).await,
+            Some(found) => self.user(company, user_id_of_lookup(&found)?).await,
             None => Ok(None),
         }
     }
 
-    /// The ids of the users who have an `externalId` or email, in order.
+    /// Returns the ids of the users with this `externalId` or email, in order.
     ///
     /// # Errors
-    /// [`StoreError::TooManyMatches`] beyond [`MAX_LOOK_UP_MATCHES`], or an error of the store.
-    pub async fn user_ids_by_look_up(
+    /// [`StoreError::TooManyMatches`] if more than [`MAX_LOOKUP_MATCHES`] users have the value. Otherwise it fails as
+    /// every call does: see [`StoreError`].
+    pub async fn user_ids_by_lookup(
         &self,
         company: CompanyId,
-        look_up: LookUp,
+        lookup: Lookup,
         value: &str,
     ) -> Result<Vec<UserId>, StoreError> {
         let mut ids = Vec::new();
         let mut after = None;
-        let pk = look_up.pk(company, value);
+        let pk = lookup.pk(company, value);
         let range = PartitionRange {
             pk: &pk,
             between: None,
@@ -131,10 +132,10 @@ impl Store {
         loop {
             let page = self.table.read_partition(range, after).await?;
             for found in &page.items {
-                let user = user_of_look_up(Reader(found).string(SK)?);
+                let user = user_of_lookup(Reader(found).string(SK)?);
                 ids.push(user.ok_or(StoreError::Corrupt(SK))?);
             }
-            if ids.len() > MAX_LOOK_UP_MATCHES {
+            if ids.len() > MAX_LOOKUP_MATCHES {
                 return Err(StoreError::TooManyMatches);
             }
             match page.next {
@@ -146,10 +147,10 @@ impl Store {
         Ok(ids)
     }
 
-    /// The users of these ids, in this order; deleted ones are left out.
+    /// Returns the users with these ids, in this order, without deleted ones.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub async fn users(&self, company: CompanyId, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
         let mut batches = pin!(self.stored_users(company, ids.to_vec()));
         let mut users = Vec::with_capacity(ids.len());
@@ -161,7 +162,7 @@ impl Store {
         Ok(users)
     }
 
-    /// The items of the users of these ids, one for each id and in this order, in batches: together
+    /// Returns the items of the users of these ids, one for each id and in this order, in batches: together
     /// they may be more than fits into memory.
     pub fn stored_users(
         &self,
@@ -203,10 +204,10 @@ impl Store {
         Ok(stored.collect())
     }
 
-    /// Number of the company's users.
+    /// Returns the number of the company's users.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub async fn count_users(&self, company: CompanyId) -> Result<usize, StoreError> {
         // A Query is charged by what it reads in all, a BatchGetItem for each item: 1 unit, not 16.
         let pk = keys::counters(company);
@@ -221,10 +222,10 @@ impl Store {
         usize::try_from(total).map_err(|_| StoreError::Corrupt(USERS))
     }
 
-    /// Ids of the company's users `offset..offset + limit`, oldest first.
+    /// Returns the ids of the company's users `offset..offset + limit`, oldest first.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub async fn user_ids(
         &self,
         company: CompanyId,
@@ -238,11 +239,11 @@ impl Store {
             .collect()
     }
 
-    /// Ids of up to `limit` users of the company that come after one, oldest first; that one may be
-    /// gone. `None` begins with the oldest.
+    /// Returns the ids of up to `limit` users of the company that come after one, oldest first; that one may be
+    /// deleted. `None` begins with the oldest.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub async fn user_ids_after(
         &self,
         company: CompanyId,
@@ -257,10 +258,11 @@ impl Store {
             .collect()
     }
 
-    /// All of the company's users, oldest first, for an operator: a walk from the last id of a batch to the next.
+    /// Returns all of the company's users, oldest first, for an operator: a walk from the last id of a batch to the
+    /// next.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub async fn listed_users(&self, company: CompanyId) -> Result<Vec<User>, StoreError> {
         let mut users = Vec::new();
         let mut after = None;
@@ -274,10 +276,11 @@ impl Store {
         }
     }
 
-    /// The ids of all of the company's users, oldest first.
+    /// Returns the ids of all of the company's users, oldest first.
     ///
     /// # Errors
-    /// [`StoreError::TooManyUsers`] beyond [`MAX_SCANNED_USERS`], or an error of the store.
+    /// [`StoreError::TooManyUsers`] if the company has more than [`MAX_SCANNED_USERS`]. Otherwise it fails
+    /// as every call does: see [`StoreError`].
     pub async fn scanned_user_ids(&self, company: CompanyId) -> Result<Vec<UserId>, StoreError> {
         let ids = self.user_ids(company, 0, MAX_SCANNED_USERS + 1).await?;
         if ids.len() > MAX_SCANNED_USERS {
@@ -289,24 +292,26 @@ impl Store {
     /// Writes a new user.
     ///
     /// # Errors
-    /// [`StoreError::UserNameTaken`].
+    /// [`StoreError::UserNameTaken`] if another user of the company has the `userName`, [`StoreError::Busy`] also if
+    /// the user was changed before a lost response was recognised.
     pub async fn create_user(&self, change: &UserChange, user: &User) -> Result<(), StoreError> {
         match self.write_user(&UserWrite::create(change, user)).await {
             Ok(()) => Ok(()),
             Err(WriteError::Store(error)) => Err(error),
-            // The answer was lost, and someone has changed the new user since.
+            // The response was lost, and someone has changed the new user since.
             Err(WriteError::VersionChanged) => Err(StoreError::Busy(
                 "the user was changed meanwhile".to_owned(),
             )),
         }
     }
 
-    /// Reads a user, lets `decide` say what becomes of them, and writes that. If someone else
-    /// changed the user meanwhile, it is decided again on what they wrote. Returns the user as they
-    /// are now, `None` if there is no such user in this company.
+    /// Reads a user, calls `decide` with it, and writes the decision. If someone else changed the user meanwhile,
+    /// `decide` is called again with the new version. Returns the user as it is now, `None` if there is no such user
+    /// in this company.
     ///
     /// # Errors
-    /// What `decide` returns, or a [`StoreError`].
+    /// The error that `decide` returns. [`StoreError::UserNameTaken`] if another user of the company has the new
+    /// `userName`, [`StoreError::Busy`] also if others keep changing the user.
     pub async fn change_user<'k, E: From<StoreError>>(
         &self,
         change: &UserChange,
@@ -317,10 +322,11 @@ impl Store {
             .await
     }
 
-    /// The same, where deciding takes a while.
+    /// Changes a user as [`Store::change_user`] does, with a `decide` that is asynchronous.
     ///
     /// # Errors
-    /// What `decide` returns, or a [`StoreError`].
+    /// The error that `decide` returns. [`StoreError::UserNameTaken`] if another user of the company has the new
+    /// `userName`, [`StoreError::Busy`] also if others keep changing the user.
     pub async fn change_user_after<'k, E: From<StoreError>, F>(
         &self,
         change: &UserChange,
@@ -330,7 +336,7 @@ impl Store {
     where
         F: Future<Output = Result<Next<'k>, E>>,
     {
-        let mut backoff = Backoff::new(PATIENCE);
+        let mut backoff = Backoff::new(RETRY_BUDGET);
         loop {
             let Some(before) = self.user(change.company, id).await? else {
                 return Ok(None);

@@ -1,4 +1,4 @@
-//! The one write path: a transaction is drafted, and committed until it is written or refused.
+//! The one write path: drafts a transaction, and commits it until it is written or refused.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use super::transaction::{Action, Condition, Transaction};
 use super::{Store, StoreError};
 use crate::directory::{AuditRecord, CompanyId, UserId};
 
-/// How long a transaction is committed again; with the engine's own limits, a write ends well inside the 25 s of a
-/// request.
+/// Retry budget of a transaction. With the engine's own timeouts, a write ends well before the deadline of a request,
+/// 25 s.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Why a transaction was not written.
+/// The reason why a transaction was not written.
 #[derive(Debug)]
 pub(super) enum WriteError {
-    /// The user, or what the change was decided on, is no longer what was read.
+    /// The user, or another item that the change depends on, has changed since it was read.
     VersionChanged,
     /// Anything else.
     Store(StoreError),
@@ -31,7 +31,7 @@ impl From<StoreError> for WriteError {
     }
 }
 
-/// What an action of a transaction is for, which decides what its failed condition means.
+/// The purpose of an action of a transaction, which decides what its failed condition means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     /// The user, of the version that was read.
@@ -40,13 +40,13 @@ pub(super) enum Role {
     UserNameGuard,
     /// The record of this very change: if it is there already, so is the change.
     Audit,
-    /// What else the change was decided on.
+    /// Another item that the change depends on.
     Seen,
     /// Anything else.
     Other,
 }
 
-/// A transaction in the making.
+/// A draft of a transaction.
 #[derive(Debug)]
 pub(super) struct Draft {
     transaction: Transaction,

@@ -6,14 +6,14 @@ use paradigm_scim::lambda;
 use serde_json::{Value, json};
 
 use test_support::data::{assert_none, data};
-use test_support::world::{Answer, Call, World};
+use test_support::world::{Call, Response, World};
 
-/// What is wrong with a response, if its media type must be this, or it must be refused.
-fn wrong(about: &str, answer: &Answer, status: u16, preferred: Option<&str>) -> Option<String> {
+/// Returns what is wrong with a response, if its media type must be this, or it must be refused.
+fn wrong(about: &str, response: &Response, status: u16, preferred: Option<&str>) -> Option<String> {
     let media_type = preferred.unwrap_or("application/scim+json");
     let expected = (status, Some(media_type), Some("Accept"));
-    let header = |name| answer.header(name);
-    let actual = (answer.status, header("content-type"), header("vary"));
+    let header = |name| response.header(name);
+    let actual = (response.status, header("content-type"), header("vary"));
     (actual != expected).then(|| format!("{about}: {actual:?}, not {expected:?}"))
 }
 
@@ -50,10 +50,10 @@ async fn a_request_that_cannot_be_read_gets_the_media_type_it_prefers() {
         let headers = json!({"accept": accept, "authorization": "Bearer x\n"});
         let event = json!({"version": "2.0", "headers": headers});
         let event = LambdaEvent::new(event, Context::default());
-        let answer = lambda::answer(&world.service, event).await;
-        assert_eq!(answer.status_code, 400);
-        assert_eq!(answer.headers["content-type"], expected);
-        assert_eq!(answer.headers["vary"], "Accept");
-        assert_eq!(answer.headers["cache-control"], "no-store");
+        let response = lambda::respond(&world.service, event).await;
+        assert_eq!(response.status_code, 400);
+        assert_eq!(response.headers["content-type"], expected);
+        assert_eq!(response.headers["vary"], "Accept");
+        assert_eq!(response.headers["cache-control"], "no-store");
     }
 }

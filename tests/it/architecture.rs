@@ -45,7 +45,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The sources of a folder, with their paths in it and their code without comments.
+/// Returns the sources of a folder, with their paths in it and their code without comments.
 fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -164,7 +164,7 @@ impl Modules {
         Self { code, reexported }
     }
 
-    /// The module that a path leads to from a module.
+    /// Returns the module that a path leads to from a module.
     fn resolve(&self, from: &Module, path: &[String]) -> Option<Module> {
         let (first, rest) = path.split_first()?;
         let mut module = match first.as_str() {
@@ -210,7 +210,7 @@ impl Modules {
     }
 }
 
-/// The paths in a source that begin with a text, as their segments; a group in braces is several paths.
+/// Returns the paths in a source that begin with a text, as their segments; a group in braces is several paths.
 fn paths(code: &str, start: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for (index, _) in code.match_indices(start) {
@@ -254,7 +254,7 @@ fn expand<'t>(text: &'t str, prefix: &mut Vec<String>, found: &mut Vec<Vec<Strin
     }
 }
 
-/// A circle among modules that use each other, if there is one.
+/// Returns a circle among modules that use each other, if there is one.
 fn circle(uses: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
     let mut left = uses.clone();
     // Whatever uses nothing that is left is in no circle.
@@ -333,7 +333,7 @@ const SEAM: [(&str, &[&str]); 3] = [
 /// Parts of `store` that name the SDK.
 const ENGINES: [&str; 1] = ["store/dynamodb/"];
 
-/// What code uses of `store`, from a module that is in `store` itself or in a folder of it.
+/// Returns what code uses of `store`, from a module that is in `store` itself or in a folder of it.
 fn used_of_store(code: &str, is_in_folder: bool) -> Vec<String> {
     let prefixes: &[&str] = match is_in_folder {
         true => &["crate::store::"],

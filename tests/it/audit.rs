@@ -1,4 +1,4 @@
-//! The audit trail: who did what to whom and when, and never what a value was.
+//! The audit trail: who did what to which user and when, and never what a value was.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use embedded::Embedded;
@@ -11,14 +11,14 @@ use serde_json::json;
 use test_support::world::{Call, World, dynamodb, make_table};
 
 /// Operation, state before and after, attributes.
-fn told(entry: &AuditEntry) -> String {
+fn shown(entry: &AuditEntry) -> String {
     let before = entry.before.as_deref().unwrap_or("-");
     let attributes = entry.attributes.join(" ");
     format!("{} {before}>{} {attributes}", entry.operation, entry.after)
 }
 
 #[tokio::test]
-async fn a_users_life_is_told_without_a_value_of_it() {
+async fn a_users_life_is_recorded_without_its_values() {
     let world = World::new().await;
     let client = world.client().await;
     let one_minute = SignedDuration::from_secs(60);
@@ -29,7 +29,7 @@ async fn a_users_life_is_told_without_a_value_of_it() {
     let deleted = format!("{}marker@example.com", "a".repeat(32));
     for operations in [
         json!([{"op": "replace", "value": {"name.givenName": "Marker", "department": "Marker"}}]),
-        // Nothing changes, so there is nothing to tell.
+        // Nothing changes, so there is nothing to record.
         json!([{"op": "replace", "value": {"name.givenName": "Marker"}}]),
         json!([{"op": "replace", "path": "active", "value": false}]),
         json!([{"op": "replace", "value": {"userName": deleted}}]),
@@ -51,7 +51,7 @@ async fn a_users_life_is_told_without_a_value_of_it() {
     let epoch = Timestamp::UNIX_EPOCH;
     let trail = world.store.audit_of_user(client.company, user_id, epoch);
     let trail = trail.await.unwrap();
-    let lines: Vec<String> = trail.iter().map(told).collect();
+    let lines: Vec<String> = trail.iter().map(shown).collect();
     let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department";
     assert_eq!(
         lines,
@@ -95,7 +95,7 @@ async fn a_companys_trail_is_its_own_and_spans_days() {
         .store
         .set_company_status(&change, CompanyStatus::Suspended);
     suspended.await.unwrap();
-    // A second time changes nothing and is not told.
+    // A second time changes nothing and is not recorded.
     let suspended = world
         .store
         .set_company_status(&change, CompanyStatus::Suspended);
@@ -103,7 +103,7 @@ async fn a_companys_trail_is_its_own_and_spans_days() {
 
     let now = world.clock.now();
     let trail = world.store.audit_of_company(client.company, started, now);
-    let trail: Vec<String> = trail.await.unwrap().iter().map(told).collect();
+    let trail: Vec<String> = trail.await.unwrap().iter().map(shown).collect();
     let last = ["create ->active active userName"; 3];
     assert_eq!(trail[trail.len() - 4..trail.len() - 1], last);
     assert_eq!(trail[trail.len() - 1], "suspend active>suspended ");
@@ -115,15 +115,15 @@ async fn a_companys_trail_is_its_own_and_spans_days() {
 }
 
 #[tokio::test]
-async fn every_operation_of_a_bulk_request_is_told() {
+async fn every_operation_of_a_bulk_request_is_recorded() {
     let world = World::new().await;
     let client = world.client().await;
     let id = client.create(&json!({"userName": "u"})).await;
     let path = format!("/Users/{id}");
     let patch = |title: &str| json!({"method": "PATCH", "path": path, "data": {"Operations": [{"op": "add", "path": "title", "value": title}]}});
     let bulk = json!({"Operations": [patch("a"), patch("b"), patch("c")]});
-    let answer = client.send(Call::new("POST", "/Bulk").json(&bulk)).await;
-    answer.assert_status(200);
+    let response = client.send(Call::new("POST", "/Bulk").json(&bulk)).await;
+    response.assert_status(200);
     let user = UserId::parse(&id).unwrap();
     let trail = world
         .store

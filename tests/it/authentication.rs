@@ -1,4 +1,4 @@
-//! Keys, their owners, companies and activation: who is let in, and what the others are told.
+//! Keys, their owners, companies and activation: which requests are admitted, and the responses to the others.
 
 use embedded::Embedded;
 use jiff::{SignedDuration, Timestamp};
@@ -20,7 +20,7 @@ async fn status(client: &Client<'_>) -> u16 {
 }
 
 #[tokio::test]
-async fn without_a_valid_token_every_answer_is_the_same() {
+async fn without_a_valid_token_every_response_is_the_same() {
     let world = World::new().await;
     let client = world.client().await;
     let token = client.token.clone();
@@ -47,13 +47,13 @@ async fn without_a_valid_token_every_answer_is_the_same() {
         if let Some(value) = &authorization {
             call = call.header("authorization", value);
         }
-        let answer = world.send(call).await;
-        answer.assert_error(401, None);
-        assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
-        bodies.push(answer.body);
+        let response = world.send(call).await;
+        response.assert_error(401, None);
+        assert_eq!(response.header("www-authenticate"), Some("Bearer"));
+        bodies.push(response.body);
     }
     bodies.dedup();
-    assert_eq!(bodies.len(), 1, "the answers tell reasons apart");
+    assert_eq!(bodies.len(), 1, "the responses differ by reason");
     for authorization in [format!("bearer {token}"), format!("BEARER  {token} ")] {
         let call = Call::new("GET", "/Users").header("authorization", &authorization);
         world.send(call).await.assert_status(200);
@@ -61,7 +61,7 @@ async fn without_a_valid_token_every_answer_is_the_same() {
 }
 
 #[tokio::test]
-async fn unknown_paths_are_told_to_callers_only() {
+async fn unknown_paths_are_reported_to_callers_only() {
     let world = World::new().await;
     let client = world.client().await;
     let anonymous = world.send(Call::new("GET", "/nothing")).await;
@@ -96,11 +96,11 @@ async fn without_activation_every_path_says_so() {
             let call = Call::new("GET", path)
                 .header("authorization", &format!("Bearer {token}"))
                 .header("if-none-match", "*");
-            let answer = world.send(call).await;
-            answer.assert_error(403, None);
-            assert_eq!(answer.header("cache-control"), Some("no-store"));
-            assert_eq!(answer.header("etag"), None);
-            let detail = answer.json()["detail"].as_str().unwrap();
+            let response = world.send(call).await;
+            response.assert_error(403, None);
+            assert_eq!(response.header("cache-control"), Some("no-store"));
+            assert_eq!(response.header("etag"), None);
+            let detail = response.json()["detail"].as_str().unwrap();
             assert!(detail.contains("SCIM_INSTANCE_ACTIVATION=True"), "{detail}");
         }
     }
@@ -207,8 +207,8 @@ async fn a_key_is_refused_at_once_by_the_process_that_deactivates_or_deletes_its
         assert_eq!(status(&other).await, 200);
         let body = body.to_string().replace("{owner}", &owner);
         let call = Call::new(method, &path.replace("{owner}", &owner)).body(body);
-        let answer = client.send(call).await;
-        assert!(answer.status < 300, "{method} {path}: {answer:?}");
+        let response = client.send(call).await;
+        assert!(response.status < 300, "{method} {path}: {response:?}");
         assert_eq!(status(&client).await, 401, "{method} {path}");
         assert_eq!(status(&other).await, 200, "{method} {path}");
     }
@@ -250,9 +250,9 @@ async fn a_key_whose_owner_may_not_manage_users_is_forbidden() {
             Next::Update(owner.ungranted(Permission::UsersManage))
         })
         .await;
-    let answer = client.get("/Users").await;
-    answer.assert_error(403, None);
-    // The refusal is remembered no longer than an acceptance.
+    let response = client.get("/Users").await;
+    response.assert_error(403, None);
+    // The refusal is cached no longer than an acceptance.
     world
         .change(client.company, client.administrator, |owner| {
             Next::Update(owner.granted(Permission::UsersManage))
@@ -284,8 +284,8 @@ async fn refusals_are_remembered_for_a_minute_and_bounded_in_number() {
     let world = World::on(store);
     let client = world.client().await;
     assert_eq!(status(&client).await, 200);
-    // Whether the store is asked about a wrong secret, of so many.
-    let is_asked = async |number: usize| {
+    // Whether the store is read for a wrong secret, of so many.
+    let is_read = async |number: usize| {
         let mut secret = [1; 32];
         secret[..8].copy_from_slice(&number.to_be_bytes());
         let token = Token::new(client.key, &secret).reveal().to_string();
@@ -294,23 +294,23 @@ async fn refusals_are_remembered_for_a_minute_and_bounded_in_number() {
         world.send(call).await.assert_error(401, None);
         !usage.lock().unwrap().calls.is_empty()
     };
-    assert!(is_asked(0).await);
-    assert!(!is_asked(0).await);
+    assert!(is_read(0).await);
+    assert!(!is_read(0).await);
     world.clock.advance(SignedDuration::from_secs(59));
-    assert!(!is_asked(0).await);
+    assert!(!is_read(0).await);
     world.clock.advance(SignedDuration::from_secs(1));
-    assert!(is_asked(0).await);
+    assert!(is_read(0).await);
 
-    // With the key that is honoured, as many as are remembered.
+    // With the valid key, as many as are cached.
     assert_eq!(status(&client).await, 200);
     for number in 1..MAX_CACHED - 1 {
-        assert!(is_asked(number).await, "{number}");
+        assert!(is_read(number).await, "{number}");
     }
-    assert!(!is_asked(0).await);
+    assert!(!is_read(0).await);
     // One more displaces refusals only.
-    assert!(is_asked(MAX_CACHED).await);
-    assert!(!is_asked(MAX_CACHED).await);
-    assert!(is_asked(0).await);
+    assert!(is_read(MAX_CACHED).await);
+    assert!(!is_read(MAX_CACHED).await);
+    assert!(is_read(0).await);
     usage.lock().unwrap().calls.clear();
     client.get("/nothing").await.assert_error(404, None);
     assert_eq!(usage.lock().unwrap().calls, Calls::new());
@@ -384,7 +384,7 @@ async fn a_rotated_key_is_honoured_as_long_as_it_overlaps() {
     assert_eq!(status(&client).await, 401);
     client.token = new.reveal().to_string();
     assert_eq!(status(&client).await, 200);
-    // A key that is no more cannot be rotated.
+    // A key that no longer exists cannot be rotated.
     let user = world.store.user(client.company, owner).await.unwrap();
     let again = Token::new(KeyId::new(u64::MAX - 2), &[4; 32]);
     let key = ApiKey::new(&again, "again", client.company, owner, None, now).unwrap();
@@ -425,7 +425,7 @@ fn refused() -> StoreError {
 }
 
 #[tokio::test]
-async fn the_day_a_key_is_used_on_is_noted() {
+async fn the_day_a_key_is_used_on_is_recorded() {
     let world = World::new().await;
     let client = world.client().await;
     let last_used = async || {
@@ -441,7 +441,7 @@ async fn the_day_a_key_is_used_on_is_noted() {
 }
 
 #[tokio::test]
-async fn the_day_is_noted_once_by_however_many_requests_and_instances() {
+async fn the_day_is_recorded_once_by_however_many_requests_and_instances() {
     let embedded = Embedded::in_memory().unwrap();
     let (store, usage) = counted_store(&embedded).await;
     let worlds = [World::on(store.clone()), World::on(store.clone())];
@@ -453,8 +453,8 @@ async fn the_day_is_noted_once_by_however_many_requests_and_instances() {
             let call = || Call::new("GET", "/Me").header("authorization", &authorization);
             (0..20).map(move |_| world.send(call()))
         });
-        for answer in futures_util::future::join_all(calls).await {
-            answer.assert_status(200);
+        for response in futures_util::future::join_all(calls).await {
+            response.assert_status(200);
         }
         let mut usage = usage.lock().unwrap();
         std::mem::take(&mut *usage)

@@ -1,5 +1,5 @@
 //! What each request costs in DynamoDB: calls and capacity, exactly, whatever the number of users. `docs/cost.md`
-//! has the table; `UPDATE_DOCS=1 cargo test budgets` writes it anew.
+//! has the table; `UPDATE_DOCS=1 cargo test budgets` writes it again.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +12,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::counting::{Calls, Usage, counted_store};
-use test_support::world::{Answer, Call, Client, World, encode, fill};
+use test_support::world::{Call, Client, Response, World, encode, fill};
 
 /// List price of a million request units on demand, in US dollars: us-east-1, standard table class.
 const READ_PRICE: f64 = 0.125;
@@ -57,19 +57,19 @@ impl Measured {
         about: &'static str,
         expected: &[(&str, usize)],
         call: Call,
-    ) -> Answer {
-        let answer = self.row_of(about, expected, client.send(call)).await;
+    ) -> Response {
+        let response = self.row_of(about, expected, client.send(call)).await;
         let refused = REFUSED
             .iter()
             .find(|(refused, _)| about.starts_with(refused));
         let expected = refused.map_or(200..=204, |(_, status)| *status..=*status);
-        let status = answer.status;
+        let status = response.status;
         assert!(
             expected.contains(&status),
             "{about}: {status} {:?}",
-            answer.body
+            response.body
         );
-        answer
+        response
     }
 
     /// Does what must make these calls.
@@ -105,7 +105,7 @@ async fn measure(others: usize) -> Vec<(&'static str, Usage)> {
     let user = json!({"userName": "user@x.org", "externalId": "x", "emails": emails});
     let m = &mut measured;
 
-    // A fresh instance asks who is calling once, and then uses the verdict for a minute.
+    // A new instance verifies the caller once, and then uses the verdict for a minute.
     client.get("/nothing").await;
     world.clock.advance(SignedDuration::from_secs(60));
     let nothing = || Call::new("GET", "/nothing");
@@ -142,11 +142,11 @@ async fn measure(others: usize) -> Vec<(&'static str, Usage)> {
     let both = filtered("active eq true and userName eq \"user@x.org\"");
     m.row(&client, "userName eq, beside and", &[("GetItem", 2)], both)
         .await;
-    let look_up = [("BatchGetItem", 1), ("Query", 1)];
+    let lookup = [("BatchGetItem", 1), ("Query", 1)];
     let external_id = filtered("externalId eq \"x\"");
-    m.row(&client, "externalId eq", &look_up, external_id).await;
+    m.row(&client, "externalId eq", &lookup, external_id).await;
     let by_email = filtered("emails[type eq \"work\"].value eq \"a@x.org\"");
-    m.row(&client, "emails…value eq", &look_up, by_email).await;
+    m.row(&client, "emails…value eq", &lookup, by_email).await;
     let list = [("BatchGetItem", 1), ("Query", 2)];
     let first = || Call::new("GET", "/Users").query("count=2");
     m.row(&client, "page of 2 by index, first", &list, first())
@@ -231,7 +231,7 @@ async fn measure(others: usize) -> Vec<(&'static str, Usage)> {
 /// Users in the company of [`measure_growing`].
 const MANY: usize = 1_003;
 
-/// What costs more the more users there are, in a company of [`MANY`].
+/// Returns what costs more the more users there are, in a company of [`MANY`].
 async fn measure_growing() -> Vec<(&'static str, Usage)> {
     let embedded = Embedded::in_memory().unwrap();
     let mut measured = Measured::new(&embedded).await;
@@ -241,11 +241,11 @@ async fn measure_growing() -> Vec<(&'static str, Usage)> {
     client.get("/nothing").await;
     let m = &mut measured;
     let query = |query: &str| Call::new("GET", "/Users").query(query);
-    // The budget is drawn on, everyone is read, and whoever is on the page is read again.
+    // The budget is drawn on, all users are read, and those on the page are read again.
     let everyone = [("BatchGetItem", 12), ("Query", 2), ("UpdateItem", 1)];
     for (about, parameters) in [
         (
-            "filter without look-up, page of 2",
+            "filter without lookup, page of 2",
             "filter=title%20pr%20or%20active%20eq%20true&count=2",
         ),
         ("sorted, page of 2 by index", "sortBy=userName&count=2"),
@@ -257,7 +257,7 @@ async fn measure_growing() -> Vec<(&'static str, Usage)> {
         m.row(&client, about, &everyone, query(parameters)).await;
     }
     let nobody = query("filter=active%20eq%20false");
-    let about = "filter without look-up, nobody";
+    let about = "filter without lookup, nobody";
     m.row(
         &client,
         about,
@@ -281,7 +281,7 @@ async fn measure_growing() -> Vec<(&'static str, Usage)> {
     measured.rows
 }
 
-/// A cursor for what comes after an id.
+/// Returns a cursor for what comes after an id.
 fn sealed(after: Uuid, client: &Client<'_>) -> String {
     let position = Position {
         after,
@@ -316,7 +316,7 @@ fn table(first_cell: &str, rows: &[(&'static str, Usage)]) -> String {
 async fn a_request_costs_the_same_among_few_and_among_many_users() {
     let among_few = measure(1).await;
     assert_eq!(measure(1_000).await, among_few);
-    // `DIRECTORY_SIZE=1000000 cargo test budgets` asks for more.
+    // `DIRECTORY_SIZE=1000000 cargo test budgets` measures more.
     let many = std::env::var("DIRECTORY_SIZE").map_or(100_000, |size| size.parse().unwrap());
     assert_eq!(measure(many).await, among_few);
 
@@ -336,16 +336,20 @@ async fn a_request_costs_the_same_among_few_and_among_many_users() {
     } else {
         assert!(
             page == now,
-            "docs/cost.md is not true; UPDATE_DOCS=1 cargo test budgets writes it anew"
+            "docs/cost.md is not true; UPDATE_DOCS=1 cargo test budgets writes it again"
         );
     }
 }
 
-fn names(answer: &Answer) -> Vec<String> {
-    answer.user_names().into_iter().map(str::to_owned).collect()
+fn names(response: &Response) -> Vec<String> {
+    response
+        .user_names()
+        .into_iter()
+        .map(str::to_owned)
+        .collect()
 }
 
-/// The names on the page behind so many users, and what it cost.
+/// Returns the names on the page behind so many users, and what it cost.
 async fn page(
     client: &Client<'_>,
     usage: &Mutex<Usage>,
@@ -354,9 +358,9 @@ async fn page(
 ) -> (Vec<String>, Usage) {
     *usage.lock().unwrap() = Usage::default();
     let query = format!("startIndex={}&count={count}", seen + 1);
-    let answer = client.send(Call::new("GET", "/Users").query(&query)).await;
+    let response = client.send(Call::new("GET", "/Users").query(&query)).await;
     let usage = usage.lock().unwrap().clone();
-    (names(&answer), usage)
+    (names(&response), usage)
 }
 
 #[tokio::test]
@@ -383,7 +387,7 @@ async fn a_walk_by_index_costs_each_page_the_same_on_one_instance() {
     distinct.dedup();
     assert_eq!((seen.len(), distinct.len()), (10_000, 10_000));
 
-    // Another instance, or this one a minute later, has to look for the place.
+    // Another instance, or this one a minute later, has no bookmark.
     let config = Config {
         is_activated: true,
         ..Config::default()
@@ -419,7 +423,7 @@ async fn a_walk_by_index_in_small_pages_costs_no_more_the_longer_it_is() {
     client.get("/nothing").await;
     page(&client, &usage, 0, 1).await;
     let (_, cost) = page(&client, &usage, 1, 1).await;
-    // More pages than ends of pages are remembered.
+    // More pages than bookmarks are kept.
     for seen in 2..1_200 {
         let (found, cost_of_page) = page(&client, &usage, seen, 1).await;
         assert_eq!((found.len(), &cost_of_page), (1, &cost), "page {seen}");
@@ -427,7 +431,7 @@ async fn a_walk_by_index_in_small_pages_costs_no_more_the_longer_it_is() {
 }
 
 #[tokio::test]
-async fn a_walk_by_index_passes_over_nobody_when_others_are_deleted() {
+async fn a_walk_by_index_skips_no_user_when_others_are_deleted() {
     let world = World::new().await;
     let client = world.client().await;
     let mut ids = Vec::new();
@@ -442,9 +446,9 @@ async fn a_walk_by_index_passes_over_nobody_when_others_are_deleted() {
     // As clients walk: until they have had as many as there are said to be.
     let mut seen = Vec::new();
     loop {
-        let answer = page(seen.len() + 1).await;
-        seen.extend(names(&answer));
-        if answer.total() <= seen.len() as u64 {
+        let response = page(seen.len() + 1).await;
+        seen.extend(names(&response));
+        if response.total() <= seen.len() as u64 {
             break;
         }
         for id in ids.drain(..2) {
@@ -456,14 +460,14 @@ async fn a_walk_by_index_passes_over_nobody_when_others_are_deleted() {
         .chain((0..20).map(|number| format!("u{number}")))
         .collect();
     assert_eq!(seen, expected);
-    // Who begins again gets the users there are.
+    // A client that begins again gets the users that there are.
     let again = page(1).await;
     assert_eq!(again.total(), 21 - 8);
     let first = ["administrator@example.com", "u8", "u9", "u10", "u11"];
     assert_eq!(names(&again), first);
 }
 
-/// An operator's listing goes on from the last user of each batch, and passes over none again.
+/// An operator's listing goes on from the last user of each batch, and reads no user twice.
 #[tokio::test]
 async fn a_listing_of_all_users_costs_the_same_for_each_user_however_many_there_are() {
     let mut costs = Vec::new();

@@ -1,6 +1,7 @@
-//! Whole conversations: `tests/data/conversations` by subject, `tests/data/idp` by the client that
-//! leads them, `tests/data/rfc` by the rule they show; each file is a list of steps over the real router. `capture` takes values out of an answer by JSON pointer for later steps, as `{name}`.
-//! A `body` is a JSON object, raw text, or `{"base64": …}` for bytes that are no text.
+//! Whole conversations: `tests/data/conversations` by subject, `tests/data/idp` by the client that leads them,
+//! `tests/data/rfc` by the rule they show; each file is a list of steps over the real router. `capture` takes values
+//! out of a response by JSON pointer for later steps, as `{name}`. A `body` is a JSON object, raw text, or `{"base64":
+//! …}` for bytes that are no text.
 
 use std::path::{Path, PathBuf};
 
@@ -79,25 +80,25 @@ async fn run(client: &Client<'_>, step: &Value, variables: &mut Variables) -> Ve
         }
         body => call = call.json(body),
     }
-    let answer = if step["anonymous"] == true {
+    let response = if step["anonymous"] == true {
         client.world.send(call).await
     } else {
         client.send(call).await
     };
     let expect = &step["expect"];
     let mut failures = Vec::new();
-    if expect["status"] != answer.status {
+    if expect["status"] != response.status {
         failures.push(format!(
             "status {}, not {}: {:?}",
-            answer.status, expect["status"], answer.body
+            response.status, expect["status"], response.body
         ));
     }
     for (name, value) in expect["headers"].as_object().into_iter().flatten() {
-        let actual = answer.header(name).map_or(Value::Null, Value::from);
+        let actual = response.header(name).map_or(Value::Null, Value::from);
         let found = differences(value, &actual);
         failures.extend(found.iter().map(|found| format!("{name}{found}")));
     }
-    let body = answer.body.clone().unwrap_or_default();
+    let body = response.body.clone().unwrap_or_default();
     if let Some(expected) = expect.get("body") {
         failures.extend(differences(expected, &body));
     }

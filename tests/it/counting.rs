@@ -16,7 +16,7 @@ use test_support::world::store_through;
 /// Operations in the order of their names, with their number.
 pub(crate) type Calls = BTreeMap<String, usize>;
 
-/// What was asked of DynamoDB.
+/// The requests to DynamoDB.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Usage {
     pub(crate) calls: Calls,
@@ -35,10 +35,10 @@ impl HttpConnector for Counting {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
         let usage = Arc::clone(&self.usage);
-        let answer = self.inner.call(request);
+        let response = self.inner.call(request);
         HttpConnectorFuture::new(async move {
-            let answer = answer.await?;
-            let body: Value = serde_json::from_slice(answer.body().bytes().unwrap()).unwrap();
+            let response = response.await?;
+            let body: Value = serde_json::from_slice(response.body().bytes().unwrap()).unwrap();
             let consumed = match &body["ConsumedCapacity"] {
                 Value::Array(tables) => tables.clone(),
                 one => vec![one.clone()],
@@ -52,7 +52,7 @@ impl HttpConnector for Counting {
                 _ => usage.write_units += units.sum::<f64>(),
             }
             *usage.calls.entry(operation).or_default() += 1;
-            Ok(answer)
+            Ok(response)
         })
     }
 }

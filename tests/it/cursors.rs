@@ -1,4 +1,4 @@
-//! Pagination by cursor (RFC 9865): whole walks, and cursors that are no good.
+//! Pagination by cursor (RFC 9865): whole walks, and cursors that are refused.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,28 +16,28 @@ use paradigm_scim::api::Service;
 use paradigm_scim::config::Config;
 use serde_json::json;
 
-use test_support::world::{Answer, Call, Client, World, encode, store_through};
+use test_support::world::{Call, Client, Response, World, encode, store_through};
 
-async fn page(client: &Client<'_>, cursor: &str, others: &[(&str, &str)]) -> Answer {
+async fn page(client: &Client<'_>, cursor: &str, others: &[(&str, &str)]) -> Response {
     let parameters = [&[("cursor", cursor)], others].concat();
     let call = Call::new("GET", "/Users").query(&encode(&parameters));
     client.send(call).await
 }
 
-fn next(answer: &Answer) -> Option<String> {
-    Some(answer.json().get("nextCursor")?.as_str()?.to_owned())
+fn next(response: &Response) -> Option<String> {
+    Some(response.json().get("nextCursor")?.as_str()?.to_owned())
 }
 
 async fn walk(client: &Client<'_>, others: &[(&str, &str)]) -> Vec<String> {
     let mut names = Vec::new();
     let mut cursor = Some(String::new());
     while let Some(at) = cursor {
-        let answer = page(client, &at, others).await;
-        answer.assert_status(200);
-        assert_eq!(answer.json().get("totalResults"), None);
-        assert_eq!(answer.json().get("startIndex"), None);
-        names.extend(answer.user_names().into_iter().map(str::to_owned));
-        cursor = next(&answer);
+        let response = page(client, &at, others).await;
+        response.assert_status(200);
+        assert_eq!(response.json().get("totalResults"), None);
+        assert_eq!(response.json().get("startIndex"), None);
+        names.extend(response.user_names().into_iter().map(str::to_owned));
+        cursor = next(&response);
     }
     names
 }
@@ -83,7 +83,7 @@ async fn a_walk_meets_everyone_once() {
 }
 
 #[tokio::test]
-async fn nobody_is_skipped_when_others_come_and_go() {
+async fn no_user_is_skipped_when_others_come_and_go() {
     let world = World::new().await;
     let client = world.client().await;
     let ids = create_many(&client, 9).await;
@@ -108,9 +108,9 @@ async fn nobody_is_skipped_when_others_come_and_go() {
         let mut seen: Vec<String> = seen.collect();
         let mut cursor = next(&second);
         while let Some(at) = cursor {
-            let answer = page(&client, &at, others).await;
-            seen.extend(answer.user_names().into_iter().map(str::to_owned));
-            cursor = next(&answer);
+            let response = page(&client, &at, others).await;
+            seen.extend(response.user_names().into_iter().map(str::to_owned));
+            cursor = next(&response);
         }
         let everyone = Call::new("GET", "/Users").query("count=200");
         let left: Vec<String> = client
@@ -163,41 +163,41 @@ async fn a_cursor_is_good_on_every_instance_for_an_hour() {
         ..client
     };
     let names = ["u0001", "u0002"];
-    let answer = page(&elsewhere, &cursor, &[("count", "2")]).await;
-    assert_eq!(answer.user_names(), names);
+    let response = page(&elsewhere, &cursor, &[("count", "2")]).await;
+    assert_eq!(response.user_names(), names);
 
     world.clock.advance(SignedDuration::from_hours(1));
-    let answer = page(&client, &cursor, &[("count", "2")]).await;
-    assert_eq!(answer.user_names(), names);
+    let response = page(&client, &cursor, &[("count", "2")]).await;
+    assert_eq!(response.user_names(), names);
     world.clock.advance(SignedDuration::from_secs(1));
-    let answer = page(&client, &cursor, &[("count", "2")]).await;
-    answer.assert_error(400, Some("expiredCursor"));
+    let response = page(&client, &cursor, &[("count", "2")]).await;
+    response.assert_error(400, Some("expiredCursor"));
 }
 
 #[tokio::test]
-async fn a_sorted_walk_whose_place_is_gone_begins_again() {
+async fn a_sorted_walk_without_its_bookmark_begins_again() {
     let world = World::new().await;
     let client = world.client().await;
     let ids = create_many(&client, 3).await;
     let sorted = [("count", "3"), ("sortBy", "userName")];
     let cursor = next(&page(&client, "", &sorted).await).unwrap();
-    // One who has moved is as bad a mark of the place as one who has gone.
+    // A user that has moved no longer marks the place, as if it were deleted.
     let rename = |name: &str| json!([{"op": "replace", "path": "userName", "value": name}]);
     client
         .patch(&ids[1], &rename("zzz"))
         .await
         .assert_status(200);
-    let answer = page(&client, &cursor, &sorted).await;
-    answer.assert_error(400, Some("expiredCursor"));
+    let response = page(&client, &cursor, &sorted).await;
+    response.assert_error(400, Some("expiredCursor"));
     client
         .patch(&ids[1], &rename("u0001"))
         .await
         .assert_status(200);
-    let answer = page(&client, &cursor, &sorted).await;
-    assert_eq!(answer.user_names(), ["u0002"]);
+    let response = page(&client, &cursor, &sorted).await;
+    assert_eq!(response.user_names(), ["u0002"]);
     client.delete(&ids[1]).await;
-    let answer = page(&client, &cursor, &sorted).await;
-    answer.assert_error(400, Some("expiredCursor"));
+    let response = page(&client, &cursor, &sorted).await;
+    response.assert_error(400, Some("expiredCursor"));
 }
 
 /// RFC 9865 §2.1 and §5.2: `invalidCursor`, also for one of another company.
@@ -216,16 +216,16 @@ async fn a_cursor_cannot_be_made_changed_or_lent() {
         [("sortBy", "userName")],
         [("sortOrder", "descending")],
     ] {
-        let answer = page(&client, &cursor, &query).await;
-        answer.assert_error(400, Some("invalidCursor"));
+        let response = page(&client, &cursor, &query).await;
+        response.assert_error(400, Some("invalidCursor"));
     }
     for index in 0..cursor.len() {
         let mut changed: Vec<char> = cursor.chars().collect();
         changed[index] = if changed[index] == 'A' { 'Q' } else { 'A' };
         let changed: String = changed.into_iter().collect();
-        let answer = page(&client, &changed, &[("count", "2")]).await;
-        answer.assert_error(400, Some("invalidCursor"));
-        assert_eq!(answer.body, refused.body, "the refusals differ");
+        let response = page(&client, &changed, &[("count", "2")]).await;
+        response.assert_error(400, Some("invalidCursor"));
+        assert_eq!(response.body, refused.body, "the refusals differ");
     }
     for wrong in [
         "x",
@@ -236,8 +236,8 @@ async fn a_cursor_cannot_be_made_changed_or_lent() {
         &format!("{cursor}{cursor}"),
     ] {
         for count in ["0", "5"] {
-            let answer = page(&client, wrong, &[("count", count)]).await;
-            answer.assert_error(400, Some("invalidCursor"));
+            let response = page(&client, wrong, &[("count", count)]).await;
+            response.assert_error(400, Some("invalidCursor"));
         }
     }
 }
@@ -277,7 +277,7 @@ async fn a_sorted_walk_does_not_end_when_all_users_of_a_page_are_deleted_meanwhi
     create_many(&client, 5).await;
     let by_name = [("sortBy", "userName"), ("count", "2")];
     let first = page(&client, "", &by_name).await;
-    // Everyone is read, then those of the page.
+    // All users are read, then those of the page.
     others.store(1, Ordering::SeqCst);
     page(&client, &next(&first).unwrap(), &by_name)
         .await

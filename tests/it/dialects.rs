@@ -32,12 +32,12 @@ async fn check_filter(client: &Client<'_>, case: &Value) -> Vec<String> {
     let mut user = case["user"].clone();
     user["userName"] = json!("filtered@example.com");
     let id = client.create(&user).await;
-    let answer = client.filter(case["filter"].as_str().unwrap()).await;
+    let response = client.filter(case["filter"].as_str().unwrap()).await;
     client.delete(&id).await;
-    let found = match answer.status {
-        200 => json!(answer.user_names().contains(&"filtered@example.com")),
-        400 if answer.json()["scimType"] == "invalidFilter" => json!("refused"),
-        _ => json!(answer.body),
+    let found = match response.status {
+        200 => json!(response.user_names().contains(&"filtered@example.com")),
+        400 if response.json()["scimType"] == "invalidFilter" => json!("refused"),
+        _ => json!(response.body),
     };
     if found == case["finds"] {
         Vec::new()

@@ -22,8 +22,8 @@ async fn documentation_is_named_where_an_operator_configures_it() {
             _ => None,
         });
         let world = World::with_config(store.clone(), config);
-        let answer = world.send(Call::new("GET", "/ServiceProviderConfig")).await;
-        let uri = answer.json().get("documentationUri");
+        let response = world.send(Call::new("GET", "/ServiceProviderConfig")).await;
+        let uri = response.json().get("documentationUri");
         assert_eq!(uri.and_then(|uri| uri.as_str()), expected);
     }
     let template = template();

@@ -8,7 +8,7 @@ use scim::schema::Attribute;
 use serde_json::{Value, json};
 
 use test_support::data::{assert_none, data, of_case};
-use test_support::world::{Answer, Client, World};
+use test_support::world::{Client, Response, World};
 
 #[tokio::test]
 async fn every_document_is_stored_or_refused_as_it_should() {
@@ -21,7 +21,7 @@ async fn every_document_is_stored_or_refused_as_it_should() {
     assert_none(&failures);
 }
 
-/// What is wrong with what became of a body, sent by POST and by PUT.
+/// Returns what is wrong with the results of a body, sent by POST and by PUT.
 pub(crate) async fn check(client: &Client<'_>, case: &Value) -> Vec<String> {
     let created = client.post(&case["body"]).await;
     let mut found = wrong_in(case, &created, 201);
@@ -37,9 +37,9 @@ pub(crate) async fn check(client: &Client<'_>, case: &Value) -> Vec<String> {
     found
 }
 
-fn wrong_in(case: &Value, answer: &Answer, success: u16) -> Vec<String> {
-    let status = answer.status;
-    let body = answer.body.clone().unwrap_or_default();
+fn wrong_in(case: &Value, response: &Response, success: u16) -> Vec<String> {
+    let status = response.status;
+    let body = response.body.clone().unwrap_or_default();
     let refused = &case["refused"];
     if !refused.is_null() {
         let is_refused = status == 400 && body["scimType"] == *refused;
@@ -127,12 +127,12 @@ async fn by_put_and_post(client: &Client<'_>, id: &str, body: &Value) -> [(u16, 
     if created.status == 201 {
         client.delete(&created.id()).await;
     }
-    [replaced, created].map(|answer| {
-        let mut body = answer.body.unwrap_or_default();
+    [replaced, created].map(|response| {
+        let mut body = response.body.unwrap_or_default();
         for own in ["id", "meta", "detail"] {
             body.as_object_mut().unwrap().shift_remove(own);
         }
-        (answer.status, body)
+        (response.status, body)
     })
 }
 
@@ -151,8 +151,8 @@ async fn timestamps_have_three_fraction_digits() {
     ] {
         world.clock.advance(SignedDuration::from_millis(by));
         let user = json!({"userName": format!("at{by}@example.com")});
-        let answer = client.post(&user).await;
-        let meta = &answer.json()["meta"];
+        let response = client.post(&user).await;
+        let meta = &response.json()["meta"];
         assert_eq!(meta["created"], created);
         assert_eq!(meta["lastModified"], created);
         assert!(expected <= created, "in the order of time");

@@ -25,7 +25,7 @@ use tokio::net::TcpListener;
 use crate::policies::template;
 use test_support::authority::Authority;
 use test_support::data::{assert_none, data, data_files};
-use test_support::front::{self, Answer};
+use test_support::front::{self, Response};
 use test_support::world::World;
 
 const BASE_URL: &str = "https://scim.example.com/scim/v2";
@@ -36,7 +36,7 @@ struct Bus {
     taken: Arc<Mutex<Vec<Value>>>,
     batches: Arc<Mutex<Vec<usize>>>,
     buried: Arc<Mutex<Vec<Value>>>,
-    /// What it was asked to do, as IAM names it.
+    /// The actions that it was requested, as IAM names them.
     actions: Arc<Mutex<BTreeSet<String>>>,
     refuses: Option<String>,
     refuses_with: &'static str,
@@ -55,13 +55,13 @@ impl HttpConnector for Bus {
                 self.buried.lock().unwrap().push(letter);
             }
             let status = status.try_into().unwrap();
-            let answer = SdkBody::from(json!({"MessageId": "1"}).to_string());
-            return HttpConnectorFuture::ready(Ok(HttpResponse::new(status, answer)));
+            let response = SdkBody::from(json!({"MessageId": "1"}).to_string());
+            return HttpConnectorFuture::ready(Ok(HttpResponse::new(status, response)));
         }
         if target == "AWSEvents.DescribeEventBus" {
-            let answer = SdkBody::from(json!({"Name": body["Name"]}).to_string());
+            let response = SdkBody::from(json!({"Name": body["Name"]}).to_string());
             let status = status.try_into().unwrap();
-            return HttpConnectorFuture::ready(Ok(HttpResponse::new(status, answer)));
+            return HttpConnectorFuture::ready(Ok(HttpResponse::new(status, response)));
         }
         let entries = body["Entries"].as_array().unwrap();
         let results: Vec<Value> = entries
@@ -82,13 +82,13 @@ impl HttpConnector for Bus {
             })
             .collect();
         self.batches.lock().unwrap().push(entries.len());
-        let answer = json!({"FailedEntryCount": 0, "Entries": results}).to_string();
+        let response = json!({"FailedEntryCount": 0, "Entries": results}).to_string();
         let status = status.try_into().unwrap();
-        HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(answer))))
+        HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(response))))
     }
 }
 
-/// The action that an operation is to IAM.
+/// Returns the action that an operation is to IAM.
 fn action(target: &str) -> String {
     let (service, operation) = target.split_once('.').unwrap();
     match service {
@@ -124,10 +124,10 @@ impl Bus {
         publisher(config, content)
     }
 
-    /// Publishes an event of the stream; what the bus took, and the records to be handed over again.
+    /// Publishes an event of the stream. Returns what the bus took, and the records to redeliver.
     async fn after(&self, content: Content, event: &Value) -> (Vec<Value>, Vec<String>) {
         let event: StreamEvent = serde_json::from_value(event.clone()).unwrap();
-        let response = stream::answer(&self.publisher(content), event).await;
+        let response = stream::respond(&self.publisher(content), event).await;
         let failures = response.batch_item_failures.into_iter();
         let failures = failures.map(|failure| failure.item_identifier.unwrap());
         let taken = std::mem::take(&mut *self.taken.lock().unwrap());
@@ -136,7 +136,7 @@ impl Bus {
 }
 
 #[tokio::test]
-async fn captured_records_are_told_as_their_cases_say() {
+async fn captured_records_become_the_events_of_their_cases() {
     let mut failures = Vec::new();
     for (name, case) in data_files("stream") {
         let content = match case["content"].as_str() {
@@ -151,10 +151,10 @@ async fn captured_records_are_told_as_their_cases_say() {
         let found = differences(&case["expect"], &actual);
         failures.extend(found.into_iter().map(|found| format!("{name}: {found}")));
         if content == Content::Notice {
-            let told = actual.to_string();
+            let reported = actual.to_string();
             assert!(
-                !told.contains("@example.com"),
-                "{name} tells personal data: {told}"
+                !reported.contains("@example.com"),
+                "{name} has personal data: {reported}"
             );
         }
     }
@@ -182,7 +182,7 @@ async fn the_handler_may_do_to_bus_and_queue_what_it_does_and_nothing_else() {
     assert_eq!(*bus.actions.lock().unwrap(), allowed);
 }
 
-/// The DynamoDB API of an embedded database, for what the store itself never asks.
+/// The DynamoDB API of an embedded database, for requests that the store itself never sends.
 struct Streams {
     url: String,
 }
@@ -199,14 +199,14 @@ impl Streams {
         let url = self.url.clone();
         let send = move || {
             let authorization = "AWS4-HMAC-SHA256 Credential=a/20260101/local/dynamodb/aws4_request, SignedHeaders=host, Signature=0";
-            let mut answer = ureq::post(&url)
+            let mut response = ureq::post(&url)
                 .header("x-amz-target", target)
                 .header("content-type", "application/x-amz-json-1.0")
                 .header("x-amz-date", "20260101T000000Z")
                 .header("authorization", authorization)
                 .send(request.to_string())
                 .unwrap();
-            serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap()
+            serde_json::from_str(&response.body_mut().read_to_string().unwrap()).unwrap()
         };
         tokio::task::spawn_blocking(send).await.unwrap()
     }
@@ -217,7 +217,7 @@ impl Streams {
         self.call("DynamoDB_20120810.UpdateTable", request).await;
     }
 
-    /// All records of the table's stream, as Lambda hands them over.
+    /// Returns all records of the table's stream, as Lambda hands them over.
     async fn records(&self, table: &str) -> Value {
         let streams = self
             .call(
@@ -245,7 +245,7 @@ impl Streams {
 }
 
 #[tokio::test]
-async fn a_life_is_told_from_the_tables_stream() {
+async fn the_tables_stream_becomes_the_events_of_a_users_life() {
     let embedded = Embedded::in_memory().unwrap();
     let world = World::on(embedded.store("test").await.unwrap());
     let client = world.client().await;
@@ -256,7 +256,7 @@ async fn a_life_is_told_from_the_tables_stream() {
     let id = client.create(&user).await;
     let patch = async |operations: Value| client.patch(&id, &operations).await.assert_status(200);
     patch(json!([{"op": "replace", "path": "title", "value": "Prof"}])).await;
-    // Nothing changes, and nothing is told.
+    // Nothing changes, and nothing is reported.
     patch(json!([{"op": "replace", "path": "title", "value": "Prof"}])).await;
     let user_id = UserId::parse(&id).unwrap();
     world
@@ -272,7 +272,7 @@ async fn a_life_is_told_from_the_tables_stream() {
     let records = streams.records("test").await;
     let (entries, failures) = Bus::default().after(Content::Notice, &records).await;
     assert!(failures.is_empty(), "{failures:?}");
-    let told: Vec<(String, u64, bool)> = entries
+    let reported: Vec<(String, u64, bool)> = entries
         .iter()
         .map(|entry| {
             let detail = &entry["Detail"];
@@ -297,10 +297,10 @@ async fn a_life_is_told_from_the_tables_stream() {
         ("delete", 6, false),
     ];
     let expected = expected.map(|(event, version, active)| (event.to_owned(), version, active));
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     assert!(!json!(entries).to_string().contains("ada@"));
 
-    // Told in full, the last event with a payload has the whole user as a GET would.
+    // With full content, the last event with a payload has the whole user as a GET would.
     let (entries, _) = Bus::default().after(Content::Full, &records).await;
     let put = entries
         .iter()
@@ -315,12 +315,12 @@ async fn a_life_is_told_from_the_tables_stream() {
     assert_eq!(payload["version"], payload["data"]["meta"]["version"]);
     assert_eq!(detail["sub_id"]["externalId"], "e-1");
 
-    // Handed over again, the same tokens: receivers know them by their `jti`.
+    // Redelivered, the same tokens: receivers know them by their `jti`.
     let (again, _) = Bus::default().after(Content::Full, &records).await;
     assert_eq!(again, entries);
 }
 
-/// A record of a new user whose document has that many bytes, with its number in the stream.
+/// Returns a record of a new user whose document has that many bytes, with its number in the stream.
 fn new_user(number: usize, document_bytes: usize) -> Value {
     let case = data("stream/create.json");
     let mut record = case["event"]["Records"][0].clone();
@@ -350,7 +350,7 @@ async fn batches_stay_within_the_buss_limits() {
     assert_eq!((taken.len(), failures.len()), (8, 0));
     assert_eq!(*bus.batches.lock().unwrap(), [4, 4]);
 
-    // Other programs may write what is larger than we do: it is told without its contents.
+    // Other programs may write what is larger than we do: the event leaves its contents out.
     let too_large = json!({"Records": [new_user(1, 260_000)]});
     let (taken, failures) = Bus::default().after(Content::Full, &too_large).await;
     assert!(failures.is_empty());
@@ -359,7 +359,7 @@ async fn batches_stay_within_the_buss_limits() {
 }
 
 #[tokio::test]
-async fn what_the_bus_does_not_take_is_handed_over_again() {
+async fn what_the_bus_does_not_take_is_redelivered() {
     let records: Vec<Value> = (1..=12).map(|number| new_user(number, 10)).collect();
     let event = json!({"Records": records});
     let refusing = Bus {
@@ -389,14 +389,14 @@ async fn what_the_bus_does_not_take_is_handed_over_again() {
     };
     let (_, failures) = down.after(Content::Full, &event).await;
     assert_eq!(failures.len(), 12);
-    assert_eq!(why_not(&down.publisher(Content::Full)).await, "no answer");
+    assert_eq!(why_not(&down.publisher(Content::Full)).await, "no response");
     // Nor is anything lost that should have gone to the queue.
     let damaged = data("stream/damaged_item.json");
     let (_, failures) = down.after(Content::Notice, &damaged["event"]).await;
     assert_eq!(failures.len(), 3);
 }
 
-/// What keeps a publisher from its bus.
+/// Returns what keeps a publisher from its bus.
 async fn why_not(publisher: &Publisher) -> String {
     let error = publisher.find_bus().await.unwrap_err();
     let cause = error.strip_prefix("the event bus cannot be used: ");
@@ -404,9 +404,9 @@ async fn why_not(publisher: &Publisher) -> String {
 }
 
 #[tokio::test]
-async fn why_a_bus_cannot_be_reached_is_told() {
+async fn the_log_says_why_a_bus_cannot_be_reached() {
     let tls = Authority::new("unknown").server("127.0.0.1", (2100, 1, 1), &TLS13);
-    let bus = front::start(Some(tls), |_| Answer::new(200, "application/json", "{}"));
+    let bus = front::start(Some(tls), |_| Response::new(200, "application/json", "{}"));
     let config = of_handler(Some(format!("https://{bus}")))
         .await
         .into_builder()

@@ -12,11 +12,11 @@ use test_support::data::assert_none;
 use test_support::world::{Call, Client, encode};
 
 const FAULTS: [(&str, Fault); 14] = [
-    ("throttled", Fault::Answered(400, THROTTLED)),
+    ("throttled", Fault::Responded(400, THROTTLED)),
     ("conflict", Fault::Conflict),
-    ("failed", Fault::Answered(500, "")),
+    ("failed", Fault::Responded(500, "")),
     ("reset", Fault::Lost),
-    ("reset after", Fault::AnswerLost),
+    ("reset after", Fault::ResponseLost),
     ("closed", Fault::Closed),
     ("closed after", Fault::ClosedAfter),
     ("overtaken", Fault::Overtaken),
@@ -36,7 +36,7 @@ const TIMES: [(&str, usize, usize); 4] = [
     ("all", 0, usize::MAX),
 ];
 
-/// After so long every request is answered: a Lambda ends after 29 s.
+/// Time within which every request has its response: a Lambda ends after 29 s.
 const DEADLINE: Duration = Duration::from_secs(25);
 
 /// A request, and what it does.
@@ -44,7 +44,7 @@ struct Operation {
     name: &'static str,
     call: fn(&str) -> Call,
     success: u16,
-    /// What becomes of the user it is about, as [`state`] tells; `None` if nothing does.
+    /// The state of its user afterwards, as [`state`] shows it; `None` if it does not change.
     after: Option<fn() -> Value>,
 }
 
@@ -56,7 +56,7 @@ fn query(parameters: &[(&str, &str)]) -> Call {
     Call::new("GET", "/Users").query(&encode(parameters))
 }
 
-/// The user that requests are about.
+/// Returns the user that requests are about.
 fn user() -> Value {
     json!({"userName": "ada", "externalId": "e", "title": "Dr", "emails": [
         {"type": "work", "value": "work@x.org"}, {"type": "home", "value": "home@x.org"},
@@ -169,8 +169,8 @@ const OPERATIONS: [Operation; 13] = [
     },
 ];
 
-/// Name and title of the user, how many of the two emails lead to them, and the number of users; every
-/// name and email of any time must lead to the user who bears it, or to nobody.
+/// Returns the name and title of the user, how many of the two emails lead to them, and the number of users; every
+/// name and email of any time must lead to the user that has it, or to none.
 async fn state(client: &Client<'_>, id: &str) -> Value {
     let user = client.get(&format!("/Users/{id}")).await;
     let member = |name: &str| {
@@ -194,8 +194,8 @@ async fn state(client: &Client<'_>, id: &str) -> Value {
             .total();
         assert_eq!(found == 1, name == candidate, "{candidate} of {name}");
     }
-    let bears_e = client.filter("externalId eq \"e\"").await.total();
-    assert_eq!(bears_e == 1, member("externalId") == "e");
+    let with_e = client.filter("externalId eq \"e\"").await.total();
+    assert_eq!(with_e == 1, member("externalId") == "e");
     json!([
         name,
         title,
@@ -204,7 +204,7 @@ async fn state(client: &Client<'_>, id: &str) -> Value {
     ])
 }
 
-/// What the client is told, and what is wrong with it.
+/// Returns the status of the response, and what is wrong with it.
 async fn run(operation: &Operation, fault: Fault, skip: usize, times: usize) -> (u16, Vec<String>) {
     let (world, switch) = world(fault).await;
     let client = world.client().await;
@@ -212,22 +212,22 @@ async fn run(operation: &Operation, fault: Fault, skip: usize, times: usize) -> 
     let before = json!(["ada", "Dr", 2, 2]);
     switch.set(skip, times);
     let started = Instant::now();
-    let answer = client.send((operation.call)(&id)).await;
+    let response = client.send((operation.call)(&id)).await;
     let taken = started.elapsed();
     switch.set(0, 0);
-    let mut status = answer.status;
+    let mut status = response.status;
     if operation.name == "bulk" && status == 200 {
-        let of_operation = &answer.json()["Operations"][0]["status"];
+        let of_operation = &response.json()["Operations"][0]["status"];
         status = of_operation.as_str().unwrap().parse().unwrap();
     }
     let mut wrong = Vec::new();
     if taken > DEADLINE {
-        wrong.push(format!("answered after {taken:?}"));
+        wrong.push(format!("responded after {taken:?}"));
     }
     if status != operation.success && status != 503 {
-        wrong.push(format!("answered {status}: {:?}", answer.body));
+        wrong.push(format!("responded {status}: {:?}", response.body));
     }
-    if answer.status == 503 && answer.header("retry-after").is_none() {
+    if response.status == 503 && response.header("retry-after").is_none() {
         wrong.push("503 without Retry-After".to_owned());
     }
     let after = operation
@@ -240,7 +240,7 @@ async fn run(operation: &Operation, fault: Fault, skip: usize, times: usize) -> 
             "{status}, and then there is {now}, not {after} or before {before}"
         ));
     }
-    // A client that was told 503 sends it again, and gets there.
+    // A client that got 503 sends the request again, and succeeds.
     if status == 503 && operation.name != "PATCH If-Match" && operation.name != "PATCH remove" {
         let again = client.send((operation.call)(&id)).await.status;
         let was_done = now == after;
@@ -256,7 +256,7 @@ async fn run(operation: &Operation, fault: Fault, skip: usize, times: usize) -> 
     (status, wrong)
 }
 
-/// Shown by --nocapture: the answers of each operation under each fault, as often as in [`TIMES`].
+/// Shown by --nocapture: the responses of each operation under each fault, as often as in [`TIMES`].
 #[tokio::test(start_paused = true)]
 async fn every_request_under_every_fault_succeeds_or_can_be_sent_again() {
     let mut failures = Vec::new();

@@ -20,24 +20,24 @@ use test_support::world::{Call, World, store_through};
 /// What happens to a request to DynamoDB.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Fault {
-    /// It is answered with this status and body, and has no effect.
-    Answered(u16, &'static str),
-    /// It takes effect, and its answer is lost.
-    AnswerLost,
-    /// It has no effect and no answer.
+    /// Its response has this status and body, and it has no effect.
+    Responded(u16, &'static str),
+    /// It takes effect, and its response is lost.
+    ResponseLost,
+    /// It has no effect and no response.
     Lost,
-    /// The connection is closed instead of an answer, before it takes effect.
+    /// The connection is closed instead of a response, before it takes effect.
     Closed,
     /// The same, after it has taken effect.
     ClosedAfter,
-    /// It has no effect and is never answered.
+    /// It has no effect and never gets a response.
     Silent,
-    /// It takes effect, and is never answered.
+    /// It takes effect, and never gets a response.
     SilentAfter,
-    /// It takes effect, and its answer is no JSON.
+    /// It takes effect, and its response is no JSON.
     Garbled,
-    /// A transaction takes effect, its answer is lost, and before it is sent again another program
-    /// changes the user; other operations lose their answer.
+    /// A transaction takes effect, its response is lost, and before it is sent again another program
+    /// changes the user; other operations lose their response.
     Overtaken,
     /// None of the keys of a BatchGetItem is processed; other operations are throttled.
     Unprocessed,
@@ -95,36 +95,36 @@ impl HttpConnector for Faulty {
             ConnectorError::other(source, Some(ErrorKind::TransientError))
         };
         match self.fault {
-            Fault::Answered(status, body) => {
+            Fault::Responded(status, body) => {
                 let status = StatusCode::try_from(status).unwrap();
                 HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
             }
-            Fault::AnswerLost => {
-                let answer = self.inner.call(request);
+            Fault::ResponseLost => {
+                let response = self.inner.call(request);
                 HttpConnectorFuture::new(async move {
-                    answer.await?;
+                    response.await?;
                     Err(lost())
                 })
             }
             Fault::ClosedAfter => {
-                let answer = self.inner.call(request);
+                let response = self.inner.call(request);
                 HttpConnectorFuture::new(async move {
-                    answer.await?;
+                    response.await?;
                     Err(closed())
                 })
             }
             Fault::Silent => HttpConnectorFuture::new(std::future::pending()),
             Fault::SilentAfter => {
-                let answer = self.inner.call(request);
+                let response = self.inner.call(request);
                 HttpConnectorFuture::new(async move {
-                    answer.await?;
+                    response.await?;
                     std::future::pending().await
                 })
             }
             Fault::Garbled => {
-                let answer = self.inner.call(request);
+                let response = self.inner.call(request);
                 HttpConnectorFuture::new(async move {
-                    let status = answer.await?.status();
+                    let status = response.await?.status();
                     Ok(HttpResponse::new(status, SdkBody::from("{")))
                 })
             }
@@ -137,10 +137,10 @@ impl HttpConnector for Faulty {
             }
             Fault::Overtaken => {
                 let change = change_of_another(&request);
-                let answer = self.inner.call(request);
+                let response = self.inner.call(request);
                 let inner = self.inner.clone();
                 HttpConnectorFuture::new(async move {
-                    answer.await?;
+                    response.await?;
                     if let Some(change) = change {
                         assert!(inner.call(change).await?.status().is_success());
                     }
@@ -150,10 +150,10 @@ impl HttpConnector for Faulty {
             Fault::Unprocessed => self.process(request, |_| 0),
             Fault::HalfProcessed => self.process(request, |keys| keys.div_ceil(2)),
             Fault::Late(by) => {
-                let answer = self.inner.call(request);
+                let response = self.inner.call(request);
                 HttpConnectorFuture::new(async move {
                     tokio::time::sleep(by).await;
-                    answer.await
+                    response.await
                 })
             }
             Fault::NotPermitted(operation) => {
@@ -177,13 +177,13 @@ impl Faulty {
         mut request: HttpRequest,
         processed: fn(usize) -> usize,
     ) -> HttpConnectorFuture {
-        let answer = |status: u16, body: String| {
+        let respond = |status: u16, body: String| {
             let status = StatusCode::try_from(status).unwrap();
             HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
         };
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         if !target.ends_with("BatchGetItem") {
-            return answer(400, THROTTLED.to_owned());
+            return respond(400, THROTTLED.to_owned());
         }
         let mut body = json_of(request.body());
         let mut unprocessed = body["RequestItems"].clone();
@@ -205,18 +205,18 @@ impl Faulty {
         }
         if taken.is_empty() {
             let nothing = json!({"Responses": {}, "UnprocessedKeys": unprocessed});
-            return answer(200, nothing.to_string());
+            return respond(200, nothing.to_string());
         }
         let table = body["RequestItems"].as_object_mut().unwrap();
         table.values_mut().next().unwrap()["Keys"] = taken.into();
         *request.body_mut() = SdkBody::from(body.to_string());
-        let answer = self.inner.call(request);
+        let response = self.inner.call(request);
         HttpConnectorFuture::new(async move {
-            let answer = answer.await?;
-            let mut body = json_of(answer.body());
+            let response = response.await?;
+            let mut body = json_of(response.body());
             body["UnprocessedKeys"] = unprocessed;
             Ok(HttpResponse::new(
-                answer.status(),
+                response.status(),
                 SdkBody::from(body.to_string()),
             ))
         })
@@ -227,7 +227,7 @@ fn json_of(body: &SdkBody) -> Value {
     serde_json::from_slice(body.bytes().unwrap()).unwrap()
 }
 
-/// What another program might do to the user whom a transaction writes: a new version of the item.
+/// Returns what another program might do to the user that a transaction writes: a new version of the item.
 fn change_of_another(request: &HttpRequest) -> Option<HttpRequest> {
     let target = request.headers().get("x-amz-target").unwrap_or_default();
     if !target.ends_with("TransactWriteItems") {
@@ -247,7 +247,7 @@ fn change_of_another(request: &HttpRequest) -> Option<HttpRequest> {
     Some(request)
 }
 
-/// A world in which a fault can be switched on for so many requests.
+/// Returns a world in which a fault can be switched on for so many requests.
 pub(crate) async fn world(fault: Fault) -> (World, Arc<Switch>) {
     let switch = Arc::new(Switch::default());
     let theirs = Arc::clone(&switch);
@@ -270,10 +270,10 @@ const DENIED: &str =
 #[tokio::test(start_paused = true)]
 async fn a_busy_store_is_503_with_retry_after_and_never_500() {
     for fault in [
-        Fault::Answered(500, ""),
-        Fault::Answered(503, "<html>"),
-        Fault::Answered(429, ""),
-        Fault::Answered(400, THROTTLED),
+        Fault::Responded(500, ""),
+        Fault::Responded(503, "<html>"),
+        Fault::Responded(429, ""),
+        Fault::Responded(400, THROTTLED),
         Fault::Lost,
         Fault::Closed,
     ] {
@@ -282,15 +282,15 @@ async fn a_busy_store_is_503_with_retry_after_and_never_500() {
         let id = client.create(&json!({"userName": "u"})).await;
         switch.set(0, usize::MAX);
         let disable = json!([{"op": "replace", "path": "active", "value": false}]);
-        for answer in [
+        for response in [
             client.get(&format!("/Users/{id}")).await,
             client.get("/Users").await,
             client.post(&json!({"userName": "v"})).await,
             client.patch(&id, &disable).await,
             client.delete(&id).await,
         ] {
-            answer.assert_error(503, None);
-            assert!(answer.header("retry-after").is_some(), "{fault:?}");
+            response.assert_error(503, None);
+            assert!(response.header("retry-after").is_some(), "{fault:?}");
         }
     }
 }
@@ -298,11 +298,11 @@ async fn a_busy_store_is_503_with_retry_after_and_never_500() {
 #[tokio::test(start_paused = true)]
 async fn what_passes_is_tried_again_and_nothing_is_done_twice() {
     for fault in [
-        Fault::Answered(400, THROTTLED),
+        Fault::Responded(400, THROTTLED),
         Fault::Conflict,
-        Fault::Answered(500, ""),
+        Fault::Responded(500, ""),
         Fault::Lost,
-        Fault::AnswerLost,
+        Fault::ResponseLost,
         Fault::Closed,
         Fault::ClosedAfter,
     ] {
@@ -329,13 +329,13 @@ async fn what_passes_is_tried_again_and_nothing_is_done_twice() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_for_good_is_500_without_its_cause() {
-    let (world, switch) = world(Fault::Answered(400, DENIED)).await;
+    let (world, switch) = world(Fault::Responded(400, DENIED)).await;
     let client = world.client().await;
     client.get("/Users").await.assert_status(200);
     switch.set(0, usize::MAX);
-    let answer = client.get("/Users").await;
-    answer.assert_error(500, None);
-    assert!(!answer.json().to_string().contains("Denied"));
+    let response = client.get("/Users").await;
+    response.assert_error(500, None);
+    assert!(!response.json().to_string().contains("Denied"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -347,11 +347,11 @@ async fn a_slow_bulk_request_ends_in_time_and_says_what_was_not_done() {
     let call = Call::new("POST", "/Bulk").json(&json!({"Operations": operations}));
     let started = tokio::time::Instant::now();
     switch.set(0, usize::MAX);
-    let answer = client.send(call).await;
+    let response = client.send(call).await;
     switch.set(0, 0);
     assert!(started.elapsed() < Duration::from_secs(25));
-    answer.assert_status(200);
-    let results = answer.json()["Operations"].as_array().unwrap();
+    response.assert_status(200);
+    let results = response.json()["Operations"].as_array().unwrap();
     let of_status = |status: &str| {
         results
             .iter()
@@ -364,7 +364,7 @@ async fn a_slow_bulk_request_ends_in_time_and_says_what_was_not_done() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_does_not_fail_because_the_use_of_its_key_cannot_be_noted() {
+async fn a_request_does_not_fail_because_the_use_of_its_key_cannot_be_recorded() {
     for fault in [
         Fault::NotPermitted("UpdateItem"),
         Fault::Late(Duration::from_millis(900)),

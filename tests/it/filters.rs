@@ -1,5 +1,5 @@
-//! Filters (RFC 7644 §3.4.2.2): `crates/scim/tests/data/filters.json` has users, and for each filter who
-//! matches, or that it is refused.
+//! Filters (RFC 7644 §3.4.2.2): `crates/scim/tests/data/filters.json` has users, and for each filter the
+//! users that match, or that it is refused.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use test_support::data::{assert_none, data};
 use test_support::world::World;
 
 #[tokio::test]
-async fn every_filter_finds_whom_it_should() {
+async fn every_filter_finds_the_right_users() {
     let data = data("filters.json");
     let world = World::new().await;
     let client = world.client().await;
@@ -17,22 +17,22 @@ async fn every_filter_finds_whom_it_should() {
     let mut failures = Vec::new();
     for case in data["cases"].as_array().unwrap() {
         let filter = case["filter"].as_str().unwrap();
-        let answer = client.filter(filter).await;
+        let response = client.filter(filter).await;
         if case["refused"] == true {
-            let scim_type = answer
+            let scim_type = response
                 .body
                 .as_ref()
                 .and_then(|body| body["scimType"].as_str());
-            if answer.status != 400 || scim_type != Some("invalidFilter") {
+            if response.status != 400 || scim_type != Some("invalidFilter") {
                 failures.push(format!(
                     "{filter}: not refused, {} {:?}",
-                    answer.status, answer.body
+                    response.status, response.body
                 ));
             }
             continue;
         }
-        if answer.status != 200 {
-            failures.push(format!("{filter}: {:?}", answer.body));
+        if response.status != 200 {
+            failures.push(format!("{filter}: {:?}", response.body));
             continue;
         }
         let expected: Vec<&str> = case["matches"]
@@ -41,13 +41,16 @@ async fn every_filter_finds_whom_it_should() {
             .iter()
             .map(|name| name.as_str().unwrap())
             .collect();
-        let mut found = answer.user_names();
+        let mut found = response.user_names();
         found.retain(|name| *name != "administrator@example.com");
         if found != expected {
             failures.push(format!("{filter}: {found:?}, not {expected:?}"));
         }
-        let listed = answer.json()["Resources"].as_array().map(Vec::len);
-        assert_eq!(answer.json()["itemsPerPage"], Value::from(listed.unwrap()));
+        let listed = response.json()["Resources"].as_array().map(Vec::len);
+        assert_eq!(
+            response.json()["itemsPerPage"],
+            Value::from(listed.unwrap())
+        );
     }
     assert_none(&failures);
 }

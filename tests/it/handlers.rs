@@ -19,12 +19,12 @@ use crate::runtime_api::{Lambda, Outcome, read_request};
 use test_support::authority::Authority;
 use test_support::data::{assert_none, data};
 use test_support::dynamodb::DynamoDb;
-use test_support::front::{self, Answer};
+use test_support::front::{self, Response};
 
 /// The handler that serves no route.
 const PUBLISH_EVENTS: &str = "publish_events";
 
-/// An event and what its answer must be.
+/// An event and what its response must be.
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) handler: String,
@@ -91,7 +91,7 @@ pub(crate) fn binary(handler: &str) -> &'static str {
 }
 
 #[tokio::test]
-async fn every_event_is_answered_as_written_beside_it() {
+async fn every_event_gets_the_response_written_beside_it() {
     let dynamodb = DynamoDb::start();
     let settings = [("SCIM_TABLE", "paradigm-scim")];
     let environment = [&dynamodb.environment()[..], &settings].concat();
@@ -104,10 +104,10 @@ async fn every_event_is_answered_as_written_beside_it() {
         let (outcome, log) = lambda.invoke(&case.event).await;
         let ended = started.elapsed().as_millis();
         // Shown by --nocapture: event, status, start and whole time.
-        if let Outcome::Answered(answer) = &outcome {
+        if let Outcome::Responded(response) = &outcome {
             println!(
                 "{name:<40} {} {ready:>4} ms {ended:>4} ms",
-                answer["statusCode"]
+                response["statusCode"]
             );
         }
         if log.contains("\"level\":\"ERROR\"") || log.contains("panicked") {
@@ -115,8 +115,8 @@ async fn every_event_is_answered_as_written_beside_it() {
         }
         match outcome {
             Outcome::Failed(reason) => failures.push(format!("{name} failed: {reason}\n{log}")),
-            Outcome::Answered(answer) => {
-                let found = differences(&case.expected, &readable(&answer));
+            Outcome::Responded(response) => {
+                let found = differences(&case.expected, &readable(&response));
                 failures.extend(
                     found
                         .into_iter()
@@ -128,15 +128,15 @@ async fn every_event_is_answered_as_written_beside_it() {
     assert_none(&failures);
 }
 
-/// API Gateway's answer with the body as JSON instead of text.
-pub(crate) fn readable(answer: &Value) -> Value {
-    let mut answer = answer.clone();
-    assert_eq!(answer["isBase64Encoded"], false);
-    let body = answer["body"].as_str().map_or(Value::Null, |text| {
+/// API Gateway's response with the body as JSON instead of text.
+pub(crate) fn readable(response: &Value) -> Value {
+    let mut response = response.clone();
+    assert_eq!(response["isBase64Encoded"], false);
+    let body = response["body"].as_str().map_or(Value::Null, |text| {
         serde_json::from_str(text).expect("a JSON body")
     });
-    answer["body"] = body;
-    answer
+    response["body"] = body;
+    response
 }
 
 /// Route keys of the template, such as `GET /scim/v2/Users`, with the binary that serves them.
@@ -175,7 +175,7 @@ fn template_routes() -> BTreeMap<String, String> {
     routes
 }
 
-/// The key of a route in the gateway, which knows the base URI without a slash.
+/// Returns the key of a route in the gateway, which knows the base URI without a slash.
 fn route_key(method: &str, route: &Route) -> String {
     format!("{method} /scim/v2{}", route.path.trim_end_matches('/'))
 }
@@ -262,7 +262,9 @@ async fn a_handler_serves_its_own_routes_only() {
     let lambda = Lambda::start(binary("schemas"), &environment).await;
     let (outcome, _) = lambda.invoke(&case.event).await;
     match outcome {
-        Outcome::Answered(answer) => assert_eq!(answer["statusCode"], json!(404), "{answer}"),
+        Outcome::Responded(response) => {
+            assert_eq!(response["statusCode"], json!(404), "{response}")
+        }
         Outcome::Failed(reason) => panic!("{reason}"),
     }
 }
@@ -273,13 +275,13 @@ async fn a_handler_talks_to_a_store_whose_certificate_it_trusts() {
     let tls = ours.server("127.0.0.1", (2100, 1, 1), &TLS13);
     // A table in which nothing is found.
     let store = front::start(Some(tls), |_| {
-        Answer::new(200, "application/x-amz-json-1.0", "{}")
+        Response::new(200, "application/x-amz-json-1.0", "{}")
     });
     let url = format!("https://{store}");
     let events = cases();
     let case = events.iter().find(|case| case.name == "get_user/found");
     // Where none are named, Amazon's are trusted.
-    for (trusted, status, told) in [
+    for (trusted, status, reported) in [
         (ours.path(), 401, ""),
         ("", 503, "invalid peer certificate: UnknownIssuer"),
     ] {
@@ -294,15 +296,15 @@ async fn a_handler_talks_to_a_store_whose_certificate_it_trusts() {
         let lambda = Lambda::start(binary("get_user"), &environment).await;
         let (outcome, log) = lambda.invoke(&case.unwrap().event).await;
         match outcome {
-            Outcome::Answered(answer) => assert_eq!(answer["statusCode"], status, "{log}"),
+            Outcome::Responded(response) => assert_eq!(response["statusCode"], status, "{log}"),
             Outcome::Failed(reason) => panic!("{reason}\n{log}"),
         }
-        assert!(log.contains(told), "{log}");
+        assert!(log.contains(reported), "{log}");
     }
 }
 
 #[tokio::test]
-async fn the_handler_of_the_stream_tells_the_bus() {
+async fn the_handler_of_the_stream_sends_to_the_bus() {
     let case = data("stream/soft_delete.json");
     let bus = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", bus.local_addr().unwrap());
@@ -319,21 +321,21 @@ async fn the_handler_of_the_stream_tells_the_bus() {
         ),
         ("SCIM_PUBLIC_URL", "https://scim.example.com"),
     ];
-    let told = tokio::spawn(async move {
+    let reported = tokio::spawn(async move {
         let (mut stream, _) = bus.accept().await.unwrap();
         let mut bodies = Vec::new();
-        // First it asks whether there is such a bus.
-        for answer in [
+        // First it checks that there is such a bus.
+        for response in [
             json!({"Name": "paradigm"}),
             json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}, {"EventId": "2"}]}),
         ] {
             let (_, body) = read_request(&mut stream).await.unwrap();
             bodies.push(body);
-            let answer = answer.to_string();
-            let length = answer.len();
+            let response = response.to_string();
+            let length = response.len();
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
             stream
-                .write_all(format!("{head}{answer}").as_bytes())
+                .write_all(format!("{head}{response}").as_bytes())
                 .await
                 .unwrap();
         }
@@ -343,12 +345,14 @@ async fn the_handler_of_the_stream_tells_the_bus() {
     let lambda = Lambda::start(binary(PUBLISH_EVENTS), &environment).await;
     let (outcome, log) = lambda.invoke(&case["event"]).await;
     match outcome {
-        Outcome::Answered(answer) => assert_eq!(answer, json!({"batchItemFailures": []}), "{log}"),
+        Outcome::Responded(response) => {
+            assert_eq!(response, json!({"batchItemFailures": []}), "{log}")
+        }
         Outcome::Failed(reason) => panic!("{reason}\n{log}"),
     }
-    let told = told.await.unwrap();
+    let reported = reported.await.unwrap();
     let expected = case["expect"]["entries"].as_array().unwrap();
-    for (entry, expected) in told["Entries"].as_array().unwrap().iter().zip(expected) {
+    for (entry, expected) in reported["Entries"].as_array().unwrap().iter().zip(expected) {
         assert_eq!(entry["DetailType"], expected["DetailType"]);
         let detail: Value = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
         assert_none(&differences(&expected["Detail"], &detail));

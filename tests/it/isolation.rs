@@ -1,5 +1,5 @@
 //! One company neither sees, changes, counts nor learns of another's users: on every route, whatever
-//! refers to something of the other company is answered like something that does not exist, with
+//! refers to something of the other company is handled like something that does not exist, with
 //! the same status, headers, body and calls to DynamoDB.
 
 use std::sync::Mutex;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::counting::{Calls, Usage, counted_store};
 use test_support::data::assert_none;
-use test_support::world::{Answer, Call, Client, World, encode};
+use test_support::world::{Call, Client, Response, World, encode};
 
 /// By what a request may refer to something.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +36,7 @@ const KINDS: [Kind; 7] = [
     Kind::KeyId,
 ];
 
-/// What is referred to: something of the other company's, or the same of nobody's.
+/// What is referred to: something of the other company's, or the same with values that no company has.
 struct Referred {
     id: String,
     user_name: &'static str,
@@ -60,7 +60,7 @@ fn reference(place: &str, request: impl Fn(&Referred) -> Call + 'static) -> Refe
     }
 }
 
-/// The requests on a route that refer to something in this way; `own` is a user of the caller's.
+/// Returns the requests on a route that refer to something in this way; `own` is a user of the caller's.
 fn references(kind: Kind, route: &'static Route, own: &str) -> Vec<Reference> {
     match kind {
         Kind::Id => ids(route, own),
@@ -76,7 +76,7 @@ fn references(kind: Kind, route: &'static Route, own: &str) -> Vec<Reference> {
     }
 }
 
-/// Why nothing can be referred to in this way on a route.
+/// Returns why nothing can be referred to in this way on a route.
 fn exception(kind: Kind, route: &Route) -> Option<&'static str> {
     let takes_a_user = takes_body(route) && !is_search(route);
     match kind {
@@ -127,7 +127,7 @@ fn at(route: &Route, id: &str) -> Call {
     Call::new(route.method.as_str(), &route.path.replace("{id}", id))
 }
 
-/// A request of the route that does something, if there is what it is about.
+/// Returns a request of the route that does something, if there is what it is about.
 fn call(route: &Route, id: &str) -> Call {
     let body = match (route.endpoint, &route.method) {
         (Endpoint::Bulk, _) => json!({"Operations": [{"method": "DELETE", "path": "/Users/x"}]}),
@@ -147,7 +147,7 @@ fn bulk(method: &str, path: &str, data: &Value) -> Value {
     json!({"method": method, "path": path, "data": data, "bulkId": "b"})
 }
 
-/// What `PUT`, `PATCH` and `DELETE` of a user come with.
+/// Returns what `PUT`, `PATCH` and `DELETE` of a user come with.
 fn changes() -> [(&'static str, Value); 3] {
     [
         ("PUT", user()),
@@ -232,14 +232,14 @@ fn filters(route: &'static Route, filters: &[&'static str]) -> Vec<Reference> {
     let filters = filters.iter().copied().take(most);
     let references = filters.map(|filter| {
         reference(filter, move |referred| {
-            asked(route, "filter", &filled(filter, referred))
+            requested(route, "filter", &filled(filter, referred))
         })
     });
     references.collect()
 }
 
-/// A request with a parameter of a list: in the body of a search, else in the query.
-fn asked(route: &Route, name: &str, value: &str) -> Call {
+/// Returns a request with a parameter of a list: in the body of a search, else in the query.
+fn requested(route: &Route, name: &str, value: &str) -> Call {
     match route.endpoint {
         Endpoint::SearchUsers | Endpoint::SearchAll => at(route, "").json(&json!({name: value})),
         _ => call(route, "x").query(&encode(&[(name, value)])),
@@ -248,11 +248,11 @@ fn asked(route: &Route, name: &str, value: &str) -> Call {
 
 fn cursors(route: &'static Route) -> Vec<Reference> {
     vec![reference("as cursor", |referred| {
-        asked(route, "cursor", &referred.cursor)
+        requested(route, "cursor", &referred.cursor)
     })]
 }
 
-/// The other company's `bulkId`, and a `bulkId` that is its user's id.
+/// Returns the other company's `bulkId`, and a `bulkId` that is its user's id.
 fn bulk_ids(route: &'static Route, own: &str) -> Vec<Reference> {
     let name = |referred: &Referred| format!("bulkId:{}", referred.bulk_id);
     let mut found = values(route, own, "manager", name);
@@ -281,7 +281,7 @@ fn bulk_ids(route: &'static Route, own: &str) -> Vec<Reference> {
     found
 }
 
-/// The user together with their version, the version alone where no id is taken.
+/// Returns the user together with their version, the version alone where no id is taken.
 fn etags(route: &'static Route) -> Vec<Reference> {
     let mut found = Vec::new();
     for header in ["if-match", "if-none-match"] {
@@ -342,30 +342,30 @@ impl Caller<'_> {
         made
     }
 
-    /// Everything that a request tells, with what it refers to taken out.
-    async fn told(&self, request: Call, referred: &Referred) -> (String, Calls) {
+    /// Returns all that a response shows, without what the request refers to.
+    async fn observed(&self, request: Call, referred: &Referred) -> (String, Calls) {
         self.usage.lock().unwrap().calls.clear();
-        let answer = self.client.send(request).await;
+        let response = self.client.send(request).await;
         let calls = self.usage.lock().unwrap().calls.clone();
-        let mut told = told(&answer, referred);
+        let mut observed = observed(&response, referred);
         if !calls.contains_key("TransactWriteItems") {
-            return (without_progress(&told), calls);
+            return (without_progress(&observed), calls);
         }
         for made in self.put_back().await {
-            told = told.replace(&made, "MADE");
+            observed = observed.replace(&made, "MADE");
         }
-        (without_progress(&told), calls)
+        (without_progress(&observed), calls)
     }
 }
 
-fn told(answer: &Answer, referred: &Referred) -> String {
-    let body = answer.body.clone().unwrap_or_default().to_string();
-    let headers: Vec<String> = answer
+fn observed(response: &Response, referred: &Referred) -> String {
+    let body = response.body.clone().unwrap_or_default().to_string();
+    let headers: Vec<String> = response
         .headers
         .iter()
         .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
         .collect();
-    let mut told = format!("{} {headers:?} {body}", answer.status);
+    let mut observed = format!("{} {headers:?} {body}", response.status);
     for value in [
         &referred.id,
         referred.user_name,
@@ -373,14 +373,14 @@ fn told(answer: &Answer, referred: &Referred) -> String {
         referred.bulk_id,
         &referred.cursor,
     ] {
-        told = told.replace(value, "REFERENCE");
+        observed = observed.replace(value, "REFERENCE");
     }
-    told
+    observed
 }
 
-/// What moves with every change of the caller's own users is left out: version and time.
-fn without_progress(told: &str) -> String {
-    let mut text = told.to_owned();
+/// Removes what changes with every change of the caller's own users: version and time.
+fn without_progress(observed: &str) -> String {
+    let mut text = observed.to_owned();
     while let Some(start) = text.find("W/\\\"").or_else(|| text.find("W/\"")) {
         let end = text[start..]
             .find(['}', ',', ']'])
@@ -394,7 +394,7 @@ async fn everything(client: &Client<'_>) -> Value {
     client.get("/Users").await.json().clone()
 }
 
-/// A user of the other company's, with all that refers to them.
+/// Returns a user of the other company's, with all that refers to them.
 async fn theirs(client: &Client<'_>) -> Referred {
     let create = json!({
         "method": "POST", "path": "/Users", "bulkId": "their-bulk-id", "data": {
@@ -474,8 +474,10 @@ async fn nothing_of_another_company_can_be_reached_or_learned() {
             };
             for reference in references {
                 let place = &reference.place;
-                let foreign = caller.told((reference.request)(&foreign), &foreign).await;
-                let absent = caller.told((reference.request)(&absent), &absent).await;
+                let foreign = caller
+                    .observed((reference.request)(&foreign), &foreign)
+                    .await;
+                let absent = caller.observed((reference.request)(&absent), &absent).await;
                 if foreign != absent {
                     failures.push(format!("{about} {place}:\n  {foreign:?}\n  {absent:?}"));
                 }

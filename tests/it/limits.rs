@@ -16,7 +16,7 @@ use paradigm_scim::directory::api_key::MAX_KEY_NAME_CHARS;
 use paradigm_scim::directory::company::MAX_COMPANY_NAME_CHARS;
 use paradigm_scim::directory::user::{MAX_DOCUMENT_BYTES, MAX_EMAILS, MAX_USER_NAME_CHARS};
 use paradigm_scim::directory::{ApiKey, Company, CompanyId, CursorSecret, KeyId, Token, UserId};
-use paradigm_scim::store::{MAX_LOOK_UP_MATCHES, MAX_SCANNED_USERS};
+use paradigm_scim::store::{MAX_LOOKUP_MATCHES, MAX_SCANNED_USERS};
 use scim::compare::MAX_SORTED_CHARS;
 use scim::filter::{MAX_FILTER_COMPARISONS, MAX_FILTER_DEPTH, MAX_FILTER_LENGTH};
 use scim::messages::{
@@ -37,12 +37,12 @@ use test_support::world::{Call, World, encode, fill, fill_with, store_through};
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Most bytes of documents that are read for a page.
 const MAX_PAGE_READ_BYTES: usize = 12 * 1024 * 1024;
-/// Most bytes of documents that a filter or sort goes through.
+/// Most bytes of documents that a filter or sort reads.
 const MAX_SCANNED_BYTES: usize = 32 * 1024 * 1024;
-/// Most users that a page by cursor looks at.
+/// Most users that a page by cursor reads.
 const MAX_SCANNED_PER_PAGE: usize = 1_000;
 
-/// A limit on what a caller sends: a request as large as asked for, and its answers.
+/// A limit on what a caller sends: a request of a given size, and its responses.
 struct Limit {
     name: &'static str,
     most: usize,
@@ -268,7 +268,7 @@ fn limits(user: &str) -> Vec<Limit> {
 }
 
 /// RFC 7644 §3.7.4: 413 beyond `maxPayloadSize` and `maxOperations`; and the other limits. Shown by
-/// --nocapture: each with its three answers.
+/// --nocapture: each with its three responses.
 #[tokio::test]
 async fn what_a_caller_sends_below_at_and_above_each_limit() {
     let world = World::new().await;
@@ -278,18 +278,18 @@ async fn what_a_caller_sends_below_at_and_above_each_limit() {
     for limit in limits(&id) {
         let mut statuses = Vec::new();
         for size in [limit.most - 1, limit.most] {
-            let answer = client.send((limit.request)(size)).await;
+            let response = client.send((limit.request)(size)).await;
             assert_eq!(
-                answer.status, limit.within,
+                response.status, limit.within,
                 "{} {size}: {:?}",
-                limit.name, answer.body
+                limit.name, response.body
             );
-            statuses.push(answer.status);
+            statuses.push(response.status);
         }
-        let answer = client.send((limit.request)(limit.most + 1)).await;
+        let response = client.send((limit.request)(limit.most + 1)).await;
         let (status, scim_type) = limit.beyond;
-        answer.assert_error(status, scim_type);
-        let detail = answer.json()["detail"].as_str().unwrap();
+        response.assert_error(status, scim_type);
+        let detail = response.json()["detail"].as_str().unwrap();
         println!(
             "{:<28} {:>9} {}   {} {status} {} {detail}",
             limit.name,
@@ -464,9 +464,9 @@ async fn data_of_a_bulk_operation() {
         let user = user(bytes - user(0).to_string().len());
         let operation = json!({"method": "POST", "path": "/Users", "bulkId": "b", "data": user});
         let bulk = json!({"Operations": [operation]});
-        let answer = client.send(Call::new("POST", "/Bulk").json(&bulk)).await;
+        let response = client.send(Call::new("POST", "/Bulk").json(&bulk)).await;
         assert_eq!(
-            answer.json()["Operations"][0]["status"],
+            response.json()["Operations"][0]["status"],
             expected,
             "{bytes}"
         );
@@ -492,10 +492,14 @@ async fn a_value_is_measured_with_all_its_copies() {
         ("roles[value pr].display", most + 1, 400),
     ] {
         let operations = json!([{"op": "replace", "path": path, "value": "d".repeat(size)}]);
-        let answer = client.patch(&id, &operations).await;
-        assert_eq!(answer.status, status, "{path} {size}: {:?}", answer.body);
+        let response = client.patch(&id, &operations).await;
+        assert_eq!(
+            response.status, status,
+            "{path} {size}: {:?}",
+            response.body
+        );
         if status == 400 {
-            let detail = answer.json()["detail"].as_str().unwrap();
+            let detail = response.json()["detail"].as_str().unwrap();
             assert!(detail.contains("in 100 elements"), "{detail}");
         }
     }
@@ -527,13 +531,13 @@ async fn bytes_that_a_filter_or_sort_goes_through() {
     fill_with(&embedded, client.company, 1, document_of(rest)).await;
     let queries = [("filter", "active eq true"), ("sortBy", "title")];
     for query in queries {
-        let answer = client.send(search(&[query, ("count", "1")])).await;
-        assert_eq!(answer.total(), users as u64 + 1, "{query:?}");
+        let response = client.send(search(&[query, ("count", "1")])).await;
+        assert_eq!(response.total(), users as u64 + 1, "{query:?}");
     }
     fill_with(&embedded, client.company, 1, document_of(100)).await;
     for query in queries {
-        let answer = client.send(search(&[query, ("count", "1")])).await;
-        answer.assert_error(400, Some("tooMany"));
+        let response = client.send(search(&[query, ("count", "1")])).await;
+        response.assert_error(400, Some("tooMany"));
     }
 }
 
@@ -595,11 +599,11 @@ async fn users_that_a_filter_or_sort_goes_through() {
     let go_through = async |queries: &[(&str, &str)]| {
         let mut totals = Vec::new();
         for &query in queries {
-            let answer = client.send(search(&[query, ("count", "1")])).await;
-            totals.push(match answer.status {
-                200 => Some(answer.total()),
+            let response = client.send(search(&[query, ("count", "1")])).await;
+            totals.push(match response.status {
+                200 => Some(response.total()),
                 _ => {
-                    answer.assert_error(400, Some("tooMany"));
+                    response.assert_error(400, Some("tooMany"));
                     None
                 }
             });
@@ -622,7 +626,7 @@ async fn users_that_a_page_by_cursor_goes_through() {
         let embedded = Embedded::in_memory().unwrap();
         let world = World::on(embedded.store("test").await.unwrap());
         let client = world.client().await;
-        // The first is the administrator, the last the one who is looked for.
+        // The first is the administrator, the last the one that is searched for.
         fill(&embedded, client.company, users - 2).await;
         let last = json!({"userName": "last", "title": "T"});
         client.create(&last).await;
@@ -641,7 +645,7 @@ async fn users_that_a_page_by_cursor_goes_through() {
     }
 }
 
-/// A store that takes a moment for each BatchGetItem, and counts how many it is asked at a time.
+/// A store that takes a moment for each BatchGetItem, and counts how many it gets at a time.
 #[derive(Debug)]
 struct InFlight {
     inner: SharedHttpConnector,
@@ -660,9 +664,9 @@ impl HttpConnector for InFlight {
         self.most.fetch_max(at_a_time, Ordering::SeqCst);
         HttpConnectorFuture::new(async move {
             tokio::time::sleep(Duration::from_millis(10)).await;
-            let answer = inner.call(request).await;
+            let response = inner.call(request).await;
             now.fetch_sub(1, Ordering::SeqCst);
-            answer
+            response
         })
     }
 }
@@ -681,8 +685,8 @@ async fn batches_that_a_filter_reads_at_a_time() {
     let world = World::on(store);
     let client = world.client().await;
     fill(&embedded, client.company, 2_000).await;
-    let answer = client.filter("active eq true").await;
-    assert_eq!(answer.total(), 2_001);
+    let response = client.filter("active eq true").await;
+    assert_eq!(response.total(), 2_001);
     assert_eq!(most.load(Ordering::SeqCst), 3);
 }
 
@@ -754,20 +758,20 @@ async fn a_restore_stays_within_the_document() {
 async fn users_who_share_a_value() {
     let world = World::new().await;
     let client = world.client().await;
-    for number in 1..=MAX_LOOK_UP_MATCHES + 1 {
+    for number in 1..=MAX_LOOKUP_MATCHES + 1 {
         let emails = json!([{"value": "x@x.org"}]);
         client
             .create(&json!({"userName": format!("u{number}"), "externalId": "x", "emails": emails}))
             .await;
-        if number < MAX_LOOK_UP_MATCHES - 1 {
+        if number < MAX_LOOKUP_MATCHES - 1 {
             continue;
         }
         for filter in ["externalId eq \"x\"", "emails.value eq \"x@x.org\""] {
-            let answer = client.filter(filter).await;
-            if number <= MAX_LOOK_UP_MATCHES {
-                assert_eq!(answer.total(), number as u64, "{filter}");
+            let response = client.filter(filter).await;
+            if number <= MAX_LOOKUP_MATCHES {
+                assert_eq!(response.total(), number as u64, "{filter}");
             } else {
-                answer.assert_error(400, Some("tooMany"));
+                response.assert_error(400, Some("tooMany"));
             }
         }
     }

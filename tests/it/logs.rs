@@ -14,7 +14,7 @@ use test_support::data::data;
 use test_support::dynamodb::DynamoDb;
 use test_support::marked::{LEVELS, MARKER, Marked, assert_nothing_personal};
 
-/// An answer of AWS's that quotes what was sent.
+/// Returns a response of AWS that quotes what was sent.
 fn refusal() -> String {
     let body = json!({
         "__type": "com.amazon.coral.service#ValidationException",
@@ -55,9 +55,9 @@ impl Refusing {
             }
             return;
         }
-        let answer = refusal();
+        let response = refusal();
         while read_request(&mut stream).await.is_some() {
-            if stream.write_all(answer.as_bytes()).await.is_err() {
+            if stream.write_all(response.as_bytes()).await.is_err() {
                 return;
             }
         }
@@ -88,7 +88,7 @@ async fn nothing_personal_is_logged_by_a_handler_at_any_level() {
         ];
         let mut lambda = Lambda::start(binary("default"), &environment).await;
         let mut handle = async |request: &Marked| match lambda.handle(&request.event(like)).await {
-            Outcome::Answered(answer) => readable(&answer),
+            Outcome::Responded(response) => readable(&response),
             Outcome::Failed(reason) => panic!("{reason}"),
         };
         let created = handle(&Marked::create(token)).await;
@@ -98,7 +98,7 @@ async fn nothing_personal_is_logged_by_a_handler_at_any_level() {
         for request in &all {
             handle(request).await;
         }
-        // The caller is believed, so that it is what they ask for that fails.
+        // The caller's verification is cached, so what fails is the request itself.
         refusing.refuse.send(true).unwrap();
         for request in &all {
             if handle(request).await["statusCode"] == 500 {
@@ -119,7 +119,7 @@ async fn nothing_personal_is_logged_by_a_handler_at_any_level() {
     assert!(failed > 100);
 }
 
-/// A bus that is there, and refuses every event; a queue that refuses every letter.
+/// Returns a bus that is there, and refuses every event; a queue that refuses every letter.
 async fn refusing_bus() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -128,11 +128,11 @@ async fn refusing_bus() -> String {
             tokio::spawn(async move {
                 while let Some((_, body)) = read_request(&mut stream).await {
                     let body: Value = serde_json::from_slice(&body).unwrap();
-                    let answer = match body["Name"].as_str() {
+                    let response = match body["Name"].as_str() {
                         Some(_) => "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}".to_owned(),
                         None => refusal(),
                     };
-                    stream.write_all(answer.as_bytes()).await.unwrap();
+                    stream.write_all(response.as_bytes()).await.unwrap();
                 }
             });
         }
@@ -174,13 +174,13 @@ async fn nothing_personal_is_logged_of_the_stream_at_any_level() {
         let lambda = Lambda::start(binary("publish_events"), &environment).await;
         let (outcome, log) = lambda.invoke(&json!({"Records": records})).await;
         match outcome {
-            Outcome::Answered(answer) => {
-                assert_eq!(answer["batchItemFailures"], json!(expected), "{log}");
+            Outcome::Responded(response) => {
+                assert_eq!(response["batchItemFailures"], json!(expected), "{log}");
             }
             Outcome::Failed(reason) => panic!("{reason}\n{log}"),
         }
-        let tells_why = log.contains("a stream record was not understood");
-        assert_eq!(tells_why, level != "off", "{log}");
+        let logs_why = log.contains("a stream record was not understood");
+        assert_eq!(logs_why, level != "off", "{log}");
         let line = log.lines().find(|line| line.contains(MARKER));
         assert_eq!(line, None, "{level}");
     }
@@ -210,7 +210,7 @@ async fn what_a_handler_cannot_read_is_refused_and_not_logged() {
     let lambda = Lambda::start(binary("default"), &environment).await;
     let (outcome, log) = lambda.invoke(&event).await;
     match outcome {
-        Outcome::Answered(answer) => assert_eq!(answer["statusCode"], 400),
+        Outcome::Responded(response) => assert_eq!(response["statusCode"], 400),
         Outcome::Failed(reason) => panic!("{reason}"),
     }
     assert!(log.contains("unreadable request"), "{log}");
@@ -287,7 +287,7 @@ fn the_access_log_leads_to_the_handlers_line_and_holds_nothing_personal() {
 }
 
 #[test]
-fn alarms_watch_metrics_that_requests_tell() {
+fn alarms_watch_metrics_that_requests_write() {
     let record = RequestRecord {
         request_id: "1".to_owned(),
         route: "GET /Users".to_owned(),
@@ -308,8 +308,8 @@ fn alarms_watch_metrics_that_requests_tell() {
         work: 0,
         is_cold: false,
     };
-    let told = record.to_embedded_metrics("stack");
-    let told = &told["_aws"]["CloudWatchMetrics"][0];
+    let reported = record.to_embedded_metrics("stack");
+    let reported = &reported["_aws"]["CloudWatchMetrics"][0];
     let template = template();
     let stack = &template["Globals"]["Function"]["Environment"]["Variables"]["SCIM_STACK"];
     let resources = template["Resources"].as_hash().unwrap().values();
@@ -317,11 +317,11 @@ fn alarms_watch_metrics_that_requests_tell() {
         .filter_map(|alarm| alarm["Properties"]["Metrics"].as_vec())
         .flatten()
         .map(|metric| &metric["MetricStat"]["Metric"])
-        .filter(|metric| metric["Namespace"].as_str() == told["Namespace"].as_str());
+        .filter(|metric| metric["Namespace"].as_str() == reported["Namespace"].as_str());
     let mut watched = Vec::new();
     for metric in metrics {
         let name = metric["MetricName"].as_str().unwrap();
-        let mut known = told["Metrics"].as_array().unwrap().iter();
+        let mut known = reported["Metrics"].as_array().unwrap().iter();
         assert!(known.any(|known| known["Name"] == name), "{name}");
         let dimensions = metric["Dimensions"].as_vec().unwrap().iter();
         let names: Vec<&str> = dimensions
@@ -330,7 +330,7 @@ fn alarms_watch_metrics_that_requests_tell() {
                 dimension["Name"].as_str().unwrap()
             })
             .collect();
-        let mut known = told["Dimensions"].as_array().unwrap().iter();
+        let mut known = reported["Dimensions"].as_array().unwrap().iter();
         assert!(known.any(|known| *known == json!(names)), "{name}");
         watched.push(name);
     }

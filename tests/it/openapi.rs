@@ -1,4 +1,4 @@
-//! The OpenAPI description: what it says of answers is so, and its examples work.
+//! The OpenAPI description: what it says of responses is true, and its examples work.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ fn resolved<'d>(description: &'d Value, schema: &'d Value) -> &'d Value {
     }
 }
 
-/// Where a value has members that its schema does not describe, or lacks those it requires.
+/// Returns where a value has members that its schema does not describe, or lacks those it requires.
 fn undescribed(description: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String> {
     let schema = resolved(description, schema);
     match value {
@@ -50,7 +50,7 @@ fn undescribed(description: &Value, schema: &Value, value: &Value, at: &str) -> 
 }
 
 #[tokio::test]
-async fn discovery_answers_are_described_member_by_member() {
+async fn discovery_responses_are_described_member_by_member() {
     let world = World::new().await;
     let client = world.client().await;
     let description = client.get("/openapi.json").await.json().clone();
@@ -68,9 +68,9 @@ async fn discovery_answers_are_described_member_by_member() {
             "Schema",
         ),
     ] {
-        let answer = client.get(path).await;
+        let response = client.get(path).await;
         let schema = &description["components"]["schemas"][component];
-        let found = undescribed(&description, schema, answer.json(), "");
+        let found = undescribed(&description, schema, response.json(), "");
         assert_eq!(found, [""; 0], "{path}");
     }
 }
@@ -94,10 +94,13 @@ async fn the_examples_of_the_description_work() {
                 let user = client.create(&json!({"userName": "somebody"})).await;
                 let path = path.replace("{id}", &user);
                 let call = Call::new(&method.to_uppercase(), &path).json(body);
-                let answer = client.send(call).await;
-                let is_success = (200..300).contains(&answer.status);
-                assert!(is_success, "{method} {path} {name}: {answer:?}");
-                let operations = answer.json()["Operations"].as_array().into_iter().flatten();
+                let response = client.send(call).await;
+                let is_success = (200..300).contains(&response.status);
+                assert!(is_success, "{method} {path} {name}: {response:?}");
+                let operations = response.json()["Operations"]
+                    .as_array()
+                    .into_iter()
+                    .flatten();
                 for operation in operations {
                     let status = operation["status"].as_str().unwrap();
                     assert!(status.starts_with('2'), "{name}: {operation}");

@@ -1,6 +1,6 @@
 //! PATCH (RFC 7644 §3.5.2): `crates/scim/tests/data/patches/*.json`, each a list of `{about, user, operations}`
 //! or, for a whole message, `{about, user, message}`, with the members `after`, or the refusal.
-//! `null` in `after` stands for an attribute that must be gone.
+//! `null` in `after` stands for an attribute that must be absent.
 
 use conversation::{Variables, differences, filled_in};
 use serde_json::{Map, Value, json};
@@ -21,7 +21,7 @@ async fn every_patch_does_what_it_should() {
     assert_none(&failures);
 }
 
-/// What is wrong with what a PATCH did to a user of its own.
+/// Returns what is wrong with what a PATCH did to a user of its own.
 pub(crate) async fn check(client: &Client<'_>, case: &Value) -> Vec<String> {
     let mut user = case.get("user").cloned().unwrap_or_else(|| json!({}));
     let members = user.as_object_mut().unwrap();
@@ -39,27 +39,27 @@ pub(crate) async fn check(client: &Client<'_>, case: &Value) -> Vec<String> {
         .unwrap_or_else(|| json!({"Operations": case["operations"]}));
     let message = filled_in(&message, &Variables::from([("id".to_owned(), id.clone())]));
     let call = Call::new("PATCH", &format!("/Users/{id}"));
-    let answer = client.send(call.json(&message)).await;
+    let response = client.send(call.json(&message)).await;
     let now = client.get(&format!("/Users/{id}")).await;
     client.delete(&id).await;
     let mut found = Vec::new();
     let refusal = &case["refused"];
     if !refusal.is_null() {
-        let body = answer.body.clone().unwrap_or_default();
-        if answer.status != 400 || body["scimType"] != *refusal {
-            found.push(format!("not {refusal}, {} {body}", answer.status));
+        let body = response.body.clone().unwrap_or_default();
+        if response.status != 400 || body["scimType"] != *refusal {
+            found.push(format!("not {refusal}, {} {body}", response.status));
         }
         if now.body != created.body {
             found.push("refused, but the user changed".to_owned());
         }
         return found;
     }
-    if answer.status != 200 || answer.body != now.body {
-        return vec![format!("{} {:?}", answer.status, answer.body)];
+    if response.status != 200 || response.body != now.body {
+        return vec![format!("{} {:?}", response.status, response.body)];
     }
-    let (gone, kept) = split(&case["after"]);
+    let (removed, kept) = split(&case["after"]);
     found.extend(differences(&kept, now.json()));
-    for name in gone {
+    for name in removed {
         if now.json().get(&name).is_some() {
             found.push(format!("{name} is still there"));
         }
@@ -72,10 +72,10 @@ pub(crate) async fn check(client: &Client<'_>, case: &Value) -> Vec<String> {
 
 fn split(after: &Value) -> (Vec<String>, Value) {
     let members = after.as_object().cloned().unwrap_or_default();
-    let (gone, kept): (Map<String, Value>, Map<String, Value>) =
+    let (removed, kept): (Map<String, Value>, Map<String, Value>) =
         members.into_iter().partition(|(_, value)| value.is_null());
     (
-        gone.into_iter().map(|(name, _)| name).collect(),
+        removed.into_iter().map(|(name, _)| name).collect(),
         Value::Object(kept),
     )
 }

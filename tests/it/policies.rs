@@ -85,7 +85,7 @@ impl Permission {
             && encloses
     }
 
-    /// What it allows, pattern by pattern and attribute by attribute.
+    /// Returns what it allows, pattern by pattern and attribute by attribute.
     fn grants(&self) -> impl Iterator<Item = Grant> {
         let patterns = self.patterns.iter().cloned().map(Granted::Keys);
         let attributes = self.attributes.iter().flatten().cloned();
@@ -157,7 +157,7 @@ fn texts(yaml: &Yaml) -> Vec<String> {
     }
 }
 
-/// What a managed policy allows on the table. Statements with a condition of the template
+/// Returns what a managed policy allows on the table. Statements with a condition of the template
 /// (`!If [condition, statement, none]`) are about other things.
 fn permissions_of(policy: &Yaml) -> Vec<Permission> {
     let statements = &policy["Properties"]["PolicyDocument"]["Statement"];
@@ -200,7 +200,8 @@ fn permissions_of(policy: &Yaml) -> Vec<Permission> {
     permissions
 }
 
-/// The conditions of a statement, as a permission without action and resource. One that this does not know fails.
+/// Returns the conditions of a statement, as a permission without action and resource. One that this does not know
+/// fails.
 fn conditions_of(statement: &Yaml) -> Permission {
     let mut conditions = Permission::default();
     let operators = statement["Condition"].as_hash().into_iter().flatten();
@@ -225,7 +226,7 @@ fn conditions_of(statement: &Yaml) -> Permission {
     conditions
 }
 
-/// What each function is allowed, by the name of its program.
+/// Returns what each function is allowed, by the name of its program.
 fn permissions() -> BTreeMap<String, BTreeSet<Permission>> {
     let template = template();
     let resources = &template["Resources"];
@@ -256,7 +257,7 @@ fn permissions() -> BTreeMap<String, BTreeSet<Permission>> {
     allowed
 }
 
-/// Names of attributes in a request, or in a part of a transaction.
+/// Returns the names of attributes in a request, or in a part of a transaction.
 fn attributes_of(part: &Value) -> BTreeSet<String> {
     let keys = ["Key", "Item"].map(|name| part[name].as_object());
     let mut names: BTreeSet<String> = keys
@@ -282,8 +283,8 @@ fn attributes_of(part: &Value) -> BTreeSet<String> {
     names
 }
 
-/// What a request to DynamoDB accesses. Whether the parts of a transaction are evaluated one by one or, by the same
-/// action, together is not documented; together is the stricter, because one statement must then allow them all.
+/// Returns what a request to DynamoDB accesses. Whether the parts of a transaction are evaluated one by one or, by the
+/// same action, together is not documented; together is the stricter, because one statement must then allow them all.
 fn accesses(operation: &str, body: &Value) -> Vec<Access> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let access = |action: &str, keys: Vec<&Value>| Access {
@@ -378,8 +379,8 @@ impl HttpConnector for Guarded {
                     let denied =
                         r#"{"__type":"com.amazonaws.dynamodb.v20120810#AccessDeniedException"}"#;
                     let status = 400_u16.try_into().unwrap();
-                    let answer = HttpResponse::new(status, SdkBody::from(denied));
-                    return HttpConnectorFuture::ready(Ok(answer));
+                    let response = HttpResponse::new(status, SdkBody::from(denied));
+                    return HttpConnectorFuture::ready(Ok(response));
                 }
             }
         }
@@ -387,7 +388,7 @@ impl HttpConnector for Guarded {
     }
 }
 
-/// A store that may do only so much, and what it does.
+/// Returns a store that may do only so much, and what it does.
 fn guarded(embedded: &Embedded, allowed: &BTreeSet<Permission>) -> (Store, Arc<Mutex<Seen>>) {
     let config = embedded.config();
     let client = config.http_client().unwrap();
@@ -424,9 +425,9 @@ async fn run(
     let mut wrong = Vec::new();
     for case in events {
         let event = LambdaEvent::new(case.event.clone(), Context::default());
-        let answer = lambda::answer(&service, event).await;
-        let answer = readable(&serde_json::to_value(&answer).unwrap());
-        let found = differences(&case.expected, &answer).into_iter();
+        let response = lambda::respond(&service, event).await;
+        let response = readable(&serde_json::to_value(&response).unwrap());
+        let found = differences(&case.expected, &response).into_iter();
         wrong.extend(found.map(|found| format!("{}: {found}", case.name)));
     }
     let seen = std::mem::take(&mut *seen.lock().unwrap());
@@ -520,8 +521,8 @@ async fn delete_owner(handler: Handler, allowed: &BTreeSet<Permission>) -> Seen 
                 "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
                 "Operations": [delete],
             });
-            let answer = client.send(Call::new("POST", "/Bulk").json(&bulk)).await;
-            assert_eq!(answer.json()["Operations"][0]["status"], "204");
+            let response = client.send(Call::new("POST", "/Bulk").json(&bulk)).await;
+            assert_eq!(response.json()["Operations"][0]["status"], "204");
         }
         _ => client.delete(&id).await.assert_status(204),
     }
@@ -544,7 +545,7 @@ async fn a_user_who_owns_keys_can_be_deleted_by_every_function_that_deletes() {
     }
 }
 
-/// An update of one item, as a handler would send it by itself.
+/// Returns an update of one item, as a handler would send it by itself.
 fn update(pk: &str, attributes: &[&str]) -> Access {
     let attributes = ["PK", "SK"].iter().chain(attributes);
     Access {

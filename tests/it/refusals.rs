@@ -16,7 +16,7 @@ use test_support::data::{assert_none, data};
 use test_support::dynamodb::DynamoDb;
 use test_support::marked::MARKER;
 
-/// The names of all rules.
+/// Returns the names of all rules.
 fn rules() -> BTreeSet<&'static str> {
     let all = protocol::ALL.iter().chain(service::ALL);
     let names: BTreeSet<&str> = all.clone().map(|rule| rule.as_str()).collect();
@@ -24,7 +24,7 @@ fn rules() -> BTreeSet<&'static str> {
     names
 }
 
-/// A value with `{"before": …, "repeat": …, "times": …}` written out: a text, or a list of what an array holds.
+/// Returns a value with `{"before": …, "repeat": …, "times": …}` written out: a text, or a list of what an array holds.
 fn written_out(value: &Value) -> Value {
     match value {
         Value::Object(members) if members.contains_key("times") => {
@@ -47,7 +47,7 @@ fn written_out(value: &Value) -> Value {
     }
 }
 
-/// A request as an event for the handler that takes what no other does.
+/// Returns a request as an event for the handler that takes what no other does.
 fn event(like: &Value, request: &Value) -> Value {
     let mut event = like.clone();
     event["routeKey"] = "$default".into();
@@ -101,15 +101,15 @@ async fn the_log_says_which_rule_a_request_broke_and_where() {
         lines.collect::<Vec<_>>()
     };
     let mut failures = Vec::new();
-    let told = with("request");
-    assert_eq!(told.len(), requests.len() + 1, "{log}");
-    for (request, line) in requests.iter().zip(told) {
+    let reported = with("request");
+    assert_eq!(reported.len(), requests.len() + 1, "{log}");
+    for (request, line) in requests.iter().zip(reported) {
         failures.extend(compared(request, &request["expect"], line));
     }
-    let told = with("a bulk operation failed");
+    let reported = with("a bulk operation failed");
     let expected = data["bulk"]["expect"].as_array().unwrap();
-    assert_eq!(told.len(), expected.len(), "{told:?}");
-    for line in told {
+    assert_eq!(reported.len(), expected.len(), "{reported:?}");
+    for line in reported {
         let index = usize::try_from(line["index"].as_u64().unwrap()).unwrap();
         failures.extend(compared(
             &data["bulk"]["operations"][index],
@@ -190,7 +190,7 @@ const REFUSALS: [&str; 23] = [
     "unsupported_media_type",
 ];
 
-/// What stands behind the parenthesis that closes the one at the beginning of the text.
+/// Returns what stands behind the parenthesis that closes the one at the beginning of the text.
 fn behind_call(text: &str) -> &str {
     let (mut depth, mut is_quoted, mut is_escaped) = (0, false, false);
     for (index, c) in text.char_indices() {

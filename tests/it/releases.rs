@@ -3,7 +3,7 @@
 //!
 //! `tests/data/releases/VERSION.json` has the items of a small directory as that release wrote them. It is made
 //! with the release: at its commit, with its version in `Cargo.toml`, `cargo test --test it releases -- --ignored`
-//! writes the file; then the version is raised, so that what is written from there on is held against it. A file
+//! writes the file; then the version is raised, so that what is written from there on is checked against it. A file
 //! that is there is not written again, because what a release wrote does not change; of a version that is not
 //! released yet, delete it first. Those older than the release before may go.
 
@@ -34,7 +34,7 @@ const NEW_KINDS: &[(&str, &str)] = &[(
      unknown item until DynamoDB drops it",
 )];
 
-/// Every kind of item, in every state, as this release writes it.
+/// Returns every kind of item, in every state, as this release writes it.
 async fn written() -> Value {
     let embedded = Embedded::in_memory().unwrap();
     let world = World::on(embedded.store(TABLE).await.unwrap());
@@ -116,7 +116,7 @@ async fn items(dynamodb: &DynamoDb) -> Vec<Item> {
     output.items.unwrap_or_default()
 }
 
-/// What kind of item it is, and in what state.
+/// Returns what kind of item it is, and in what state.
 fn kind(item: &Value) -> String {
     let text = |name: &str| item[name]["S"].as_str().unwrap();
     let (pk, sk) = (text("PK"), text("SK"));
@@ -134,7 +134,7 @@ fn kind(item: &Value) -> String {
         (_, "KEY") => "key".to_owned(),
         _ if sk.starts_with("SHARD#") => "counter".to_owned(),
         _ if sk.starts_with("MINUTE#") => "scan budget".to_owned(),
-        _ => format!("look-up by {}", pk.split('#').nth(2).unwrap()),
+        _ => format!("lookup by {}", pk.split('#').nth(2).unwrap()),
     }
 }
 
@@ -146,7 +146,7 @@ fn note(forms: &mut Forms, path: &str, form: impl Into<String>) {
     known.insert(form.into());
 }
 
-/// Notes the forms of an attribute.
+/// Records the forms of an attribute.
 fn note_attribute(forms: &mut Forms, path: &str, value: &Value) {
     let (of_type, value) = value.as_object().unwrap().iter().next().unwrap();
     match (path, of_type.as_str()) {
@@ -169,7 +169,7 @@ fn note_attribute(forms: &mut Forms, path: &str, value: &Value) {
     }
 }
 
-/// A key's words, with `*` for each id, hash or time.
+/// Returns a key's words, with `*` for each id, hash or time.
 fn key_form(key: &str) -> String {
     let is_word = |part: &&str| part.chars().all(|letter| letter.is_ascii_alphabetic());
     let parts = key
@@ -186,7 +186,7 @@ fn note_json(forms: &mut Forms, path: &str, json: &Value) {
                 note_json(forms, &format!("{path}/{name}"), value);
             }
         }
-        // Whoever reads a tuple reads neither more nor less.
+        // A reader of a tuple reads neither more nor less.
         Value::Array(values) if values.iter().any(Value::is_string) => {
             note(forms, path, format!("tuple of {}", values.len()));
         }
@@ -231,7 +231,7 @@ fn shapes(release: &Value) -> BTreeMap<String, Shape> {
     shapes
 }
 
-/// What the release before could not read of what this one writes.
+/// Returns what the release before could not read of what this one writes.
 fn unreadable(before: &Value, now: &Value) -> Vec<String> {
     let (before, now) = (shapes(before), shapes(now));
     let mut wrong = Vec::new();
@@ -283,7 +283,7 @@ fn what_the_release_before_could_not_read_is_seen() {
             r#""status":{"S":"frozen"}"#,
             "company frozen is a new kind",
         ),
-        ("#emails#", "#phones#", "look-up by phones is a new kind"),
+        ("#emails#", "#phones#", "lookup by phones is a new kind"),
         (
             r#""users":{"N""#,
             r#""people":{"N""#,

@@ -14,36 +14,36 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 const PREFIX: &str = "/2018-06-01/runtime";
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What became of an invocation.
+/// The result of an invocation.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// The handler's answer.
-    Answered(Value),
+    /// The handler's response.
+    Responded(Value),
     /// The handler reported an error, or ended.
     Failed(String),
 }
 
-/// A request of the handler's, and where its answer goes.
-struct Asked {
+/// A request of the handler's, and where its response goes.
+struct Requested {
     line: String,
     body: Vec<u8>,
-    answer: oneshot::Sender<String>,
+    response: oneshot::Sender<String>,
 }
 
 /// A handler that waits for an event.
 pub(crate) struct Lambda {
     process: Child,
-    asked: mpsc::UnboundedReceiver<Asked>,
-    /// What the request for the next event is answered by; `None` if the handler has ended.
+    requested: mpsc::UnboundedReceiver<Requested>,
+    /// Takes the response to the request for the next event; `None` if the handler has ended.
     waiting: Option<oneshot::Sender<String>>,
     /// All that it writes; read all the time, so that it can go on.
     output: [JoinHandle<String>; 2],
 }
 
 impl Lambda {
-    /// Starts a handler and waits until it asks for an event.
+    /// Starts a handler and waits until it requests an event.
     pub(crate) async fn start(program: &str, environment: &[(&str, &str)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -65,7 +65,7 @@ impl Lambda {
             tokio::spawn(read_to_end(process.stdout.take().unwrap())),
             tokio::spawn(read_to_end(process.stderr.take().unwrap())),
         ];
-        let (asking, asked) = mpsc::unbounded_channel();
+        let (asking, requested) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(serve(stream, asking.clone()));
@@ -73,29 +73,29 @@ impl Lambda {
         });
         let mut lambda = Self {
             process,
-            asked,
+            requested,
             waiting: None,
             output,
         };
         let first = lambda.next().await;
         let first = first.unwrap_or_else(|reason| panic!("{program}: {reason}"));
         assert_eq!(first.line, format!("GET {PREFIX}/invocation/next HTTP/1.1"));
-        lambda.waiting = Some(first.answer);
+        lambda.waiting = Some(first.response);
         lambda
     }
 
-    /// The handler's next request, or why there is none.
-    async fn next(&mut self) -> Result<Asked, String> {
+    /// Returns the handler's next request, or why there is none.
+    async fn next(&mut self) -> Result<Requested, String> {
         let next = async {
             tokio::select! {
-                asked = self.asked.recv() => Ok(asked.unwrap()),
+                requested = self.requested.recv() => Ok(requested.unwrap()),
                 status = self.process.wait() => Err(format!("ended: {status:?}")),
             }
         };
-        timeout(PATIENCE, next).await.unwrap()
+        timeout(TIMEOUT, next).await.unwrap()
     }
 
-    /// Hands out one event, and waits until it is settled and the handler asks for another one.
+    /// Hands out one event, and waits until it is settled and the handler requests another one.
     pub(crate) async fn handle(&mut self, event: &Value) -> Outcome {
         let body = event.to_string();
         let head = format!(
@@ -104,34 +104,38 @@ impl Lambda {
         );
         let waiting = self.waiting.take().expect("the handler has ended");
         waiting.send(head + &body).unwrap();
-        let mut outcome = Outcome::Failed("it asked for another event".to_owned());
+        let mut outcome = Outcome::Failed("it requested another event".to_owned());
         loop {
-            let Asked { line, body, answer } = match self.next().await {
-                Ok(asked) => asked,
+            let Requested {
+                line,
+                body,
+                response,
+            } = match self.next().await {
+                Ok(requested) => requested,
                 Err(reason) => return Outcome::Failed(reason),
             };
             if line.starts_with(&format!("GET {PREFIX}/invocation/next ")) {
-                self.waiting = Some(answer);
+                self.waiting = Some(response);
                 return outcome;
             }
             let accepted = "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n";
-            answer.send(accepted.to_owned()).unwrap();
+            response.send(accepted.to_owned()).unwrap();
             if line.starts_with(&format!("POST {PREFIX}/invocation/request-1/response ")) {
-                outcome = Outcome::Answered(serde_json::from_slice(&body).unwrap_or(json!(null)));
+                outcome = Outcome::Responded(serde_json::from_slice(&body).unwrap_or(json!(null)));
             } else if line.contains("/error ") {
                 outcome = Outcome::Failed(String::from_utf8_lossy(&body).into_owned());
             }
         }
     }
 
-    /// Ends the handler, and tells what it logged.
+    /// Ends the handler, and returns what it logged.
     pub(crate) async fn end(mut self) -> String {
         self.process.kill().await.unwrap();
         let [stdout, stderr] = self.output;
         stdout.await.unwrap() + &stderr.await.unwrap()
     }
 
-    /// Hands out one event, ends the handler, and tells what it answered and what it logged.
+    /// Hands out one event, ends the handler, and returns its response and what it logged.
     pub(crate) async fn invoke(mut self, event: &Value) -> (Outcome, String) {
         let outcome = self.handle(event).await;
         (outcome, self.end().await)
@@ -144,15 +148,24 @@ async fn read_to_end(mut pipe: impl AsyncRead + Unpin) -> String {
     text
 }
 
-/// Passes on the requests of one connection, and their answers.
-async fn serve(mut stream: TcpStream, asking: mpsc::UnboundedSender<Asked>) {
+/// Passes on the requests of one connection, and their responses.
+async fn serve(mut stream: TcpStream, asking: mpsc::UnboundedSender<Requested>) {
     while let Some((line, body)) = read_request(&mut stream).await {
-        let (answer, answered) = oneshot::channel();
-        if asking.send(Asked { line, body, answer }).is_err() {
+        let (response, responded) = oneshot::channel();
+        if asking
+            .send(Requested {
+                line,
+                body,
+                response,
+            })
+            .is_err()
+        {
             return;
         }
-        let Ok(answer) = answered.await else { return };
-        if stream.write_all(answer.as_bytes()).await.is_err() {
+        let Ok(response) = responded.await else {
+            return;
+        };
+        if stream.write_all(response.as_bytes()).await.is_err() {
             return;
         }
     }

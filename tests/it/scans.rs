@@ -15,7 +15,7 @@ use test_support::world::{Call, World, dynamodb, encode, fill, fill_with};
 
 const TABLE: &str = "test";
 
-/// An embedded database, its API, and a service on it.
+/// Returns an embedded database, its API, and a service on it.
 async fn directory() -> (Embedded, DynamoDb, World) {
     let embedded = Embedded::in_memory().unwrap();
     let dynamodb = dynamodb(&embedded.config());
@@ -31,12 +31,12 @@ fn key(company: CompanyId, name: &str, sort: &str) -> HashMap<String, AttributeV
     ])
 }
 
-/// The key of a company's budget of the minute in which tests begin.
+/// Returns the key of a company's budget of the minute in which tests begin.
 fn budget(company: CompanyId) -> HashMap<String, AttributeValue> {
     key(company, "SCANS", "MINUTE#2026-01-01T00:00:00Z")
 }
 
-/// What was drawn from a company's budget, and when DynamoDB drops it.
+/// Returns what was drawn from a company's budget, and when DynamoDB drops it.
 async fn drawn(dynamodb: &DynamoDb, company: CompanyId) -> Option<(usize, i64)> {
     let get = dynamodb.get_item().table_name(TABLE);
     let found = get.set_key(Some(budget(company))).send().await.unwrap();
@@ -61,7 +61,7 @@ fn list(query: &[(&str, &str)]) -> Call {
     Call::new("GET", "/Users").query(&encode(query))
 }
 
-/// Every kind of request that scans.
+/// Returns every kind of request that scans.
 fn scans() -> Vec<Call> {
     let search = json!({"filter": "active eq true"});
     vec![
@@ -92,11 +92,11 @@ async fn a_companys_scans_are_refused_beyond_its_budget_until_the_minute_ends() 
     client.send(active()).await.assert_status(200);
     world.clock.advance(SignedDuration::from_millis(12_345));
     for (index, scan) in scans().into_iter().enumerate() {
-        let answer = client.send(scan).await;
-        answer.assert_error(429, None);
+        let response = client.send(scan).await;
+        response.assert_error(429, None);
         // The 48th second of the minute is not over.
-        assert_eq!(answer.header("retry-after"), Some("48"), "{index}");
-        let detail = answer.json()["detail"].as_str().unwrap();
+        assert_eq!(response.header("retry-after"), Some("48"), "{index}");
+        let detail = response.json()["detail"].as_str().unwrap();
         assert!(
             detail.contains("48 s") && detail.contains("userName"),
             "{detail}"

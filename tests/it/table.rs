@@ -44,8 +44,8 @@ impl Program<'_> {
     async fn id_by_user_name(&self, user_name: &str) -> Option<String> {
         let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(fold(user_name)));
         let pk = format!("COMPANY#{}#userName#{hash}", self.company);
-        let look_up = self.get(key(pk, "USER")).await?;
-        Some(look_up["userId"].as_s().unwrap().clone())
+        let lookup = self.get(key(pk, "USER")).await?;
+        Some(lookup["userId"].as_s().unwrap().clone())
     }
 
     /// Deactivates a user as it was read; whether it still was so.
@@ -156,7 +156,7 @@ async fn a_program_beside_scim_finds_changes_and_accompanies_users() {
     );
     assert_eq!(seen["meta"]["version"], "W/\"3\"");
 
-    // SCIM goes on from there, the audit trail tells it, and what is the program's own stays.
+    // SCIM goes on from there, the audit trail records it, and what is the program's own stays.
     let restore = json!([{"op": "replace", "path": "active", "value": true}]);
     client.patch(&id, &restore).await.assert_status(200);
     client.delete(&id).await.assert_status(204);

@@ -33,10 +33,10 @@ fn a_filter_counts_each_value_and_its_bytes_and_folds_a_text_once() {
         ("userName eq \"ADA@example.com\"", 64 + 64 + 15),
         ("userName pr", 64),
         ("nickName eq \"x\"", 0),
-        // The third of three values is never looked at.
+        // The third of three values is never compared.
         ("roles.value eq \"two\"", 3 * 64 + 2 * (64 + 3)),
         ("roles.value eq \"four\"", 3 * 64 + 2 * (64 + 3) + 64 + 5),
-        // Found, looked up among the folded, folded.
+        // The value is found, searched among the folded ones, and folded.
         ("title eq \"x\"", 64 + 64 + 20 + 20 * 32),
         // The second time it is not folded again.
         (

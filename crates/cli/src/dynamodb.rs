@@ -20,11 +20,11 @@ pub(crate) struct DynamoDb {
     /// Keep the data in a file in this folder, not in memory
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Name of the table that is made
+    /// Name of the table to create
     #[arg(long, value_name = "NAME", env = TABLE_VARIABLE, default_value = DEFAULT_TABLE)]
     table: String,
-    /// Put demo data with fixed ids and a fixed secret token into an empty table; never use it for
-    /// anything but trying things out
+    /// Put demo data with fixed ids and a fixed secret token into an empty table; use it for
+    /// trials only
     #[arg(long)]
     demo: bool,
 }

@@ -3,8 +3,8 @@
 use crate::Failure;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Resolves when the program is asked to end, from this call on: before it, a signal ends the
-/// program at once. So it is called before anything is printed that others wait for.
+/// Resolves when a signal asks the program to end. Before this call, a signal ends the program at once. So call it
+/// before printing anything that others wait for.
 pub(crate) fn end_signal() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

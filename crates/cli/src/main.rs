@@ -16,14 +16,15 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use mimalloc::MiMalloc;
 
-/// Allocating takes a sixth of the time of a request with the allocator of the C library. SQLite keeps that one: its pages would take a quarter more memory.
+/// The allocator. With the allocator of the C library, allocating takes a sixth of the time of a request. SQLite keeps
+/// that one, because its pages would take a quarter more memory here.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// Status of a program whose output nobody takes any more, as shells tell it: 128 and the signal's number.
+/// Exit status of a program whose output is no longer read, as shells report it: 128 plus the signal's number.
 const ENDED_BY_SIGPIPE: u8 = 128 + 13;
 
-/// Anything that ends the program with a message.
+/// An error that ends the program with a message.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Parser)]
@@ -53,11 +54,11 @@ enum Command {
     /// Create, list, rotate and revoke API keys
     #[command(subcommand)]
     Key(manage::key::Key),
-    /// Show what happened to a company's users
+    /// Show the audit trail of a company or user
     Audit(manage::audit::Audit),
-    /// Anonymise a user by hand, or again in a restored table those who were erased since
+    /// Anonymise a user by hand, or erase users again in a restored table
     Erase(manage::erase::Erase),
-    /// Check that the items of the table agree with each other, and put right what does not
+    /// Check that the items of the table agree with each other, and repair what does not
     Check(manage::check::Check),
     /// Play an identity provider against a SCIM endpoint, and report what it would get
     Simulate(probe::simulate::Simulate),

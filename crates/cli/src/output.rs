@@ -16,7 +16,7 @@ pub(crate) struct Format {
 }
 
 impl Format {
-    /// Whether the result is for a script.
+    /// Returns whether the result is for a script.
     pub(crate) fn is_json(&self) -> bool {
         self.json
     }
@@ -90,14 +90,14 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether the program ends because whoever took its output has gone, such as `head`: not worth a word.
+/// Returns whether the program ends because the reader of its output has ended, such as `head`: that needs no message.
 pub(crate) fn is_closed(failure: &Failure) -> bool {
     failure
         .downcast_ref::<io::Error>()
         .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Prints why the program ends, with the causes.
+/// Prints why the program ends, with all causes.
 pub(crate) fn complain(failure: &Failure) {
     let mut text = format!("error: {failure}");
     let mut next = failure.source();
@@ -105,6 +105,6 @@ pub(crate) fn complain(failure: &Failure) {
         text = format!("{text}\n  because: {cause}");
         next = cause.source();
     }
-    // If standard error is closed there is nobody to tell.
+    // If standard error is closed, nobody can read an error either.
     let _ = writeln!(io::stderr(), "{text}");
 }

@@ -1,4 +1,4 @@
-//! How far a command is: a bar on standard error, and only if that is a terminal.
+//! The progress of a command: a bar on standard error, if that is a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -8,7 +8,7 @@ pub(crate) fn bar(doing: &'static str, items: usize) -> ProgressBar {
     styled(bar, "{prefix}{bar:40} {pos}/{len} {msg}", doing)
 }
 
-/// The same of an unknown number of items.
+/// Shows how many of an unknown number of items are done, after `doing`.
 pub(crate) fn spinner(doing: &'static str) -> ProgressBar {
     styled(ProgressBar::new_spinner(), "{prefix}{spinner} {pos}", doing)
 }

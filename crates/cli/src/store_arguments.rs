@@ -1,4 +1,4 @@
-//! Which store the commands work on.
+//! The store that the commands work on.
 
 use std::fs::{DirBuilder, Permissions};
 use std::io;
@@ -18,7 +18,7 @@ use paradigm_scim::store::Store;
 use crate::Failure;
 
 const FILE_NAME: &str = "paradigm-scim.sqlite";
-/// Nobody but the owner lists, reads or writes.
+/// Only the owner lists, reads or writes.
 const PRIVATE_FOLDER: u32 = 0o700;
 
 /// Where the store is.
@@ -42,7 +42,7 @@ pub(crate) struct StoreArguments {
 }
 
 impl StoreArguments {
-    /// Another table at the same place.
+    /// Returns the arguments for another table at the same place.
     pub(crate) fn of_table(&self, table: &str) -> Self {
         Self {
             table: table.to_owned(),
@@ -54,7 +54,7 @@ impl StoreArguments {
     pub(crate) async fn open(&self) -> Result<Store, Failure> {
         if self.endpoint_url.is_none() && !self.data_dir.join(FILE_NAME).exists() {
             return Err(format!(
-                "there is no store in {}; 'serve' and 'company create' make one",
+                "there is no store in {}; 'serve' and 'company create' create one",
                 self.data_dir.display()
             )
             .into());
@@ -83,7 +83,8 @@ impl StoreArguments {
     }
 }
 
-/// The SDK's configuration for an operator's program, from wherever the SDK looks: environment, profiles, single sign-on.
+/// Returns the SDK's configuration for an operator's program, from wherever the SDK looks: environment, profiles,
+/// single sign-on.
 async fn of_operator(endpoint_url: &str) -> SdkConfig {
     let https = Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
@@ -97,15 +98,15 @@ async fn of_operator(endpoint_url: &str) -> SdkConfig {
         .await
 }
 
-/// The same store, keeping audit records as long as the environment says.
+/// Returns the same store, which keeps audit records as long as the environment says.
 fn keeping_audit(store: Store) -> Result<Store, Failure> {
     Ok(store.keeping_audit_for(Config::from_env().audit_retention_days?))
 }
 
-/// The embedded database in a folder, which is made if it is not there.
+/// Returns the embedded database in a folder, which is made if it is not there.
 pub(crate) fn in_folder(folder: &Path) -> Result<Embedded, Failure> {
     private_folder(folder)
-        .map_err(|error| format!("the folder {} cannot be made: {error}", folder.display()))?;
+        .map_err(|error| format!("the folder {} cannot be created: {error}", folder.display()))?;
     Ok(Embedded::in_file(&folder.join(FILE_NAME))?)
 }
 

@@ -1,14 +1,14 @@
 //! Conversations with a SCIM endpoint as data: what a step sends, with `{variables}` in it, and
-//! what of the answer is expected. `cargo scim simulate` leads them, and so do the tests.
+//! what of the response is expected. `cargo scim simulate` plays them, and so do the tests.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-/// What earlier steps found out, by name.
+/// Values that earlier steps captured, by name.
 pub type Variables = BTreeMap<String, String>;
 
-/// Text with every `{name}` replaced.
+/// Returns the text with every `{name}` replaced.
 #[must_use]
 pub fn filled(text: &str, variables: &Variables) -> String {
     variables
@@ -18,7 +18,7 @@ pub fn filled(text: &str, variables: &Variables) -> String {
         })
 }
 
-/// A value with every `{name}` in its strings replaced.
+/// Returns a value with every `{name}` in its strings replaced.
 #[must_use]
 pub fn filled_in(value: &Value, variables: &Variables) -> Value {
     match value {
@@ -35,7 +35,7 @@ pub fn filled_in(value: &Value, variables: &Variables) -> Value {
     }
 }
 
-/// Whether a `{name}` is left in one of the strings of a value; `{any}` is none.
+/// Returns whether a `{name}` is left in one of the strings of a value; `{any}` is none.
 #[must_use]
 pub fn is_unfilled(value: &Value) -> bool {
     match value {
@@ -46,7 +46,7 @@ pub fn is_unfilled(value: &Value) -> bool {
     }
 }
 
-/// Whether a `{name}` is left in a text.
+/// Returns whether a `{name}` is left in a text.
 #[must_use]
 pub fn has_variable(text: &str) -> bool {
     let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphabetic());
@@ -59,7 +59,7 @@ pub fn has_variable(text: &str) -> bool {
 /// Stands for anything but null in an expectation.
 const ANY: &str = "{any}";
 
-/// What an array in an answer may be.
+/// How an array in a response is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrays {
     /// As long as expected, in the same order.
@@ -68,14 +68,14 @@ pub enum Arrays {
     Containing,
 }
 
-/// Where an answer is not what is expected, as JSON pointer and reason. Objects may have more
+/// Returns where a response is not what is expected, as JSON pointer and reason. Objects may have more
 /// members than expected; `"{any}"` is anything but null.
 #[must_use]
 pub fn differences(expected: &Value, actual: &Value) -> Vec<String> {
     differences_with(Arrays::Exact, expected, actual)
 }
 
-/// The same, with a rule for arrays.
+/// Returns the differences as [`differences`] does, with a rule for arrays.
 #[must_use]
 pub fn differences_with(arrays: Arrays, expected: &Value, actual: &Value) -> Vec<String> {
     let mut found = Vec::new();
@@ -115,10 +115,10 @@ fn compare(arrays: Arrays, expected: &Value, actual: &Value, at: &str, found: &m
     }
 }
 
-/// Takes values out of an answer, by JSON pointer, into variables.
+/// Takes values out of a response, by JSON pointer, into variables.
 ///
 /// # Errors
-/// The name of the first that is not there.
+/// The name of the first value that is not there.
 pub fn capture(
     pointers: &Map<String, Value>,
     body: &Value,

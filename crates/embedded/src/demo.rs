@@ -1,4 +1,4 @@
-//! What an empty embedded store starts with: a company, its administrator and an API key.
+//! Demo data for an empty embedded store: a company, its administrator and an API key.
 
 use std::error::Error;
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-/// Why demo data was not made.
+/// The reason why demo data was not created.
 type Failure = Box<dyn Error + Send + Sync>;
 
 /// Name of the demo company.
@@ -29,11 +29,11 @@ const FIXED_USERS: [(u8, &str); 5] = [
     (0xe5, "eve@demo.invalid"),
 ];
 
-/// Makes a company, its administrator and an API key with ids and a secret that nobody can guess; returns `None` if
+/// Creates a company, its administrator and an API key with random ids and a random secret; returns `None` if
 /// the store is not empty.
 ///
 /// # Errors
-/// A store that does not answer, or a system without random numbers.
+/// The store is busy or refuses the write, or the system has no random numbers.
 pub async fn create(store: &Store) -> Result<Option<Token>, Failure> {
     let mut secret = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *secret)?;
@@ -46,11 +46,11 @@ pub async fn create(store: &Store) -> Result<Option<Token>, Failure> {
         .await
 }
 
-/// Makes the same, and some users, with ids and a secret that everybody knows; returns `None` if the store is not
+/// Creates the same, and some users, with ids and a secret that are public; returns `None` if the store is not
 /// empty.
 ///
 /// # Errors
-/// A store that does not answer.
+/// The store is busy or refuses the write.
 pub async fn create_fixed(store: &Store) -> Result<Option<Token>, Failure> {
     let demo = Demo {
         store,
@@ -69,7 +69,7 @@ pub async fn create_fixed(store: &Store) -> Result<Option<Token>, Failure> {
     Ok(token)
 }
 
-/// Demo data on its way into a store.
+/// Demo data to be written into a store.
 struct Demo<'s> {
     store: &'s Store,
     company: CompanyId,
@@ -100,7 +100,7 @@ impl Demo<'_> {
             Ok(Next::UpdateWithKeys(owner, changes))
         })
         .await?;
-        // Last, because a store without company counts as empty: the next start then makes up for an interrupted one.
+        // Last, because a store without company counts as empty: after an interruption the next start begins again.
         let mut cursor_secret = [0; 32];
         getrandom::fill(&mut cursor_secret)?;
         let company = Company::new(self.company, COMPANY, CursorSecret(cursor_secret), now)?;
@@ -124,7 +124,9 @@ impl Demo<'_> {
     ) -> Result<(), Failure> {
         let change = self.change(operation);
         let changed = self.store.change_user(&change, self.administrator, decide);
-        changed.await?.ok_or("the administrator is gone")?;
+        changed
+            .await?
+            .ok_or("the administrator was deleted meanwhile")?;
         Ok(())
     }
 
@@ -139,7 +141,7 @@ impl Demo<'_> {
     }
 }
 
-/// A UUIDv7 of the year 2024 that ends in the given byte.
+/// Returns a UUIDv7 of the year 2024 that ends in the given byte.
 fn fixed_id(end: u8) -> Uuid {
     Uuid::from_u128(0x018c_c251_f400_7000_8000_0000_0000_0000 | u128::from(end))
 }

@@ -1,4 +1,4 @@
-//! The file of the embedded store: private, checked after an unclean stop, and what its failures mean.
+//! The file of the embedded store: keeps it private, checks it after an unclean stop, and converts its errors.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
@@ -14,13 +14,12 @@ use dynoxide::DynoxideError;
 use paradigm_scim::store::StoreError;
 use paradigm_scim::store::error::DiskError;
 
-/// Nobody but the owner reads or writes: the file holds personal data.
+/// Only the owner reads or writes: the file holds personal data.
 const PRIVATE: u32 = 0o600;
-/// What the names of files beside the database end with: SQLite's log of writes not yet in the database, and the index
-/// of that log.
+/// Suffixes of the files beside the database: SQLite's log of writes that are not yet in the database, and its index.
 const WRITE_AHEAD_LOG: &str = "-wal";
 const SHARED_MEMORY: &str = "-shm";
-/// What the name of the file ends with that every process locks as long as it uses the database.
+/// Suffix of the file that every process locks as long as it uses the database.
 const LOCK: &str = "-lock";
 
 /// A process's use of a database file; the kernel ends it with the process, however that stops.
@@ -33,8 +32,8 @@ pub(crate) struct InUse {
 /// Makes a database file ready to be opened: creates it if it is not there, makes it private, and checks it if the last
 /// process that used it did not stop cleanly.
 ///
-/// SQLite takes its write-ahead log away when the last connection closes. A log that is there while no process holds
-/// the lock is what an unclean stop has left.
+/// SQLite deletes its write-ahead log when the last connection closes. A log that is there while no process holds the
+/// lock comes from an unclean stop.
 ///
 /// # Errors
 /// [`StoreError::Refused`] if the file is damaged or cannot be read or created.
@@ -126,14 +125,14 @@ fn check(database: &Path) -> Result<(), StoreError> {
     Err(damaged(&format!("{}: {found}", database.display())))
 }
 
-/// The refusal of a damaged file.
+/// Returns the refusal of a damaged file.
 pub(crate) fn damaged(what: &str) -> StoreError {
     StoreError::Refused(format!(
-        "the embedded store is damaged and was left as it is; put a copy in its place, or move it away and begin anew ({what})"
+        "the embedded store is damaged and was left as it is; put a copy in its place, or move it away and begin with an empty one ({what})"
     ))
 }
 
-/// Why a file could not be written.
+/// Returns why a file could not be written.
 pub(crate) fn failure(error: &DynoxideError) -> Option<DiskError> {
     match error {
         DynoxideError::SqliteError(error) => failure_of(error),
@@ -161,7 +160,7 @@ fn failure_in(text: &str) -> Option<DiskError> {
     }
 }
 
-/// Whether a file is no database, or a broken one.
+/// Returns whether a file is no database, or a broken one.
 pub(crate) fn is_damage(error: &DynoxideError) -> bool {
     match error {
         DynoxideError::SqliteError(error) => matches!(
@@ -182,7 +181,7 @@ mod tests {
 
     /// SQLite's own error, of a database that may not grow.
     #[test]
-    fn a_full_database_is_told_by_its_code_and_by_its_text() {
+    fn a_full_database_is_recognised_by_its_code_and_by_its_text() {
         let connection = Connection::open_in_memory().unwrap();
         connection
             .execute_batch("CREATE TABLE t (v); PRAGMA max_page_count = 2")

@@ -45,10 +45,10 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// An empty database in memory.
+    /// Returns an empty database in memory.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub fn in_memory() -> Result<Self, StoreError> {
         let database = Database::memory().map_err(|error| not_opened(&error))?;
         Ok(Self {
@@ -57,8 +57,8 @@ impl Embedded {
         })
     }
 
-    /// The database in a file, which is created if it is not there. Several processes may use it at a time. After an
-    /// unclean stop the whole file is read and checked first.
+    /// Returns the database in a file, which is created if it is not there. Several processes may use it at a time.
+    /// After an unclean stop the whole file is read and checked first.
     ///
     /// # Errors
     /// [`StoreError::Refused`] for a damaged file and for one that cannot be opened, [`StoreError::Unwritable`] for a
@@ -84,17 +84,17 @@ impl Embedded {
         }
     }
 
-    /// The store on a table of this database, which is made if it is not there.
+    /// Returns the store on a table of this database, which is made if it is not there.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub async fn store(&self, table: &str) -> Result<Store, StoreError> {
         let engine = DynamoDb::new(&self.config(), table);
         engine.ensure_table().await?;
         Ok(Store::on(Arc::new(engine)))
     }
 
-    /// The SDK's configuration for this database: requests reach it without a socket.
+    /// Returns the SDK's configuration for this database: requests reach it without a socket.
     #[must_use]
     pub fn config(&self) -> SdkConfig {
         let connector = SharedHttpConnector::new(Connector(self.clone()));
@@ -112,7 +112,7 @@ impl Embedded {
     /// Serves DynamoDB's API over HTTP until `shutdown` resolves.
     ///
     /// # Errors
-    /// A sentence, if the server fails.
+    /// The reason why the server failed, as text.
     pub async fn serve(
         self,
         listener: TcpListener,
@@ -143,19 +143,19 @@ impl fmt::Debug for Connector {
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         if self.0.file.is_none() {
-            return HttpConnectorFuture::ready(answer(&self.0.database, &request));
+            return HttpConnectorFuture::ready(respond(&self.0.database, &request));
         }
         // A file may have to be waited for, and must not hold up other requests meanwhile.
         let database = self.0.database.clone();
         HttpConnectorFuture::new(async move {
-            tokio::task::spawn_blocking(move || answer(&database, &request))
+            tokio::task::spawn_blocking(move || respond(&database, &request))
                 .await
                 .map_err(|error| ConnectorError::other(error.into(), None))?
         })
     }
 }
 
-fn answer(database: &Database, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
+fn respond(database: &Database, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
     let operation = request
         .headers()
         .get("x-amz-target")
@@ -210,8 +210,8 @@ fn call<Request: DeserializeOwned, Response: Serialize>(
         .map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }
 
-/// The answer for an error. Where another process holds the file, DynamoDB would throttle: the
-/// SDK then tries again.
+/// Returns the response for an error. If another process holds the file, it is a throttle, after which the
+/// SDK tries again.
 fn refusal(error: &DynoxideError) -> (u16, Vec<u8>) {
     if is_busy(error) {
         let throttled = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"the file is in use"}"#;
@@ -224,7 +224,7 @@ fn refusal(error: &DynoxideError) -> (u16, Vec<u8>) {
     (error.status_code(), error.to_json().into_bytes())
 }
 
-/// Whether another process holds the file.
+/// Returns whether another process holds the file.
 fn is_busy(error: &DynoxideError) -> bool {
     let message = error.to_string();
     message.contains("locked") || message.contains("busy")

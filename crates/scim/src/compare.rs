@@ -1,5 +1,5 @@
 //! Equality and order of attribute values (RFC 7643 §2.3, RFC 7644 §3.4.2.2), and the folding
-//! that the store's keys use too, so that a look-up and a filter never disagree.
+//! that the store's keys use too, so that a lookup item and a filter always agree.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::schema::{Attribute, Type};
 use crate::work::{Exhausted, Work};
 
-/// Text as it is compared where case does not matter: Unicode NFKC and full case folding.
+/// Returns the text as it is compared where case does not matter: Unicode NFKC and full case folding.
 ///
 /// Folding can undo normalization, so the result is normalized again; folding twice changes nothing.
 #[must_use]
@@ -29,7 +29,7 @@ pub fn fold(text: &str) -> String {
     nfkc.normalize(&folded).into_owned()
 }
 
-/// A string as comparisons on this attribute see it.
+/// Returns a string as comparisons on this attribute see it.
 #[must_use]
 pub fn comparable<'t>(attribute: &Attribute, text: &'t str) -> Cow<'t, str> {
     if attribute.case_exact {
@@ -99,7 +99,7 @@ enum Compared {
 }
 
 impl Constant {
-    /// A constant that is compared with values of this attribute.
+    /// Returns a constant that is compared with values of this attribute.
     #[must_use]
     pub fn new(attribute: &Attribute, value: Value) -> Self {
         let compared = match &value {
@@ -113,13 +113,13 @@ impl Constant {
         Self { value, compared }
     }
 
-    /// The constant as it was written.
+    /// Returns the constant as it was written.
     #[must_use]
     pub fn value(&self) -> &Value {
         &self.value
     }
 
-    /// The text that values are searched for, if the constant is text.
+    /// Returns the text that values are searched for, if the constant is text.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         match &self.compared {
@@ -159,10 +159,10 @@ impl PartialEq for Constant {
     }
 }
 
-/// How much of a text decides where it stands in a sorted list, in characters.
+/// How much of a text decides its place in a sorted list, in characters.
 pub const MAX_SORTED_CHARS: usize = 256;
 
-/// What decides where a value stands in a sorted list. Keys of one attribute compare with each other.
+/// The key of a value in a sorted list. Keys of one attribute compare with each other.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SortKey {
     /// `false` comes before `true`.
@@ -174,7 +174,7 @@ pub enum SortKey {
 }
 
 impl SortKey {
-    /// The key of a value, of text by its first [`MAX_SORTED_CHARS`]; `None` for a value that has no
+    /// Returns the key of a value, of text by its first [`MAX_SORTED_CHARS`]; `None` for a value that has no
     /// order. Text in which case does not matter is in "case-insensitive Unicode alphabetic sort order
     /// with no specific locale implied" (RFC 7644 §3.4.2.3).
     #[must_use]
@@ -209,7 +209,7 @@ fn sort_bytes(attribute: &Attribute, text: &str) -> Vec<u8> {
     bytes
 }
 
-/// The instant an `xsd:dateTime` with a zone names (RFC 7643 §2.3.5).
+/// Returns the instant an `xsd:dateTime` with a zone names (RFC 7643 §2.3.5).
 #[must_use]
 pub fn instant(text: &str) -> Option<Timestamp> {
     let is_at = |index, byte| text.as_bytes().get(index) == Some(&byte);
@@ -222,7 +222,7 @@ pub fn instant(text: &str) -> Option<Timestamp> {
     (has_seconds && has_zone).then(|| text.parse().ok())?
 }
 
-/// Whether a value counts as present: not null, not an empty string, array or object.
+/// Returns whether a value counts as present: not null, not an empty string, array or object.
 #[must_use]
 pub fn is_present(value: &Value) -> bool {
     match value {

@@ -1,5 +1,5 @@
-//! Cursors (RFC 9865): where the next page of a query begins, sealed so that nobody can make or
-//! change one, and so that one fits only the query it was made for.
+//! Cursors (RFC 9865): where the next page of a query begins. They are sealed, so that clients can neither make nor
+//! change one, and a cursor belongs to one query only.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,13 +10,13 @@ use uuid::Uuid;
 
 use crate::{ScimError, rule};
 
-/// How long a cursor is good for.
+/// How long a cursor is valid.
 pub const CURSOR_TIMEOUT: SignedDuration = SignedDuration::from_hours(1);
 /// The layout of the sealed bytes; another number means another layout.
 const VERSION: u8 = 1;
-/// Enough to tell one sort key from another.
+/// Length of the mark of a sort key, in bytes. It is enough to distinguish one sort key from another.
 pub const MARK_BYTES: usize = 8;
-/// Half of SHA-256: nobody guesses 128 bits.
+/// Length of the seal, in bytes: half of SHA-256, because 128 bits cannot be guessed.
 const SEAL_BYTES: usize = 16;
 
 type Seal = Hmac<Sha256>;
@@ -26,7 +26,7 @@ type Seal = Hmac<Sha256>;
 pub struct Position {
     /// After the resource of this id.
     pub after: Uuid,
-    /// What that resource was sorted by; see [`Sort::mark`](super::list::Sort::mark).
+    /// What that resource was sorted by; see [`Sort::mark`](crate::sort::Sort::mark).
     pub mark: [u8; MARK_BYTES],
 }
 
@@ -44,7 +44,7 @@ pub struct Position {
 /// ```
 ///
 /// # Errors
-/// 500, if the secret cannot be used.
+/// 500 if the secret cannot be used as a key.
 pub fn seal(
     position: Position,
     query: &str,
@@ -60,10 +60,10 @@ pub fn seal(
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// The position in a cursor.
+/// Returns the position in a cursor.
 ///
 /// # Errors
-/// `invalidCursor` for one that was not made by [`seal`] for this query under this secret,
+/// `invalidCursor` for a cursor that was not made by [`seal`] for this query under this secret,
 /// `expiredCursor` after [`CURSOR_TIMEOUT`].
 pub fn open(
     cursor: &str,
@@ -94,20 +94,20 @@ pub fn open(
     Ok(Position { after, mark })
 }
 
-/// The refusal of a cursor whose position is no more.
+/// Returns the refusal of a cursor whose position no longer exists.
 #[must_use]
 pub fn expired() -> ScimError {
     ScimError::expired_cursor(
-        "The cursor has expired; begin again with an empty 'cursor', and ask for the next page sooner.",
+        "The 'cursor' has expired; begin again with an empty 'cursor', and request the next page sooner.",
     )
     .rule(rule::CURSOR_EXPIRED)
 }
 
-/// The refusal of what is no cursor of this server, or of another query.
+/// Returns the refusal of a cursor that this server did not make, or that belongs to another query.
 #[must_use]
 pub fn invalid() -> ScimError {
     ScimError::invalid_cursor(
-        "The cursor is none of this query's: send the 'nextCursor' of the page before with the same query, or an empty 'cursor' to begin.",
+        "This cursor belongs to another query; send the 'nextCursor' of the page before with the same query, or an empty 'cursor' to begin.",
     )
     .rule(rule::CURSOR_INVALID)
 }

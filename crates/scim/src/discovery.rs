@@ -1,4 +1,4 @@
-//! The discovery endpoints (RFC 7643 §5-§7, RFC 7644 §4): what a service provider says about itself.
+//! The discovery endpoints (RFC 7643 §5-§7, RFC 7644 §4): the description of a service provider.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -167,8 +167,8 @@ fn resource_type(resource_type: &ResourceType, base_url: &str) -> Map<String, Va
     }))
 }
 
-/// Whether clients map to a common attribute: `externalId` is the only one that they write, and they map to what
-/// `/Schemas` lists. RFC 7643 §3.1 lets a schema list common attributes; §8.7.1 lists none.
+/// Returns whether clients map to a common attribute: `externalId` is the only one that they write, and they map to
+/// what `/Schemas` lists. RFC 7643 §3.1 lets a schema list common attributes; §8.7.1 lists none.
 fn is_mapped(common: &Attribute) -> bool {
     !common.is_read_only()
 }

@@ -8,9 +8,9 @@ use crate::rule::{self, Rule};
 /// The `scimType` keywords of RFC 7644 table 9 and RFC 9865 §2.1 that this server sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScimType {
-    /// The filter's syntax is wrong, or it names or compares what it cannot.
+    /// The filter's syntax is wrong, or it names an unknown attribute, or compares one in a wrong way.
     InvalidFilter,
-    /// The filter would have to look at more users than one request may.
+    /// The filter would have to read more users than one request may.
     TooMany,
     /// A unique value is taken.
     Uniqueness,
@@ -24,16 +24,16 @@ pub enum ScimType {
     NoTarget,
     /// A value is missing or has the wrong type.
     InvalidValue,
-    /// The cursor is none of this query's.
+    /// The cursor belongs to another query.
     InvalidCursor,
-    /// The cursor was good once.
+    /// The cursor has expired.
     ExpiredCursor,
-    /// `count` is no integer.
+    /// `count` is not an integer.
     InvalidCount,
 }
 
 impl ScimType {
-    /// The keyword as the RFC spells it.
+    /// Returns the keyword as the RFC spells it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -52,7 +52,7 @@ impl ScimType {
     }
 }
 
-/// What a client is told when a request fails.
+/// The reason why a request fails, as the client gets it. It is the only error type that clients see.
 ///
 /// `detail` is for the client and says what to do. `source` is only ever logged, so a caller
 /// must not put anything personal into it.
@@ -62,7 +62,7 @@ pub struct ScimError {
     pub status: u16,
     /// The keyword of RFC 7644 table 9, where one fits.
     pub scim_type: Option<ScimType>,
-    /// A sentence for the client.
+    /// What was wrong and what to send instead, for the client.
     pub detail: String,
     /// The rule that was broken, for the log.
     pub rule: Option<Rule>,
@@ -70,7 +70,7 @@ pub struct ScimError {
     pub attribute: Option<String>,
     /// Index of the operation that was refused, in a PATCH or bulk request, for the log.
     pub operation: Option<usize>,
-    /// Seconds after which trying again makes sense (`Retry-After`).
+    /// Seconds after which the client may try again (`Retry-After`).
     pub retry_after: Option<u32>,
     /// The cause, for the log.
     pub source: Option<Box<dyn Error + Send + Sync>>,
@@ -90,82 +90,82 @@ impl ScimError {
         }
     }
 
-    /// 400 `invalidFilter`.
+    /// Returns 400 `invalidFilter`.
     pub fn invalid_filter(detail: impl Into<String>) -> Self {
         Self::new(400, Some(ScimType::InvalidFilter), detail)
     }
 
-    /// 400 `tooMany`.
+    /// Returns 400 `tooMany`.
     pub fn too_many(detail: impl Into<String>) -> Self {
         Self::new(400, Some(ScimType::TooMany), detail)
     }
 
-    /// 409 `uniqueness`.
+    /// Returns 409 `uniqueness`.
     pub fn uniqueness(detail: impl Into<String>) -> Self {
         Self::new(409, Some(ScimType::Uniqueness), detail)
     }
 
-    /// 400 `mutability`.
+    /// Returns 400 `mutability`.
     pub fn mutability(detail: impl Into<String>) -> Self {
         Self::new(400, Some(ScimType::Mutability), detail)
     }
 
-    /// 400 `invalidSyntax`.
+    /// Returns 400 `invalidSyntax`.
     pub fn invalid_syntax(detail: impl Into<String>) -> Self {
         Self::new(400, Some(ScimType::InvalidSyntax), detail)
     }
 
-    /// 400 `invalidPath`.
+    /// Returns 400 `invalidPath`.
     pub fn invalid_path(detail: impl Into<String>) -> Self {
         Self::new(400, Some(ScimType::InvalidPath), detail)
     }
 
-    /// 400 `noTarget`.
+    /// Returns 400 `noTarget`.
     pub fn no_target(detail: impl Into<String>) -> Self {
         Self::new(400, Some(ScimType::NoTarget), detail)
     }
 
-    /// 400 `invalidValue`.
+    /// Returns 400 `invalidValue`.
     pub fn invalid_value(detail: impl Into<String>) -> Self {
         Self::new(400, Some(ScimType::InvalidValue), detail)
     }
 
-    /// 400 `invalidCursor`.
+    /// Returns 400 `invalidCursor`.
     pub fn invalid_cursor(detail: impl Into<String>) -> Self {
         Self::new(400, Some(ScimType::InvalidCursor), detail)
     }
 
-    /// 400 `expiredCursor`.
+    /// Returns 400 `expiredCursor`.
     pub fn expired_cursor(detail: impl Into<String>) -> Self {
         Self::new(400, Some(ScimType::ExpiredCursor), detail)
     }
 
-    /// 400 `invalidCount`.
+    /// Returns 400 `invalidCount`.
     pub fn invalid_count(detail: impl Into<String>) -> Self {
         Self::new(400, Some(ScimType::InvalidCount), detail)
     }
 
-    /// 401.
+    /// Returns 401.
     pub fn unauthorized(detail: impl Into<String>) -> Self {
         Self::new(401, None, detail)
     }
 
-    /// 403.
+    /// Returns 403.
     pub fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(403, None, detail)
     }
 
-    /// 404.
+    /// Returns 404.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(404, None, detail)
     }
 
-    /// 405.
+    /// Returns 405.
     pub fn method_not_allowed(detail: impl Into<String>) -> Self {
         Self::new(405, None, detail)
     }
 
-    /// 406.
+    /// Returns 406.
     #[must_use]
     pub fn not_acceptable() -> Self {
         Self::new(
@@ -175,12 +175,12 @@ impl ScimError {
         )
     }
 
-    /// 409 for a reason other than uniqueness.
+    /// Returns 409 for a reason other than uniqueness.
     pub fn conflict(detail: impl Into<String>) -> Self {
         Self::new(409, None, detail)
     }
 
-    /// 412.
+    /// Returns 412.
     #[must_use]
     pub fn precondition_failed() -> Self {
         Self::new(
@@ -190,17 +190,17 @@ impl ScimError {
         )
     }
 
-    /// 413.
+    /// Returns 413.
     #[must_use]
     pub fn payload_too_large(limit: usize) -> Self {
         Self::new(
             413,
             None,
-            format!("The request body may have at most {limit} bytes."),
+            format!("The request body may have at most {limit} bytes; send less in one request."),
         )
     }
 
-    /// 413, for a bulk request.
+    /// Returns 413, for a bulk request.
     #[must_use]
     pub fn too_many_operations(limit: usize) -> Self {
         Self::new(
@@ -210,7 +210,7 @@ impl ScimError {
         )
     }
 
-    /// 415.
+    /// Returns 415.
     #[must_use]
     pub fn unsupported_media_type() -> Self {
         Self::new(
@@ -220,7 +220,7 @@ impl ScimError {
         )
     }
 
-    /// 415 for a body that is compressed.
+    /// Returns 415 for a body that is compressed.
     #[must_use]
     pub fn unsupported_content_coding() -> Self {
         Self::new(
@@ -230,7 +230,7 @@ impl ScimError {
         )
     }
 
-    /// 429 with `Retry-After`: the client sends more than it may.
+    /// Returns 429 with `Retry-After`: the client sends more than it may.
     #[must_use]
     pub fn too_many_requests(detail: impl Into<String>, retry_after: u32) -> Self {
         let mut error = Self::new(429, None, detail);
@@ -238,12 +238,12 @@ impl ScimError {
         error
     }
 
-    /// 501.
+    /// Returns 501.
     pub fn not_implemented(detail: impl Into<String>) -> Self {
         Self::new(501, None, detail)
     }
 
-    /// 503 with `Retry-After`: the store is busy or does not answer.
+    /// Returns 503 with `Retry-After`: the store is busy or does not respond.
     #[must_use]
     pub fn unavailable(retry_after: u32) -> Self {
         Self::out_of_service(
@@ -254,14 +254,14 @@ impl ScimError {
         )
     }
 
-    /// 503 with `Retry-After`, for another reason.
+    /// Returns 503 with `Retry-After`, for another reason.
     pub fn out_of_service(retry_after: u32, detail: impl Into<String>) -> Self {
         let mut error = Self::new(503, None, detail);
         error.retry_after = Some(retry_after);
         error
     }
 
-    /// 500: a defect of this server. The cause goes to the log only.
+    /// Returns 500: a defect of this server. The cause goes to the log only.
     pub fn internal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let mut error = Self::new(
             500,
@@ -273,22 +273,22 @@ impl ScimError {
         error
     }
 
-    /// The same error with a cause for the log.
+    /// Returns the error with a cause for the log.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// The same error with the rule that was broken.
+    /// Returns the error with the rule that was broken.
     #[must_use]
     pub fn rule(mut self, rule: Rule) -> Self {
         self.rule = Some(rule);
         self
     }
 
-    /// The same error about an attribute, named as in its schema. If it is about a sub-attribute already, this is the
-    /// attribute that the sub-attribute belongs to.
+    /// Returns the error about an attribute, named as in its schema. If it is about a sub-attribute already, this is
+    /// the attribute that the sub-attribute belongs to.
     #[must_use]
     pub fn about(mut self, attribute: &'static str) -> Self {
         self.attribute = Some(match self.attribute {
@@ -298,14 +298,14 @@ impl ScimError {
         self
     }
 
-    /// The same error of one operation of a PATCH or bulk request.
+    /// Returns the error of one operation of a PATCH or bulk request.
     #[must_use]
     pub fn in_operation(mut self, index: usize) -> Self {
         self.operation = Some(index);
         self.within(&format!("Operations[{index}]"))
     }
 
-    /// The same error with `prefix` before its detail, to say which part of a request failed.
+    /// Returns the error with `prefix` before its detail, to say which part of a request failed.
     #[must_use]
     pub fn within(mut self, prefix: &str) -> Self {
         self.detail = format!("{prefix}: {}", self.detail);
@@ -313,7 +313,7 @@ impl ScimError {
     }
 }
 
-/// A text of the client's that an error quotes: as much of it as helps to find it.
+/// Returns a client's text as an error quotes it, shortened.
 #[must_use]
 pub fn shortened(text: &str) -> String {
     const MOST: usize = 100;
@@ -324,7 +324,7 @@ pub fn shortened(text: &str) -> String {
 }
 
 impl fmt::Display for ScimError {
-    /// Status and keyword only: the detail may quote what the client sent.
+    /// Writes status and keyword only: the detail may quote what the client sent.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "status {}", self.status)?;
         match self.scim_type {

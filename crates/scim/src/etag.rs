@@ -1,25 +1,25 @@
 //! Entity tags (RFC 7644 §3.14) and their comparison (RFC 9110 §8.8.3, §13.1).
 
-/// The weak entity tag of a version: two resources of one version have the same attributes, not
+/// Returns the weak entity tag of a version: two resources of one version have the same attributes, not
 /// necessarily the same bytes.
 #[must_use]
 pub fn of_version(version: u64) -> String {
     weak(&version.to_string())
 }
 
-/// The weak entity tag of an opaque text, which has no quotes and commas.
+/// Returns the weak entity tag of an opaque text, which has no quotes and commas.
 #[must_use]
 pub fn weak(opaque: &str) -> String {
     format!("W/\"{opaque}\"")
 }
 
-/// Whether an `If-Match` or `If-None-Match` header names this version; see [`names`].
+/// Returns whether an `If-Match` or `If-None-Match` header names this version; see [`names`].
 #[must_use]
 pub fn names_version(header: &str, version: u64) -> bool {
     names(header, &version.to_string())
 }
 
-/// Whether an `If-Match` or `If-None-Match` header names the entity tag of this opaque text: `*`, or a list in
+/// Returns whether an `If-Match` or `If-None-Match` header names the entity tag of this opaque text: `*`, or a list in
 /// which some tag is equal by weak comparison. Microsoft's and other clients leave the quotes out at times.
 #[must_use]
 pub fn names(header: &str, current: &str) -> bool {

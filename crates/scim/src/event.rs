@@ -15,7 +15,7 @@ pub enum Content {
     Full,
 }
 
-/// What an event says of a resource (RFC 9967 §2.4).
+/// The kind of event (RFC 9967 §2.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// It was created.
@@ -31,7 +31,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// The event's URI.
+    /// Returns the event's URI.
     #[must_use]
     pub const fn uri(self, content: Content) -> &'static str {
         match (self, content) {
@@ -56,27 +56,27 @@ impl Event {
     }
 }
 
-/// What a resource was before it changed.
+/// The resource before it changed.
 #[derive(Debug, Clone, Copy)]
 pub enum Before<'c> {
-    /// There was none.
+    /// It did not exist.
     Nothing,
-    /// This.
+    /// It existed, with these attributes.
     Known(&'c Document),
-    /// One that cannot be read: whatever it is now is told as news.
+    /// One that cannot be read. Everything in the new item counts as a change.
     Unknown,
 }
 
 /// One change of one resource, and what its events need to say.
 #[derive(Debug)]
 pub struct Change<'c> {
-    /// What kind of resource.
+    /// The type of the resource.
     pub resource_type: &'static ResourceType,
-    /// Which one.
+    /// The id of the resource.
     pub id: &'c str,
-    /// What it was.
+    /// The resource before the change.
     pub before: Before<'c>,
-    /// What it is; `None` if it is gone.
+    /// The resource after the change; `None` if it is deleted.
     pub after: Option<(&'c Document, &'c Meta)>,
     /// Its version after the change: consumers drop what is older than what they know.
     pub version: u64,
@@ -87,7 +87,7 @@ pub struct Change<'c> {
 }
 
 impl Change<'_> {
-    /// What happened, the most important first; nothing if no attribute changed.
+    /// Returns the events of the change, the most important first; none if no attribute changed.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
         let after = self.after.map(|(document, _)| document);
@@ -113,8 +113,8 @@ impl Change<'_> {
         events
     }
 
-    /// The claims of the token that tells an event. Beside those of the RFCs it has `version` (a
-    /// number, to compare) and `active`, so that whoever drops an older one misses nothing.
+    /// Returns the claims of the token of an event. Beside those of the RFCs it has `version` (a
+    /// number, to compare) and `active`, so that a receiver that drops an older event misses nothing.
     ///
     /// `sub_id` has the `externalId` only where `content` allows personal data.
     #[must_use]
@@ -152,7 +152,7 @@ impl Change<'_> {
         claims
     }
 
-    /// Exactly one of `data` and `attributes`, where an event has a payload at all.
+    /// Returns the payload of an event: exactly one of `data` and `attributes`, or none.
     fn payload(&self, event: Event, content: Content, base_url: &str) -> Value {
         let (Event::Create | Event::Put, Some((document, meta))) = (event, self.after) else {
             return json!({});

@@ -60,7 +60,8 @@ impl PartialEq for Name {
 /// ```
 ///
 /// # Errors
-/// [`NameError`].
+/// [`NameError::Malformed`] if the text does not follow the grammar or is too long, the others if it does and no schema
+/// declares what it names.
 pub fn resolve(text: &str, resource_type: &ResourceType) -> Result<Name, NameError> {
     if text.len() > MAX_PATH_LENGTH {
         return Err(NameError::Malformed("it is too long"));
@@ -82,7 +83,8 @@ pub fn resolve(text: &str, resource_type: &ResourceType) -> Result<Name, NameErr
 /// Resolves `attribute ["." sub-attribute]` within one schema.
 ///
 /// # Errors
-/// [`NameError`].
+/// [`NameError::Malformed`] if the text does not follow the grammar, the others if it does and the schema does not
+/// declare what it names.
 pub fn resolve_in(
     schema: &'static Schema,
     text: &str,
@@ -211,7 +213,7 @@ fn dot_after_urn(behind_urn: &str) -> Option<&str> {
     behind_urn.strip_prefix('.')
 }
 
-/// `ATTRNAME` of RFC 7643 §2.1; `$ref` is the one name with a `$`.
+/// Returns whether a text is an `ATTRNAME` of RFC 7643 §2.1; `$ref` is the one name with a `$`.
 pub(crate) fn is_attribute_name(name: &str) -> bool {
     let name = name.strip_prefix('$').unwrap_or(name);
     name.starts_with(|first: char| first.is_ascii_alphabetic())

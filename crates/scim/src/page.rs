@@ -10,7 +10,7 @@ pub const DEFAULT_COUNT: usize = 50;
 /// Most resources in a page; a larger `count` means this many.
 pub const MAX_COUNT: usize = 200;
 
-/// The slice of a list that a client asked for.
+/// The slice of a list that a client requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     /// Where it begins.
@@ -41,8 +41,8 @@ impl Page {
     /// ```
     ///
     /// # Errors
-    /// `invalidValue` for what is not an integer, or both methods at once; with a cursor,
-    /// `invalidCount`.
+    /// `invalidValue` if `startIndex`, or `count` without `cursor`, is not an integer, or `startIndex` and `cursor` are
+    /// given together. `invalidCount` if `count` with `cursor` is not an integer.
     pub fn parse(
         start_index: Option<&str>,
         count: Option<&str>,

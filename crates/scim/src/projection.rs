@@ -9,7 +9,7 @@ use crate::{ScimError, rule};
 /// Most names in `attributes` or `excludedAttributes`: more than all schemas declare.
 pub const MAX_NAMES: usize = 200;
 
-/// Which attributes an answer holds.
+/// The attributes that a response holds.
 #[derive(Debug, Default)]
 pub enum Projection {
     /// All that are returned by default.
@@ -42,17 +42,17 @@ impl Projection {
     /// ```
     ///
     /// # Errors
-    /// `invalidValue` if both are given, or more than [`MAX_NAMES`].
+    /// `invalidValue` if both are given, or one has more than [`MAX_NAMES`] names.
     pub fn parse(
         attributes: &[String],
         excluded_attributes: &[String],
         resource_type: &ResourceType,
     ) -> Result<Self, ScimError> {
         if attributes.len().max(excluded_attributes.len()) > MAX_NAMES {
-            return Err(
-                ScimError::invalid_value(format!("Name at most {MAX_NAMES} attributes."))
-                    .rule(rule::PROJECTION_NAMES),
-            );
+            return Err(ScimError::invalid_value(format!(
+                "'attributes' and 'excludedAttributes' may name at most {MAX_NAMES} attributes; name fewer."
+            ))
+            .rule(rule::PROJECTION_NAMES));
         }
         match (attributes.is_empty(), excluded_attributes.is_empty()) {
             (true, true) => Ok(Self::Default),
@@ -109,7 +109,7 @@ fn names(list: &[String], resource_type: &ResourceType) -> Vec<Name> {
     names
 }
 
-/// `schemas` without the extensions of which nothing is left (RFC 7643 §3).
+/// Removes from `schemas` the extensions of which nothing is left (RFC 7643 §3).
 fn naming_what_is_left(mut resource: Map<String, Value>, core: &Schema) -> Map<String, Value> {
     if let Some(Value::Array(mut schemas)) = resource.get_mut("schemas").map(Value::take) {
         let is_left = |urn: &str| urn == core.id || resource.contains_key(urn);
@@ -187,13 +187,13 @@ fn include_attribute(
     }
 }
 
-/// Whether a member of a resource holds attributes of the schema: an extension's object, or an
+/// Returns whether a member of a resource holds attributes of the schema: an extension's object, or an
 /// attribute of the core schema by its name.
 fn is_of(schema: &Schema, name: &str, core: &Schema) -> bool {
     name == schema.id || schema.attribute(name).is_some_and(|_| schema.id == core.id)
 }
 
-/// Complex values of which no sub-attribute is left are unassigned (RFC 7643 §2.5).
+/// Removes complex values of which no sub-attribute is left: they are unassigned (RFC 7643 §2.5).
 fn without_empty(resource: Map<String, Value>) -> Map<String, Value> {
     resource
         .into_iter()

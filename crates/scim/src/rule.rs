@@ -8,13 +8,13 @@
 pub struct Rule(&'static str);
 
 impl Rule {
-    /// A rule of this name.
+    /// Returns a rule of this name.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         Self(name)
     }
 
-    /// The name.
+    /// Returns the name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.0

@@ -68,7 +68,7 @@ impl Sort {
         Ok(Some(Self { path, descending }))
     }
 
-    /// Which of two keys comes first. Resources without the attribute come last when ascending, first
+    /// Compares two keys. Resources without the attribute come last when ascending, first
     /// when descending.
     #[must_use]
     pub fn order(&self, left: Option<&SortKey>, right: Option<&SortKey>) -> Ordering {
@@ -97,13 +97,13 @@ impl Sort {
         mark
     }
 
-    /// The key of a complete resource; `None` if it has no value to be sorted by.
+    /// Returns the key of a complete resource; `None` if it has no value to be sorted by.
     #[must_use]
     pub fn key(&self, resource: &Map<String, Value>) -> Option<SortKey> {
         SortKey::new(self.path.leaf(), self.value(resource)?)
     }
 
-    /// What a complete resource is sorted by: of a multi-valued attribute the primary value, else the
+    /// Returns what a complete resource is sorted by: of a multi-valued attribute the primary value, else the
     /// first.
     fn value<'r>(&self, resource: &'r Map<String, Value>) -> Option<&'r Value> {
         let elements = elements_at(&self.path, resource);

@@ -1,12 +1,12 @@
-//! Counts what a client sends that no schema declares. It is left out, and the log says how much
-//! that was. Names are not logged: they are the client's text.
+//! Counts the attributes in a request that no schema declares. They are left out, and the log has their number. Names
+//! are not logged: they are the client's text.
 
 use serde_json::{Map, Value};
 
 use crate::name::{Name, resolve, resolve_in};
 use crate::schema::{Attribute, ResourceType, Type};
 
-/// How many attributes and sub-attributes of the body of a POST or PUT no schema declares.
+/// Returns how many attributes and sub-attributes of the body of a POST or PUT no schema declares.
 #[must_use]
 pub fn in_resource(input: &Map<String, Value>, resource_type: &ResourceType) -> usize {
     let count = |(key, value): (&String, &Value)| match resolve(key, resource_type) {
@@ -27,7 +27,7 @@ pub fn in_resource(input: &Map<String, Value>, resource_type: &ResourceType) -> 
     input.iter().map(count).sum()
 }
 
-/// How many sub-attributes of a value its attribute does not declare.
+/// Returns how many sub-attributes of a value its attribute does not declare.
 #[must_use]
 pub fn in_value(attribute: &Attribute, value: &Value) -> usize {
     match value {
@@ -44,7 +44,7 @@ pub fn in_value(attribute: &Attribute, value: &Value) -> usize {
     }
 }
 
-/// 1 for a member that is left out. An unassigned one is no loss, and a password is documented to
+/// Returns 1 for a member that is left out, else 0. An unassigned one is no loss, and a password is documented to
 /// be ignored: some clients send one with every user.
 #[must_use]
 pub fn member(name: &str, value: &Value) -> usize {

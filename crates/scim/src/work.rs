@@ -23,7 +23,7 @@ const BYTES_PER_INSTANT: usize = 200;
 /// What folding a byte of text that is not ASCII counts: it costs about as much as comparing so many.
 const BYTES_PER_FOLDED_BYTE: usize = 32;
 
-/// The work of one request is used up.
+/// The work budget of a request is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the work budget of the request is used up")]
 pub struct Exhausted;
@@ -48,7 +48,7 @@ pub struct Work {
 }
 
 impl Work {
-    /// A budget of so many bytes.
+    /// Returns a budget of so many bytes.
     #[must_use]
     pub fn up_to(limit: u64) -> Self {
         Self {
@@ -58,19 +58,19 @@ impl Work {
         }
     }
 
-    /// The budget of a query.
+    /// Returns the budget of a query.
     #[must_use]
     pub fn of_query() -> Self {
         Self::up_to(MAX_QUERY_WORK)
     }
 
-    /// The budget of a PATCH.
+    /// Returns the budget of a PATCH.
     #[must_use]
     pub fn of_patch() -> Self {
         Self::up_to(MAX_PATCH_WORK)
     }
 
-    /// The bytes counted so far.
+    /// Returns the bytes counted so far.
     #[must_use]
     pub fn spent(&self) -> u64 {
         self.spent
@@ -91,7 +91,7 @@ impl Work {
     /// Counts a value before it is compared or copied as a whole.
     ///
     /// # Errors
-    /// [`Exhausted`].
+    /// [`Exhausted`] if it costs more than what is left.
     pub fn spend_value(&mut self, value: &Value) -> Result<(), Exhausted> {
         self.spend(BYTES_PER_VALUE)?;
         match value {
@@ -107,7 +107,7 @@ impl Work {
     /// Counts several values before they are compared or copied.
     ///
     /// # Errors
-    /// [`Exhausted`].
+    /// [`Exhausted`] if it costs more than what is left.
     pub fn spend_values(&mut self, values: &[Value]) -> Result<(), Exhausted> {
         values.iter().try_for_each(|value| self.spend_value(value))
     }
@@ -115,7 +115,7 @@ impl Work {
     /// Counts the comparison of a text.
     ///
     /// # Errors
-    /// [`Exhausted`].
+    /// [`Exhausted`] if it costs more than what is left.
     pub fn spend_text(&mut self, text: &str) -> Result<(), Exhausted> {
         self.spend(BYTES_PER_VALUE + text.len())
     }
@@ -123,7 +123,7 @@ impl Work {
     /// Counts the comparison of a text that is read as an instant.
     ///
     /// # Errors
-    /// [`Exhausted`].
+    /// [`Exhausted`] if it costs more than what is left.
     pub fn spend_instant(&mut self, text: &str) -> Result<(), Exhausted> {
         self.spend(BYTES_PER_INSTANT)?;
         self.spend_text(text)
@@ -132,7 +132,7 @@ impl Work {
     /// Folds a text, each only once.
     ///
     /// # Errors
-    /// [`Exhausted`].
+    /// [`Exhausted`] if it costs more than what is left.
     pub(super) fn fold_once<'t>(
         &mut self,
         text: &'t str,
@@ -151,7 +151,7 @@ impl Work {
         Ok(folded)
     }
 
-    /// Forgets the text of one user before the next one is looked at.
+    /// Forgets the folded text of one user before the next one is evaluated.
     pub fn forget_text(&mut self) {
         self.folded.clear();
     }

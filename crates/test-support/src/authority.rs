@@ -33,7 +33,7 @@ impl Authority {
         self.file.path().to_str().unwrap()
     }
 
-    /// A TLS server with a certificate for a name or address, which ends to be valid on a day.
+    /// Returns a TLS server with a certificate for a name or address, which ends to be valid on a day.
     pub fn server(
         &self,
         name: &str,
@@ -48,7 +48,7 @@ impl Authority {
     }
 }
 
-/// A TLS server that shows a certificate.
+/// Returns a TLS server that shows a certificate.
 pub fn server_with(
     certificate: &Certificate,
     key: &KeyPair,

@@ -4,20 +4,20 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-/// The project's folder.
+/// Returns the project's folder.
 pub fn root() -> &'static Path {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     folder.ancestors().nth(2).unwrap()
 }
 
-/// A file of `tests/data`.
+/// Returns a file of `tests/data`.
 pub fn data(name: &str) -> Value {
     let path = data_path(name);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"))
 }
 
-/// The files of a folder by their names without extension, in order.
+/// Returns the files of a folder by their names without extension, in order.
 pub fn data_files(folder: &str) -> Vec<(String, Value)> {
     let mut names: Vec<String> = std::fs::read_dir(data_path(folder))
         .unwrap()
@@ -41,7 +41,7 @@ pub fn of_case(file: &str, case: &Value, found: Vec<String>) -> Vec<String> {
     found.into_iter().map(named).collect()
 }
 
-/// Where a file of cases is; those of the protocol are in its crate.
+/// Returns where a file of cases is; those of the protocol are in its crate.
 pub fn data_path(name: &str) -> PathBuf {
     let of_the_protocol = root().join("crates/scim/tests/data").join(name);
     match of_the_protocol.exists() {

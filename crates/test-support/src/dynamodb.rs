@@ -41,7 +41,7 @@ impl DynamoDb {
         }
     }
 
-    /// What a handler on this store has in its environment.
+    /// Returns what a handler on this store has in its environment.
     pub fn environment(&self) -> [(&'static str, &str); 5] {
         [
             ("SCIM_DYNAMODB_ENDPOINT_URL", self.url.as_str()),
@@ -60,7 +60,7 @@ impl Drop for DynamoDb {
     }
 }
 
-/// An embedded database in a file, with the demo data.
+/// Returns an embedded database in a file, with the demo data.
 pub async fn demo_file(path: &Path) -> Embedded {
     let database = Embedded::in_file(path).unwrap();
     with_demo_data(&database).await;

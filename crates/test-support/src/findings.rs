@@ -3,7 +3,7 @@
 use paradigm_scim::store::Store;
 use paradigm_scim::store::check::{Finding, Verdict};
 
-/// What a check in this process finds.
+/// Returns what a check in this process finds.
 pub async fn verdicts(store: &Store) -> Vec<Verdict> {
     let mut survey = store.survey(None, |_| {}).await.unwrap();
     if survey.needs_recount() {
@@ -17,7 +17,7 @@ pub async fn verdicts(store: &Store) -> Vec<Verdict> {
     verdicts
 }
 
-/// The same, without what would be done.
+/// Returns the findings only.
 pub async fn findings(store: &Store) -> Vec<Finding> {
     let verdicts = verdicts(store).await;
     verdicts.into_iter().flat_map(|it| it.findings).collect()

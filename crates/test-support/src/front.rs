@@ -1,4 +1,4 @@
-//! A server of the tests' own, before `serve` or instead of it, that answers what it is told to.
+//! A server of the tests' own, before `serve` or instead of it, that responds as each test wants.
 
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -18,21 +18,21 @@ pub struct Request {
     body: String,
 }
 
-/// What is to be answered.
-pub struct Answer {
+/// The response to send.
+pub struct Response {
     status: u16,
     headers: String,
     body: String,
 }
 
 impl Request {
-    /// What the server at a base URL answers to it.
+    /// Returns the response of the server at a base URL.
     pub fn sent_to(&self, base_url: &str) -> (u16, Value) {
         let url = format!("{base_url}{}", self.target);
         send(&url, &self.method, &self.token, &self.body)
     }
 
-    /// `None` for a connection on which nothing was sent.
+    /// Reads a request; `None` for a connection on which nothing was sent.
     fn read(stream: impl Read) -> Option<Self> {
         let mut reader = BufReader::new(stream);
         let mut lines = Vec::new();
@@ -62,7 +62,7 @@ impl Request {
     }
 }
 
-impl Answer {
+impl Response {
     pub fn new(status: u16, media_type: &str, body: &str) -> Self {
         Self {
             status,
@@ -81,10 +81,10 @@ impl Answer {
     }
 }
 
-/// Answers requests, one on each connection, until the tests end.
+/// Responds to requests, one on each connection, until the tests end.
 pub fn start(
     tls: Option<ServerConfig>,
-    answer: impl Fn(&Request) -> Answer + Send + 'static,
+    respond: impl Fn(&Request) -> Response + Send + 'static,
 ) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -93,10 +93,10 @@ pub fn start(
         for stream in listener.incoming() {
             let stream = stream.unwrap();
             match &tls {
-                None => talk(stream, &answer),
+                None => talk(stream, &respond),
                 Some(config) => {
                     let connection = ServerConnection::new(Arc::clone(config)).unwrap();
-                    talk(StreamOwned::new(connection, stream), &answer);
+                    talk(StreamOwned::new(connection, stream), &respond);
                 }
             }
         }
@@ -104,15 +104,15 @@ pub fn start(
     address
 }
 
-fn talk(mut stream: impl Read + Write, answer: &impl Fn(&Request) -> Answer) {
+fn talk(mut stream: impl Read + Write, respond: &impl Fn(&Request) -> Response) {
     let Some(request) = Request::read(&mut stream) else {
         return;
     };
-    let Answer {
+    let Response {
         status,
         headers,
         body,
-    } = answer(&request);
+    } = respond(&request);
     let length = body.len();
     let text = format!(
         "HTTP/1.1 {status} X\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n{body}"

@@ -52,7 +52,7 @@ pub struct Marked {
 }
 
 impl Marked {
-    /// The first user, who bears the mark.
+    /// Returns the first user, which has the mark.
     pub fn create(token: &str) -> Self {
         Self {
             method: "POST",
@@ -64,7 +64,7 @@ impl Marked {
         }
     }
 
-    /// Every body with every query on every route, right and wrong, with a right and with a wrong
+    /// Returns every body with every query on every route, right and wrong, with a right and with a wrong
     /// token.
     pub fn all(id: &str, token: &str) -> Vec<Self> {
         let queries = [

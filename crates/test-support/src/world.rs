@@ -33,7 +33,7 @@ use uuid::Uuid;
 pub const ORIGIN: &str = "https://scim.example.com";
 pub const TABLE: &str = "test";
 
-/// A store on a new embedded database.
+/// Returns a store on a new embedded database.
 pub async fn in_memory() -> Store {
     Embedded::in_memory().unwrap().store(TABLE).await.unwrap()
 }
@@ -43,7 +43,7 @@ pub fn dynamodb(config: &SdkConfig) -> DynamoDb {
     DynamoDb::from_conf(Builder::from(config).allow_no_auth().build())
 }
 
-/// A store on an embedded database whose requests pass through a connector of the test's.
+/// Returns a store on an embedded database whose requests pass through a connector of the test's.
 pub async fn store_through<C: HttpConnector + 'static>(
     embedded: &Embedded,
     connector: impl Fn(SharedHttpConnector) -> C + Send + Sync + 'static,
@@ -66,7 +66,7 @@ pub async fn make_table(config: &SdkConfig, table: &str) {
     engine.ensure_table().await.unwrap();
 }
 
-/// Users who are there without ever having been created: too many to create each.
+/// Writes many users directly, without creating each.
 pub async fn fill(embedded: &Embedded, company: CompanyId, users: usize) {
     let document =
         |number| json!({"userName": format!("filled{number}@example.com"), "active": true});
@@ -192,7 +192,7 @@ impl World {
         }
     }
 
-    /// A new company with an administrator and a key.
+    /// Returns a new company with an administrator and a key.
     pub async fn client(&self) -> Client<'_> {
         let now = self.clock.now();
         let id = CompanyId::new(Uuid::now_v7());
@@ -271,7 +271,7 @@ impl World {
 
     /// Sends a request. It takes a tenth of the work that one request may take, unless it is meant to be
     /// heavy.
-    pub async fn send(&self, call: Call) -> Answer {
+    pub async fn send(&self, call: Call) -> Response {
         let is_heavy = call.is_heavy;
         let request = call.into_request();
         let name = format!("{} {}", request.method, request.path);
@@ -281,7 +281,7 @@ impl World {
             "{name} takes {} of {MAX_PATCH_WORK}",
             usage.work
         );
-        Answer {
+        Response {
             status: response.status.as_u16(),
             headers: response.headers,
             body: response
@@ -301,31 +301,31 @@ pub struct Client<'w> {
 }
 
 impl Client<'_> {
-    pub async fn send(&self, call: Call) -> Answer {
+    pub async fn send(&self, call: Call) -> Response {
         self.world
             .send(call.header("authorization", &format!("Bearer {}", self.token)))
             .await
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Response {
         self.send(Call::new("GET", path)).await
     }
 
-    pub async fn filter(&self, filter: &str) -> Answer {
+    pub async fn filter(&self, filter: &str) -> Response {
         self.send(Call::new("GET", "/Users").query(&encode(&[("filter", filter)])))
             .await
     }
 
-    pub async fn post(&self, body: &Value) -> Answer {
+    pub async fn post(&self, body: &Value) -> Response {
         self.send(Call::new("POST", "/Users").json(body)).await
     }
 
-    pub async fn put(&self, id: &str, body: &Value) -> Answer {
+    pub async fn put(&self, id: &str, body: &Value) -> Response {
         self.send(Call::new("PUT", &format!("/Users/{id}")).json(body))
             .await
     }
 
-    pub async fn patch(&self, id: &str, operations: &Value) -> Answer {
+    pub async fn patch(&self, id: &str, operations: &Value) -> Response {
         let body = serde_json::json!({
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
             "Operations": operations,
@@ -334,7 +334,7 @@ impl Client<'_> {
             .await
     }
 
-    pub async fn delete(&self, id: &str) -> Answer {
+    pub async fn delete(&self, id: &str) -> Response {
         self.send(Call::new("DELETE", &format!("/Users/{id}")))
             .await
     }
@@ -344,9 +344,13 @@ impl Client<'_> {
     pub fn create(&self, body: &Value) -> impl Future<Output = String> {
         let caller = std::panic::Location::caller();
         async move {
-            let answer = self.post(body).await;
-            assert_eq!(answer.status, 201, "create at {caller}: {:?}", answer.body);
-            answer.id()
+            let response = self.post(body).await;
+            assert_eq!(
+                response.status, 201,
+                "create at {caller}: {:?}",
+                response.body
+            );
+            response.id()
         }
     }
 }
@@ -383,7 +387,7 @@ impl Call {
         }
     }
 
-    /// A request that may take all the work there is.
+    /// Returns a request that may take all the work there is.
     pub fn heavy(mut self) -> Self {
         self.is_heavy = true;
         self
@@ -427,13 +431,13 @@ impl Call {
 
 /// What came back.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Option<Value>,
 }
 
-impl Answer {
+impl Response {
     #[track_caller]
     pub fn json(&self) -> &Value {
         self.body.as_ref().expect("a body")
@@ -480,7 +484,7 @@ impl Answer {
         self.json()["totalResults"].as_u64().expect("totalResults")
     }
 
-    /// The userNames in a list, in order.
+    /// Returns the userNames in a list, in order.
     #[track_caller]
     pub fn user_names(&self) -> Vec<&str> {
         self.json()["Resources"]

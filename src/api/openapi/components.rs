@@ -1,4 +1,4 @@
-//! Parameters, bodies and answers. A body is described as a well-formed request has it; the service
+//! Parameters, bodies and responses. A body is described as a well-formed request has it; the service
 //! takes more than that (`scim::dialect`), and says what else it refuses.
 
 use scim::messages::{
@@ -151,7 +151,7 @@ fn list(items: Value) -> Value {
     })
 }
 
-/// A user in an answer, from which `attributes` may have left out most.
+/// A user in a response, from which `attributes` may have left out most.
 fn user() -> Value {
     json!({"type": "object", "required": ["schemas", "id"], "properties": user_properties()})
 }
@@ -159,7 +159,7 @@ fn user() -> Value {
 /// A user as POST and PUT take it, or any attributes of a user, as PATCH does.
 fn user_input(required: &[&str]) -> Value {
     let mut properties = user_properties();
-    // An answer may have 64 characters more: those that Entra puts before a deleted user's name.
+    // A response may have 64 characters more: those that Entra puts before a deleted user's name.
     if let Some(Value::Object(user_name)) = properties.get_mut("userName") {
         user_name.insert("maxLength".to_owned(), MAX_USER_NAME_CHARS.into());
     }
@@ -243,7 +243,7 @@ fn object_schema(attributes: impl Iterator<Item = &'static Attribute>, descripti
     schema
 }
 
-/// The JSON schema of an attribute. Canonical values are suggestions (RFC 7643 §7), so examples.
+/// Returns the JSON schema of an attribute. Canonical values are suggestions (RFC 7643 §7), so examples.
 fn schema_of(attribute: &Attribute) -> Value {
     let description = attribute.description;
     let mut schema = match attribute.kind {
@@ -308,7 +308,7 @@ fn patch_operation() -> Value {
     })
 }
 
-/// What a client may write, each path with the attribute it leads to.
+/// Returns what a client may write, each path with the attribute it leads to.
 fn written() -> Vec<(String, &'static Attribute)> {
     let mut paths = Vec::new();
     for declared in USER.declared() {
@@ -399,7 +399,7 @@ fn bulk_operation() -> Value {
     })
 }
 
-/// A filter. Its whole grammar is not for a pattern to tell; a comparison with a text is.
+/// A filter. A pattern can describe a comparison with a text, but not the whole grammar.
 fn filter() -> Value {
     let texts = written()
         .into_iter()

@@ -81,7 +81,7 @@ fn all() -> [(&'static str, &'static str, Value); 8] {
     ]
 }
 
-/// The examples by name.
+/// Returns the examples by name.
 pub(super) fn examples() -> Map<String, Value> {
     let named = all().into_iter();
     named
@@ -89,7 +89,7 @@ pub(super) fn examples() -> Map<String, Value> {
         .collect()
 }
 
-/// The names of the examples of a component.
+/// Returns the names of the examples of a component.
 pub(super) fn of(component: &str) -> impl Iterator<Item = &'static str> {
     let matching = all().into_iter().filter(move |(_, of, _)| *of == component);
     matching.map(|(name, _, _)| name)

@@ -13,13 +13,13 @@ use super::Exchange;
 use super::message::{JSON, MEDIA_TYPE, Response};
 use super::route::{Endpoint, ROUTES, Route};
 
-/// `GET /openapi.json`
+/// Handles `GET /openapi.json`.
 pub(super) fn openapi(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     let description = describe(&exchange.base_url);
     Ok(Response::plain_discovery(exchange.request, description))
 }
 
-/// All except the server's URL. Rendered once: nobody needs a key to request it, and it is the longest of all
+/// All except the server's URL. Rendered once: it needs no key, and it is the longest of all
 /// responses.
 static DESCRIPTION: LazyLock<String> = LazyLock::new(|| {
     let mut paths = Map::new();
@@ -138,7 +138,7 @@ fn description(endpoint: Endpoint) -> Description {
         Endpoint::GetMe => Description {
             parameters: CONDITIONAL,
             ..plain(
-                "Get the user whom the API key is linked to",
+                "Get the user that owns the API key",
                 "User",
                 &[304, 400, 404, 412],
             )
@@ -152,7 +152,7 @@ fn description(endpoint: Endpoint) -> Description {
             parameters: CONDITIONAL,
             body: Some("UserInput"),
             ..plain(
-                "Replace the attributes of the user whom the API key is linked to",
+                "Replace the attributes of the user that owns the API key",
                 "User",
                 WRITES,
             )
@@ -170,7 +170,7 @@ fn description(endpoint: Endpoint) -> Description {
             parameters: CONDITIONAL,
             body: Some("PatchOp"),
             ..plain(
-                "Change attributes of the user whom the API key is linked to",
+                "Change attributes of the user that owns the API key",
                 "User",
                 WRITES,
             )
@@ -178,13 +178,13 @@ fn description(endpoint: Endpoint) -> Description {
         Endpoint::DeleteUser => Description {
             parameters: &["ifMatch", "ifNoneMatch"],
             success: Some((204, None)),
-            ..plain("Anonymise a user for ever", "User", &[404, 412])
+            ..plain("Anonymise a user permanently", "User", &[404, 412])
         },
         Endpoint::Bulk => Description {
             body: Some("BulkRequest"),
             ..plain("Process many operations", "BulkResponse", &[400, 413, 415])
         },
-        Endpoint::RefuseCreateMe => refused("Nobody registers through /Me", &[501]),
+        Endpoint::RefuseCreateMe => refused("Registration through /Me is not supported", &[501]),
         Endpoint::RefuseDeleteMe => {
             refused("The owner of an API key is not deleted through /Me", &[])
         }
@@ -256,7 +256,7 @@ fn operation(route: &Route) -> Value {
     operation
 }
 
-/// Such as `getUsersById`; at the base URI `getAll`.
+/// Returns the id of an operation, such as `getUsersById`; at the base URI `getAll`.
 fn operation_id(route: &Route) -> String {
     let mut id = route.method.as_str().to_lowercase();
     if route.path == "/" {

@@ -16,7 +16,7 @@ const USER_NOT_MODIFIED: &str = "UserNotModified";
 /// Name of the component for 304 of discovery.
 const DISCOVERY_NOT_MODIFIED: &str = "DiscoveryNotModified";
 
-/// The responses of an endpoint.
+/// Returns the responses of an endpoint.
 pub(super) fn of(endpoint: Endpoint, description: &Description) -> Value {
     let mut responses = Map::new();
     if let Some((status, component)) = description.success {
@@ -41,7 +41,7 @@ pub(super) fn of(endpoint: Endpoint, description: &Description) -> Value {
     Value::Object(responses)
 }
 
-/// The components that [`of`] refers to.
+/// Returns the components that [`of`] refers to.
 pub(super) fn components() -> Value {
     let errors = ERRORS.map(|status| (error_name(status), error(status)));
     let mut components: Map<String, Value> = errors.into_iter().collect();
@@ -117,7 +117,7 @@ fn url() -> Value {
     json!({"description": "URL of the user", "required": true, "schema": {"type": "string"}})
 }
 
-/// What a cache needs to know of a description of the service.
+/// Returns what a cache needs to know of a description of the service.
 fn discovery_headers() -> Value {
     json!({
         "ETag": etag(),
@@ -126,7 +126,7 @@ fn discovery_headers() -> Value {
     })
 }
 
-/// What can be done with a resource that was created: everything that its own path offers.
+/// Returns what can be done with a resource that was created: everything that its own path offers.
 fn links() -> Value {
     let of_one = ROUTES.iter().filter(|route| route.path == "/Users/{id}");
     let links = of_one.map(|route| {

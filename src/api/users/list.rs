@@ -18,7 +18,7 @@ use crate::api::message::Response;
 use crate::directory::USER;
 use crate::store::usage::count_work;
 
-/// `GET /Users`
+/// Handles `GET /Users`.
 pub(in crate::api) async fn list(
     exchange: &Exchange<'_>,
     caller: Caller,
@@ -27,7 +27,7 @@ pub(in crate::api) async fn list(
     search(exchange, caller, &query, Scope::Resource(&USER)).await
 }
 
-/// `POST /Users/.search`
+/// Handles `POST /Users/.search`.
 pub(in crate::api) async fn search_users(
     exchange: &Exchange<'_>,
     caller: Caller,
@@ -36,7 +36,7 @@ pub(in crate::api) async fn search_users(
     search(exchange, caller, &query, Scope::Resource(&USER)).await
 }
 
-/// `POST /.search`: all resource types, of which users are the only one.
+/// Handles `POST /.search`: all resource types, of which users are the only one.
 pub(in crate::api) async fn search_all(
     exchange: &Exchange<'_>,
     caller: Caller,
@@ -45,7 +45,7 @@ pub(in crate::api) async fn search_all(
     search(exchange, caller, &query, Scope::AnyResource(&USER)).await
 }
 
-/// `GET /`, the base URI: the same (RFC 7644 §3.4.2.1).
+/// Handles `GET /`, the base URI: the same (RFC 7644 §3.4.2.1).
 pub(in crate::api) async fn query_all(
     exchange: &Exchange<'_>,
     caller: Caller,
@@ -85,7 +85,7 @@ async fn search(
     result
 }
 
-/// A page that begins at an index, counted from 1.
+/// Returns a page that begins at an index, counted from 1.
 async fn by_index(
     selection: &Selection<'_>,
     start_index: usize,
@@ -99,7 +99,7 @@ async fn by_index(
     Ok(Response::json(StatusCode::OK, &list))
 }
 
-/// A page that begins at a cursor; the first one has an empty cursor.
+/// Returns a page that begins at a cursor; the first one has an empty cursor.
 async fn by_cursor(
     selection: &Selection<'_>,
     query: &SearchRequest<'_>,

@@ -1,8 +1,8 @@
 //! `/Users`: one function per route.
 
+pub(super) mod bookmarks;
 mod list;
 mod page;
-pub(super) mod places;
 mod selection;
 
 use std::sync::{Arc, Mutex};
@@ -30,7 +30,7 @@ pub(super) use list::{list, query_all, search_all, search_users};
 /// Most changes of a PATCH that is applied at once: what identity providers usually send has fewer.
 const SMALL_PATCH_CHANGES: usize = 20;
 
-/// `POST /Users` (RFC 7644 §3.3).
+/// Handles `POST /Users` (RFC 7644 §3.3).
 pub(super) async fn create(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {
     let projection = exchange.query()?.projection(&USER)?;
     let input = exchange.request.json_object()?;
@@ -38,7 +38,7 @@ pub(super) async fn create(exchange: &Exchange<'_>, caller: Caller) -> Result<Re
     Ok(found(exchange, StatusCode::CREATED, user, &projection))
 }
 
-/// `GET /Users/{id}` (RFC 7644 §3.4.1).
+/// Handles `GET /Users/{id}` (RFC 7644 §3.4.1).
 pub(super) async fn get(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {
     let projection = exchange.query()?.projection(&USER)?;
     let user = exchange
@@ -59,7 +59,7 @@ pub(super) async fn get(exchange: &Exchange<'_>, caller: Caller) -> Result<Respo
     Ok(found(exchange, StatusCode::OK, user, &projection))
 }
 
-/// `PUT /Users/{id}` (RFC 7644 §3.5.1).
+/// Handles `PUT /Users/{id}` (RFC 7644 §3.5.1).
 pub(super) async fn replace(
     exchange: &Exchange<'_>,
     caller: Caller,
@@ -71,7 +71,7 @@ pub(super) async fn replace(
     Ok(found(exchange, StatusCode::OK, user, &projection))
 }
 
-/// `PATCH /Users/{id}` (RFC 7644 §3.5.2).
+/// Handles `PATCH /Users/{id}` (RFC 7644 §3.5.2).
 pub(super) async fn patch(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {
     let projection = exchange.query()?.projection(&USER)?;
     let message = exchange.request.json_object()?;
@@ -80,13 +80,13 @@ pub(super) async fn patch(exchange: &Exchange<'_>, caller: Caller) -> Result<Res
     Ok(found(exchange, StatusCode::OK, user, &projection))
 }
 
-/// `DELETE /Users/{id}` (RFC 7644 §3.6): the user is anonymised.
+/// Handles `DELETE /Users/{id}` (RFC 7644 §3.6): the user is anonymised.
 pub(super) async fn delete(exchange: &Exchange<'_>, caller: Caller) -> Result<Response, ScimError> {
     anonymise(exchange, caller, &Preconditions::of(exchange.request)).await?;
     Ok(Response::empty(StatusCode::NO_CONTENT))
 }
 
-/// Makes a user of the body of a POST.
+/// Creates a user from the body of a POST.
 pub(super) async fn make(
     exchange: &Exchange<'_>,
     caller: Caller,
@@ -180,7 +180,7 @@ async fn applied(
 }
 
 /// Logs which parts of a PATCH did not apply, because the user has another manager or name than the
-/// path means.
+/// path selects.
 fn log_skipped(request_id: &str, skipped: &[Skipped]) {
     for Skipped {
         operation,
@@ -196,7 +196,7 @@ fn log_skipped(request_id: &str, skipped: &[Skipped]) {
     }
 }
 
-/// Leaves nothing personal of a user.
+/// Anonymises a user: nothing personal is left.
 pub(super) async fn anonymise(
     exchange: &Exchange<'_>,
     caller: Caller,
@@ -217,7 +217,7 @@ pub(super) async fn anonymise(
     written.map(|_| id)
 }
 
-/// The body of a POST or PUT, validated.
+/// Returns the body of a POST or PUT, validated.
 fn document(exchange: &Exchange<'_>, mut input: Map<String, Value>) -> Result<Document, ScimError> {
     dialect::resource(&mut input, &USER);
     exchange.count_undeclared(undeclared::in_resource(&input, &USER));
@@ -232,7 +232,7 @@ fn no_such_user() -> ScimError {
     ScimError::not_found("There is no user with this id in this company.").rule(rule::USER_UNKNOWN)
 }
 
-/// Which versions of a user a request is meant for (RFC 9110 §13.1.1, §13.1.2).
+/// The versions of a user that a request is meant for (RFC 9110 §13.1.1, §13.1.2).
 pub(super) struct Preconditions {
     if_match: Option<String>,
     if_none_match: Option<String>,
@@ -246,7 +246,7 @@ impl Preconditions {
         }
     }
 
-    /// Only this version, if one is named.
+    /// Returns the precondition of a version, if one is named.
     pub(super) fn version(version: Option<String>) -> Self {
         Self {
             if_match: version,
@@ -272,7 +272,7 @@ impl Preconditions {
     }
 }
 
-/// A user as clients see them, complete.
+/// Returns a user as clients see them, complete.
 fn rendered(exchange: &Exchange<'_>, user: User) -> Map<String, Value> {
     let meta = user.meta();
     render(

@@ -1,4 +1,4 @@
-//! A page of users that is being made: as many as were requested, as long as they fit.
+//! Builds a page of users: as many as were requested, as far as they fit.
 
 use scim::ScimError;
 use scim::cursor::{MARK_BYTES, Position};
@@ -27,7 +27,7 @@ pub(super) struct PageBuilder {
 }
 
 impl PageBuilder {
-    /// A page of up to `count` users.
+    /// Returns a page of up to `count` users.
     pub(super) fn new(count: usize, projection: Projection, sort: Option<Sort>) -> Self {
         Self {
             count,
@@ -40,23 +40,23 @@ impl PageBuilder {
         }
     }
 
-    /// Most users of the page.
+    /// Returns the largest number of users on the page.
     pub(super) fn count(&self) -> usize {
         self.count
     }
 
-    /// Whether the page has as many users as were requested.
+    /// Returns whether the page has as many users as were requested.
     pub(super) fn is_full(&self) -> bool {
         self.resources.len() == self.count
     }
 
-    /// Counts a document that is read for the page; `false` if the page must end before it.
+    /// Counts a document that is read for the page; returns `false` if the page must end before it.
     pub(super) fn may_read(&mut self, bytes: usize) -> bool {
         self.read_bytes += bytes;
         self.read_bytes <= MAX_READ_BYTES
     }
 
-    /// Adds a user, complete; `false` if the page must end before them.
+    /// Adds a complete user; returns `false` if the page must end before this user.
     ///
     /// # Errors
     /// 500 if the resource cannot be written as JSON.
@@ -83,17 +83,17 @@ impl PageBuilder {
         Ok(true)
     }
 
-    /// The number of users so far.
+    /// Returns the number of users so far.
     pub(super) fn len(&self) -> usize {
         self.resources.len()
     }
 
-    /// Where the last user of the page stands.
+    /// Returns the position of the last user of the page.
     pub(super) fn last(&self) -> Option<Position> {
         self.last
     }
 
-    /// The users, as they were added.
+    /// Returns the users, as they were added.
     pub(super) fn into_resources(self) -> Vec<Box<RawValue>> {
         self.resources
     }

@@ -1,6 +1,5 @@
-//! Which users a query selects: an equality on an indexed attribute is a lookup, whatever the number of
-//! users; without filter and sorting a page is read by itself; the rest looks at users one after
-//! another, up to a limit.
+//! Selects the users of a query. An equality on an indexed attribute is a lookup, whatever the number of users.
+//! Without filter and sorting, only the page is read. Every other query reads users one after another, up to a limit.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -17,25 +16,25 @@ use scim::work::{Exhausted, Work};
 use scim::{ScimError, cursor};
 use serde_json::{Map, Value};
 
+use super::bookmarks::Bookmark;
 use super::page::PageBuilder;
-use super::places::Place;
 use super::rendered;
 use crate::api::Exchange;
 use crate::api::authentication::Caller;
 use crate::api::rule;
 use crate::directory::{CompanyId, User, UserId};
-use crate::store::{LookUp, Scan, Store, StoreError, StoredUser, read_units};
+use crate::store::{Lookup, Scan, Store, StoreError, StoredUser, read_units};
 
-/// Most users that a page by cursor looks at for a filter that no lookup serves; if fewer match
+/// Most users that a page by cursor reads for a filter that no lookup serves; if fewer match
 /// than were requested, the page is short and the next one goes on.
 const MAX_SCANNED_PER_PAGE: usize = 1_000;
 /// Users that are read together meanwhile.
 const SCANNED_AT_ONCE: usize = 200;
-/// Most bytes of documents that one request looks at.
+/// Most bytes of documents that one request reads.
 const MAX_SCANNED_BYTES: usize = 32 * 1024 * 1024;
-/// Most bytes of documents that are kept for the page while others are looked at.
+/// Most bytes of documents that are kept for the page while others are read.
 const MAX_KEPT_BYTES: usize = 1024 * 1024;
-/// Most users that are looked at without giving others a turn: some milliseconds of computing.
+/// Most users that are evaluated before other requests get a turn: some milliseconds of computing.
 const USERS_AT_A_TIME: usize = 25;
 /// Most bytes of their documents, unless one is larger.
 const BYTES_AT_A_TIME: usize = 256 * 1024;
@@ -46,11 +45,11 @@ pub(super) struct Selection<'s> {
     pub(super) caller: Caller,
     pub(super) filter: Option<Filter>,
     pub(super) sort: Option<Sort>,
-    /// The read units of the users that were looked at.
+    /// The read units of the users that were read.
     pub(super) read_units: AtomicUsize,
 }
 
-/// A user who matches, among all who do.
+/// One of the users that match.
 struct Match {
     id: UserId,
     sort_key: Option<SortKey>,
@@ -58,7 +57,7 @@ struct Match {
     is_start: bool,
 }
 
-/// Everyone who matches, in order.
+/// All users that match, in order.
 #[derive(Default)]
 struct Matches {
     found: Vec<Match>,
@@ -70,7 +69,7 @@ impl Selection<'_> {
     /// Puts the users at `offset..` on the page, and returns the number of all.
     ///
     /// # Errors
-    /// `tooMany` beyond the limits of a scan, or an error of the store.
+    /// `tooMany` beyond the limits of a scan, 429 without scan budget, 503 if the store does not respond.
     pub(super) async fn by_index(
         &self,
         offset: usize,
@@ -89,7 +88,7 @@ impl Selection<'_> {
         Ok(total)
     }
 
-    /// The number of all users, and the ids of those at `offset..offset + count`: the counters have the
+    /// Returns the number of all users, and the ids of those at `offset..offset + count`: the counters have the
     /// total, the index the ids.
     async fn ids_by_index(
         &self,
@@ -98,8 +97,11 @@ impl Selection<'_> {
     ) -> Result<(usize, Vec<UserId>), ScimError> {
         let (store, company) = (self.exchange.store, self.caller.company);
         let mut total = store.count_users(company).await?;
-        let place = Place::behind(offset, self.caller);
-        let last = self.exchange.places.last_before(place, self.exchange.now);
+        let bookmark = Bookmark::behind(offset, self.caller);
+        let last = self
+            .exchange
+            .bookmarks
+            .last_before(bookmark, self.exchange.now);
         let ids = match last {
             _ if count == 0 => Vec::new(),
             Some(last) => {
@@ -119,18 +121,17 @@ impl Selection<'_> {
     /// Remembers where a page by index ended, for the one that goes on from there.
     pub(super) fn remember_end(&self, offset: usize, page: &PageBuilder) {
         if let (Some(last), None, None) = (page.last(), &self.filter, self.sort) {
-            let place = Place::behind(offset + page.len(), self.caller);
+            let bookmark = Bookmark::behind(offset + page.len(), self.caller);
             let (last, now) = (UserId::new(last.after), self.exchange.now);
-            self.exchange.places.remember(place, last, now);
+            self.exchange.bookmarks.remember(bookmark, last, now);
         }
     }
 
-    /// Puts the users after a position on the page, and returns the last one looked at, if there may be
-    /// more.
+    /// Puts the users after a position on the page. Returns the last user that was read, if there may be more.
     ///
     /// # Errors
-    /// `tooMany` beyond the limits of a scan, `expiredCursor` if a sorted list has lost the position, or
-    /// an error of the store.
+    /// `tooMany` beyond the limits of a scan, `expiredCursor` if a sorted list no longer has the position,
+    /// 429 without scan budget, 503 if the store does not respond.
     pub(super) async fn by_cursor(
         &self,
         from: Option<Position>,
@@ -145,16 +146,16 @@ impl Selection<'_> {
         let mut all = self.all(from, work).await?;
         if let Some(from) = from {
             let passed = match self.sort {
-                // Looked up in any order, but walked in this one.
+                // Lookups find users in any order; pages have this one.
                 None => all
                     .found
                     .iter()
                     .take_while(|found| found.id.uuid() <= from.after)
                     .count(),
-                // A user who has gone or moved does not mark the place any more.
+                // A user that was deleted or moved no longer marks the place.
                 Some(_) => {
-                    let place = all.found.iter().position(|found| found.is_start);
-                    place.ok_or_else(cursor::expired)? + 1
+                    let bookmark = all.found.iter().position(|found| found.is_start);
+                    bookmark.ok_or_else(cursor::expired)? + 1
                 }
             };
             all.found.drain(..passed);
@@ -175,7 +176,7 @@ impl Selection<'_> {
         }
     }
 
-    /// Goes on from one user to the next, as far as one page may.
+    /// Walks from one user to the next, up to the limit of a page.
     async fn walk(
         &self,
         from: Option<Position>,
@@ -193,7 +194,7 @@ impl Selection<'_> {
         last
     }
 
-    /// The same, by `wanted` users at a time.
+    /// Walks on by `wanted` users at a time.
     async fn walk_on(
         &self,
         from: Option<Position>,
@@ -235,7 +236,7 @@ impl Selection<'_> {
         }
     }
 
-    /// Puts a user who matches on the page; `false` if the page must end before them.
+    /// Puts a user that matches on the page; returns `false` if the page must end before this user.
     fn put_on(
         &self,
         page: &mut PageBuilder,
@@ -271,7 +272,7 @@ impl Selection<'_> {
     }
 
     /// Puts the first of these users on the page, and returns whether it ends before it is full. Users
-    /// who have gone meanwhile, or match no more, are left out.
+    /// that were deleted meanwhile, or no longer match, are left out.
     async fn fill(
         &self,
         page: &mut PageBuilder,
@@ -292,7 +293,7 @@ impl Selection<'_> {
         Ok(false)
     }
 
-    /// Everyone who matches, in order, as far as one request may look.
+    /// Finds all users that match, in order, up to the limits of one request.
     async fn all(&self, from: Option<Position>, work: &mut Work) -> Result<Matches, ScimError> {
         let (store, company) = (self.exchange.store, self.caller.company);
         let access = self.filter.as_ref().and_then(Access::of);
@@ -317,7 +318,7 @@ impl Selection<'_> {
         Ok(matches)
     }
 
-    /// Everyone who matches, among all users of the company.
+    /// Finds all users that match, among all users of the company.
     async fn scan(&self, from: Option<Position>, work: &mut Work) -> Result<Matches, ScimError> {
         let (store, company) = (self.exchange.store, self.caller.company);
         let scan = store.begin_scan(company, self.exchange.now).await?;
@@ -327,13 +328,13 @@ impl Selection<'_> {
         matches
     }
 
-    /// Ends a scan by what was read for it.
+    /// Ends a scan with what was read for it.
     async fn end(&self, scan: Scan) {
         let read_units = self.read_units.load(Ordering::Relaxed);
         self.exchange.store.end_scan(scan, read_units).await;
     }
 
-    /// The only user who may match.
+    /// Returns the only user who may match.
     fn only(
         &self,
         user: Option<Box<User>>,
@@ -351,7 +352,7 @@ impl Selection<'_> {
         Ok(matches)
     }
 
-    /// Those of these ids who match. `kept` keeps their resources, as long as these are few.
+    /// Finds those of these users that match. `kept` keeps their resources, as long as these are few.
     async fn look_at(
         &self,
         ids: Vec<UserId>,
@@ -421,7 +422,7 @@ impl Selection<'_> {
         Ok(())
     }
 
-    /// The complete resource of a user, if it matches.
+    /// Returns the complete resource of a user, if it matches.
     fn matching(
         &self,
         stored: &StoredUser,
@@ -448,7 +449,7 @@ impl Selection<'_> {
     }
 }
 
-/// How many of these users are looked at together.
+/// Returns how many of these users are evaluated together.
 fn stretch(batch: &[StoredUser]) -> usize {
     let mut bytes = 0;
     let fitting = batch.iter().take_while(|stored| {
@@ -458,7 +459,7 @@ fn stretch(batch: &[StoredUser]) -> usize {
     fitting.count().clamp(1, USERS_AT_A_TIME)
 }
 
-/// The refusal of a query whose work budget is used up.
+/// Returns the refusal of a query whose work budget is used up.
 fn too_much(_: Exhausted) -> ScimError {
     ScimError::too_many(
         "The filter needs more computing over these users than one request may take; use fewer comparisons, or filter by 'id', 'userName', 'externalId' or 'emails.value' with 'eq' as well.",
@@ -466,7 +467,7 @@ fn too_much(_: Exhausted) -> ScimError {
     .rule(rule::QUERY_WORK)
 }
 
-/// A position in the order of ids.
+/// Returns a position in the order of ids.
 fn unsorted(after: UserId) -> Position {
     Position {
         after: after.uuid(),
@@ -474,25 +475,25 @@ fn unsorted(after: UserId) -> Position {
     }
 }
 
-/// The users who may match a filter.
+/// The users that may match a filter.
 enum Candidates {
     /// The only one, already read.
     One(Option<Box<User>>),
-    /// Those who share a value, in order.
+    /// The users that share a value, in order.
     Some(Vec<UserId>),
     /// All of the company.
     All,
 }
 
-/// How the candidates of a filter are found without looking at everyone.
+/// How the candidates of a filter are found without reading all users.
 #[derive(Debug, PartialEq)]
 enum Access<'f> {
     Id(&'f str),
-    LookUp(LookUp, &'f str),
+    Lookup(Lookup, &'f str),
 }
 
 impl<'f> Access<'f> {
-    /// The access for an equality, or for the side of an `and` that fewest users can match.
+    /// Returns the access for an equality, or for the side of an `and` that fewest users can match.
     fn of(filter: &'f Filter) -> Option<Self> {
         match filter {
             Filter::And(parts) => parts
@@ -509,27 +510,27 @@ impl<'f> Access<'f> {
         }
     }
 
-    /// The access for an equality with a text.
+    /// Returns the access for an equality with a text.
     fn of_equality(path: &AttributePath, value: &'f str) -> Option<Self> {
         match (path.attribute.name, path.sub_attribute) {
             ("id", None) => Some(Self::Id(value)),
-            ("userName", None) => Some(Self::LookUp(LookUp::UserName, value)),
-            ("externalId", None) => Self::look_up(LookUp::ExternalId, value),
+            ("userName", None) => Some(Self::Lookup(Lookup::UserName, value)),
+            ("externalId", None) => Self::lookup(Lookup::ExternalId, value),
             ("emails", Some(sub_attribute)) if sub_attribute.name == "value" => {
-                Self::look_up(LookUp::Email, value)
+                Self::lookup(Lookup::Email, value)
             }
             _ => None,
         }
     }
 
-    /// Whether it finds one user at most.
+    /// Returns whether it finds one user at most.
     fn is_unique(&self) -> bool {
-        matches!(self, Self::Id(_) | Self::LookUp(LookUp::UserName, _))
+        matches!(self, Self::Id(_) | Self::Lookup(Lookup::UserName, _))
     }
 
-    /// Empty values have no look-up items.
-    fn look_up(look_up: LookUp, value: &'f str) -> Option<Self> {
-        (!value.is_empty()).then_some(Self::LookUp(look_up, value))
+    /// Returns a lookup. Empty values have no lookup items.
+    fn lookup(lookup: Lookup, value: &'f str) -> Option<Self> {
+        (!value.is_empty()).then_some(Self::Lookup(lookup, value))
     }
 
     async fn candidates(
@@ -542,12 +543,12 @@ impl<'f> Access<'f> {
                 Some(id) => store.user(company, id).await?.map(Box::new),
                 None => None,
             }),
-            Self::LookUp(LookUp::UserName, value) => {
+            Self::Lookup(Lookup::UserName, value) => {
                 let user = store.user_by_user_name(company, value).await?;
                 Candidates::One(user.map(Box::new))
             }
-            Self::LookUp(look_up, value) => {
-                Candidates::Some(store.user_ids_by_look_up(company, look_up, value).await?)
+            Self::Lookup(lookup, value) => {
+                Candidates::Some(store.user_ids_by_lookup(company, lookup, value).await?)
             }
         })
     }

@@ -1,4 +1,4 @@
-//! `POST /Users`: reads keys; writes a user with its look-ups, counter and audit record.
+//! `POST /Users`: reads keys; writes a user with its lookups, counter and audit record.
 
 use paradigm_scim::api::route::Handler;
 use paradigm_scim::lambda::{self, Error};

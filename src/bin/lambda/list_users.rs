@@ -1,4 +1,4 @@
-//! `GET /Users`: reads keys, users, look-ups, counters and the index.
+//! `GET /Users`: reads keys, users, lookups, counters and the index.
 
 use paradigm_scim::api::route::Handler;
 use paradigm_scim::lambda::{self, Error};

@@ -1,4 +1,4 @@
-//! `PUT /Users/{id}`: reads keys and users; writes a user with its look-ups and audit record.
+//! `PUT /Users/{id}`: reads keys and users; writes a user with its lookups and audit record.
 
 use paradigm_scim::api::route::Handler;
 use paradigm_scim::lambda::{self, Error};

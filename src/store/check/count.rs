@@ -19,7 +19,7 @@ pub(super) struct Count {
 }
 
 impl Count {
-    /// What the counter says; one that is not there says 0.
+    /// Returns what the counter says; one that is not there says 0.
     pub(super) fn counter(&self) -> Option<i64> {
         match &self.seen {
             None => Some(0),
@@ -42,7 +42,7 @@ impl Count {
 /// A company's counters as they are stored, by shard.
 pub(super) type Counters = BTreeMap<u8, String>;
 
-/// What a counter says, as it is stored.
+/// Returns what a counter says, as it is stored.
 pub(super) fn stored_count(item: &Item) -> String {
     match item.get(USERS) {
         Some(Value::Number(number)) => number.clone(),

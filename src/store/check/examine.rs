@@ -1,5 +1,4 @@
-//! A second look at what is suspected, by consistent reads, so that nothing is reported that was only
-//! met halfway through a change.
+//! Reads suspicious items again, consistently, so that a change which was only half visible is not reported.
 //!
 //! Whatever leads to a user changes in one transaction with the user. So what was read between two
 //! reads of a user that are alike was there at one moment.
@@ -18,9 +17,9 @@ use crate::directory::{CompanyId, KeyId, State, User, UserId};
 use crate::store::backoff::while_busy;
 use crate::store::layout::keys::{self, COUNTER_SHARDS};
 use crate::store::layout::{
-    DOCUMENT, Item, Key, Kind, LOOK_UP_USER, LookUpEntry, Reader, VERSION, has_state_of,
-    is_indexed_as, look_ups, stripped, to_api_key, to_audit_entry, to_company, to_user,
-    user_id_of_look_up,
+    DOCUMENT, Item, Key, Kind, LOOKUP_USER, LookupEntry, Reader, VERSION, has_state_of,
+    is_indexed_as, lookups, stripped, to_api_key, to_audit_entry, to_company, to_user,
+    user_id_of_lookup,
 };
 use crate::store::table::BATCH_SIZE;
 use crate::store::{Store, StoreError};
@@ -29,23 +28,23 @@ const RESTORE: Remedy = Remedy::Advice(
     "compare it with a table restored to a point in time, and write what is missing by hand",
 );
 const WRITE_USER: Remedy = Remedy::Write("write the user again, with the state that follows");
-const PUT_LOOK_UP: Remedy = Remedy::Write("put the look-up");
+const PUT_LOOKUP: Remedy = Remedy::Write("put the lookup");
 const RENAME: Remedy = Remedy::Advice(
     "give one of the two another userName, through the identity provider or by a PATCH of the user's id, \
-     then check and repair again: the look-up goes with the name that is given up",
+     then check and repair again: the lookup moves with the name that is given up",
 );
 const AFTER_OTHER: Remedy =
-    Remedy::Advice("the user whom it leads to comes first: what is wrong there is told too");
+    Remedy::Advice("repair the user that it leads to first: that user has a finding too");
 const DOUBTFUL: Remedy = Remedy::Advice(
-    "the user's state is 'anonymised' and attributes are there, but the audit trail does not tell of it: \
-     find out which is true, then take the attributes away or correct the state",
+    "the user's state is 'anonymised' and attributes are there, but the audit trail has no record of it: \
+     find out which is true, then remove the attributes or correct the state",
 );
 
 /// The item of a user, as the service understands it.
 enum Standing {
     Absent,
     Anonymised,
-    /// Anonymised, if one could believe it.
+    /// Anonymised by the state, but the audit trail does not confirm it.
     Doubtful,
     Live(Box<User>),
     Unreadable(&'static str),
@@ -68,19 +67,19 @@ fn unreadable(error: StoreError) -> Result<&'static str, StoreError> {
 }
 
 fn changed_meanwhile() -> StoreError {
-    StoreError::Busy("others keep changing what is looked at".to_owned())
+    StoreError::Busy("others keep changing these items".to_owned())
 }
 
 impl Store {
-    /// Looks again at a suspect. A verdict without findings clears it.
+    /// Reads a suspicious item again, consistently. A verdict without findings clears it.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub async fn examine(&self, suspect: &Suspect) -> Result<Verdict, StoreError> {
         while_busy(BUSY_TIMEOUT, async || match &suspect.0 {
             Suspicion::Company { company, items } => self.examine_company(*company, *items).await,
             Suspicion::Item(key) => self.examine_item(key).await,
-            Suspicion::LookUp(key) => self.examine_look_up(key).await,
+            Suspicion::Lookup(key) => self.examine_lookup(key).await,
             Suspicion::Key(id) => self.examine_api_key(*id).await,
             Suspicion::User(company, user) => self.examine_user(*company, *user).await,
             Suspicion::Counter(count) => Ok(counter(count)),
@@ -100,7 +99,7 @@ impl Store {
         Ok(verdict)
     }
 
-    /// A company, an audit record, or an item that is nothing we know.
+    /// Examines a company, an audit record, or an item of an unknown kind.
     async fn examine_item(&self, key: &Key) -> Result<Verdict, StoreError> {
         let company = key.kind().company();
         let mut verdict = Verdict {
@@ -130,21 +129,21 @@ impl Store {
         Ok(verdict)
     }
 
-    async fn examine_look_up(&self, key: &Key) -> Result<Verdict, StoreError> {
+    async fn examine_lookup(&self, key: &Key) -> Result<Verdict, StoreError> {
         let mut verdict = Verdict::default();
-        let Kind::LookUp { company, user, .. } = key.kind() else {
+        let Kind::Lookup { company, user, .. } = key.kind() else {
             return Ok(verdict);
         };
         verdict.company = Some(company);
         let Some(found) = self.table.get(key.clone()).await? else {
             return Ok(verdict);
         };
-        let id = user.or(user_id_of_look_up(&found).ok());
-        let seen = found.get(LOOK_UP_USER).cloned();
-        let delete = Remedy::Write("delete the look-up");
+        let id = user.or(user_id_of_lookup(&found).ok());
+        let seen = found.get(LOOKUP_USER).cloned();
+        let delete = Remedy::Write("delete the lookup");
         let Some(id) = id else {
-            verdict.find(Fault::LookUpOrphaned { user: None }, key, delete);
-            verdict.repairs.push(Repair::DeleteLookUp {
+            verdict.find(Fault::LookupOrphaned { user: None }, key, delete);
+            verdict.repairs.push(Repair::DeleteLookup {
                 key: key.clone(),
                 seen,
                 user: None,
@@ -153,17 +152,17 @@ impl Store {
         };
         let before = self.table.get(keys::user(company, id)).await?;
         let found = self.table.get(key.clone()).await?;
-        let still = found.is_some_and(|found| found.get(LOOK_UP_USER) == seen.as_ref());
+        let still = found.is_some_and(|found| found.get(LOOKUP_USER) == seen.as_ref());
         if !still || before != self.table.get(keys::user(company, id)).await? {
             return Err(changed_meanwhile());
         }
         let remedy = match self.standing(company, id, before.as_ref()).await? {
             // The user's own item is what is wrong.
             Standing::Unreadable(_) => return Ok(verdict),
-            Standing::Live(user) if bears(company, &user, key) => return Ok(verdict),
+            Standing::Live(user) if has_value_of(company, &user, key) => return Ok(verdict),
             Standing::Doubtful => DOUBTFUL,
             Standing::Absent | Standing::Anonymised | Standing::Live(_) => {
-                verdict.repairs.push(Repair::DeleteLookUp {
+                verdict.repairs.push(Repair::DeleteLookup {
                     key: key.clone(),
                     seen,
                     user: Some((id, before)),
@@ -171,7 +170,7 @@ impl Store {
                 delete
             }
         };
-        verdict.find(Fault::LookUpOrphaned { user: Some(id) }, key, remedy);
+        verdict.find(Fault::LookupOrphaned { user: Some(id) }, key, remedy);
         Ok(verdict)
     }
 
@@ -211,7 +210,7 @@ impl Store {
                 let mut after = (**user).clone();
                 after.keys.insert(id, api_key.expires);
                 verdict.rewrite(user, after, BTreeSet::new());
-                Remedy::Write("name it with its owner, who can then have it revoked")
+                Remedy::Write("add the key to its owner's item, so that it can be revoked")
             }
             Standing::Doubtful => DOUBTFUL,
             Standing::Absent | Standing::Anonymised => {
@@ -249,7 +248,7 @@ impl Store {
             }
             Standing::Anonymised | Standing::Absent => {
                 if stripped(&found, "")?.is_some() {
-                    let remedy = Remedy::Write("take away what may not be left");
+                    let remedy = Remedy::Write("remove what may not be left of an anonymised user");
                     verdict.find(Fault::NotAnonymised, &key, remedy);
                     verdict.repairs.push(Repair::Strip { id, found });
                 }
@@ -257,13 +256,13 @@ impl Store {
             }
         };
         if !is_complete(&user) {
-            // Who has no userName is not written again.
+            // A user without a userName is not written again.
             let attribute = DOCUMENT;
             verdict.find(Fault::Unreadable { attribute }, &key, RESTORE);
             return Ok(verdict);
         }
-        let look_ups = look_ups(company, &user);
-        let leading = self.leading(&look_ups, &user).await?;
+        let lookups = lookups(company, &user);
+        let leading = self.leading(&lookups, &user).await?;
         if self.table.get(key.clone()).await?.as_ref() != Some(&found) {
             return Err(changed_meanwhile());
         }
@@ -274,12 +273,12 @@ impl Store {
             verdict.find(Fault::StateWrong, &key, WRITE_USER);
         }
         let mut missing = BTreeSet::new();
-        for entry in look_ups {
-            let fault = self.look_up_fault(company, &user, &entry, &leading).await?;
+        for entry in lookups {
+            let fault = self.lookup_fault(company, &user, &entry, &leading).await?;
             let Some((fault, remedy)) = fault else {
                 continue;
             };
-            if remedy == PUT_LOOK_UP {
+            if remedy == PUT_LOOKUP {
                 missing.insert(entry.clone());
             }
             verdict.find(fault, &entry.key, remedy);
@@ -291,13 +290,13 @@ impl Store {
         Ok(verdict)
     }
 
-    /// What leads to a user, and the keys that the user names.
+    /// Returns what leads to a user, and the keys that the user names.
     async fn leading(
         &self,
-        look_ups: &BTreeSet<LookUpEntry>,
+        lookups: &BTreeSet<LookupEntry>,
         user: &User,
     ) -> Result<BTreeMap<Key, Item>, StoreError> {
-        let wanted = look_ups.iter().map(|entry| entry.key.clone());
+        let wanted = lookups.iter().map(|entry| entry.key.clone());
         let api_keys = user.keys.keys().copied().map(keys::api_key);
         let wanted: Vec<Key> = wanted.chain(api_keys).collect();
         let mut leading = BTreeMap::new();
@@ -309,34 +308,34 @@ impl Store {
         Ok(leading)
     }
 
-    /// What is wrong with a look-up that a user must have.
-    async fn look_up_fault(
+    /// Returns what is wrong with a lookup that a user must have.
+    async fn lookup_fault(
         &self,
         company: CompanyId,
         user: &User,
-        entry: &LookUpEntry,
+        entry: &LookupEntry,
         leading: &BTreeMap<Key, Item>,
     ) -> Result<Option<(Fault, Remedy)>, StoreError> {
         let user = user.id;
         let Some(leads) = leading.get(&entry.key) else {
-            return Ok(Some((Fault::LookUpMissing { user }, PUT_LOOK_UP)));
+            return Ok(Some((Fault::LookupMissing { user }, PUT_LOOKUP)));
         };
-        let misdirected = Fault::LookUpMisdirected { user };
-        let found = match user_id_of_look_up(leads) {
+        let misdirected = Fault::LookupMisdirected { user };
+        let found = match user_id_of_lookup(leads) {
             Ok(found) if found == user => return Ok(None),
             Ok(found) if entry.is_user_name => found,
-            _ => return Ok(Some((misdirected, PUT_LOOK_UP))),
+            _ => return Ok(Some((misdirected, PUT_LOOKUP))),
         };
-        // If this is another moment than that of the first user, the repair's condition tells.
+        // If the first user has changed meanwhile, the repair's condition fails.
         let other = self.table.get(keys::user(company, found)).await?;
         Ok(Some(
             match self.standing(company, found, other.as_ref()).await? {
-                Standing::Live(other) if bears(company, &other, &entry.key) => {
+                Standing::Live(other) if has_value_of(company, &other, &entry.key) => {
                     (Fault::UserNameShared { user, found }, RENAME)
                 }
                 Standing::Doubtful | Standing::Unreadable(_) => (misdirected, AFTER_OTHER),
                 Standing::Live(_) | Standing::Anonymised | Standing::Absent => {
-                    (misdirected, PUT_LOOK_UP)
+                    (misdirected, PUT_LOOKUP)
                 }
             },
         ))
@@ -359,11 +358,11 @@ impl Store {
             Ok(Some(user)) => Standing::Live(Box::new(user)),
             Ok(None) if found.contains_key(DOCUMENT) => {
                 let trail = self.audit_of_user(company, id, Timestamp::UNIX_EPOCH);
-                let is_told = trail
+                let is_reported = trail
                     .await?
                     .iter()
                     .any(|entry| entry.after == State::Anonymised.as_str());
-                match is_told {
+                match is_reported {
                     true => Standing::Anonymised,
                     false => Standing::Doubtful,
                 }
@@ -374,9 +373,9 @@ impl Store {
     }
 }
 
-fn bears(company: CompanyId, user: &User, look_up: &Key) -> bool {
-    let look_ups = look_ups(company, user);
-    look_ups.iter().any(|entry| entry.key == *look_up)
+fn has_value_of(company: CompanyId, user: &User, lookup: &Key) -> bool {
+    let lookups = lookups(company, user);
+    lookups.iter().any(|entry| entry.key == *lookup)
 }
 
 /// Returns the user with only those keys that they hold, and finds the others.
@@ -390,7 +389,7 @@ fn with_keys_held(
     for id in user.keys.keys() {
         if !is_held(company, user, *id, leading)? {
             after.keys.remove(id);
-            let remedy = Remedy::Write("no longer name the key with the user");
+            let remedy = Remedy::Write("remove the key from the user's item");
             let fault = Fault::KeyNotHeld {
                 user: user.id,
                 key: *id,
@@ -401,7 +400,7 @@ fn with_keys_held(
     Ok(after)
 }
 
-/// Whether a user holds a key that they name. One that cannot be read is a finding of its own.
+/// Returns whether a user holds a key that the user's item names. One that cannot be read is a finding of its own.
 fn is_held(
     company: CompanyId,
     user: &User,
@@ -417,7 +416,7 @@ fn is_held(
     }
 }
 
-/// A counter is judged when it is counted again.
+/// Examines a counter that was counted again.
 fn counter(count: &Count) -> Verdict {
     let mut verdict = Verdict {
         company: Some(count.company),
@@ -427,7 +426,9 @@ fn counter(count: &Count) -> Verdict {
     let remedy = if counter.is_none() {
         Remedy::Advice("it is no whole number: delete it, and check again")
     } else if count.least != count.most {
-        Remedy::Advice("users came and went meanwhile: check again when there is less to do")
+        Remedy::Advice(
+            "users were created or deleted meanwhile: check again when there is less traffic",
+        )
     } else {
         verdict.repairs.push(Repair::SetCounter(count.clone()));
         Remedy::Write("set it to the number of users")

@@ -9,7 +9,7 @@ use crate::store::layout::Key;
 /// What is wrong with an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// There are so many items of a company that is not there.
+    /// There are items of a company that does not exist.
     CompanyMissing {
         /// How many, at least.
         items: u64,
@@ -27,33 +27,33 @@ pub enum Fault {
     StateWrong,
     /// More than may be left of an anonymised user.
     NotAnonymised,
-    /// The user bears the value, and nothing leads there.
-    LookUpMissing {
+    /// The user has the value, and no lookup leads there.
+    LookupMissing {
         /// Who.
         user: UserId,
     },
-    /// The user bears the value, and the look-up leads to someone who does not.
-    LookUpMisdirected {
-        /// Who bears it.
+    /// The user has the value, and the lookup leads to a user who does not.
+    LookupMisdirected {
+        /// The user who has it.
         user: UserId,
     },
-    /// Two users bear one `userName`; the look-up leads to one of them.
+    /// Two users have one `userName`; the lookup leads to one of them.
     UserNameShared {
-        /// Who is not found by it.
+        /// The user that it does not find.
         user: UserId,
-        /// Who is.
+        /// The user that it finds.
         found: UserId,
     },
-    /// The look-up leads to a user who does not bear the value, or to none.
-    LookUpOrphaned {
-        /// To whom.
+    /// The lookup leads to a user who does not have the value, or to none.
+    LookupOrphaned {
+        /// The user that it leads to.
         user: Option<UserId>,
     },
     /// The counter is not the number of users.
     CounterWrong {
         /// What it says; `None` if that is no number.
         counter: Option<i64>,
-        /// How many users there are, at least and at most: they may have come and gone.
+        /// How many users there are, at least and at most: some may have been created or deleted meanwhile.
         users: RangeInclusive<u64>,
     },
     /// The user names an API key that is not there, revoked, or another user's.
@@ -73,7 +73,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// A name for scripts.
+    /// Returns a name for scripts.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -83,10 +83,10 @@ impl Fault {
             Self::NotListed => "notListed",
             Self::StateWrong => "stateWrong",
             Self::NotAnonymised => "notAnonymised",
-            Self::LookUpMissing { .. } => "lookUpMissing",
-            Self::LookUpMisdirected { .. } => "lookUpMisdirected",
+            Self::LookupMissing { .. } => "lookUpMissing",
+            Self::LookupMisdirected { .. } => "lookUpMisdirected",
             Self::UserNameShared { .. } => "userNameShared",
-            Self::LookUpOrphaned { .. } => "lookUpOrphaned",
+            Self::LookupOrphaned { .. } => "lookUpOrphaned",
             Self::CounterWrong { .. } => "counterWrong",
             Self::KeyNotHeld { .. } => "keyNotHeld",
             Self::KeyNotNamed { .. } => "keyNotNamed",
@@ -98,31 +98,31 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CompanyMissing { items } => {
-                write!(f, "the company is not there, and {items} of its items are")
+                write!(f, "the company does not exist, but {items} of its items do")
             }
             Self::Unknown => f.write_str("the service writes no such item"),
             Self::Unreadable { attribute } => {
-                write!(f, "its '{attribute}' is not there or not valid")
+                write!(f, "its '{attribute}' is missing or not valid")
             }
             Self::NotListed => f.write_str("it is not in the index, or at the wrong place"),
             Self::StateWrong => f.write_str("its state does not follow from its attributes"),
-            Self::NotAnonymised => f.write_str("more is left than may be of an anonymised user"),
-            Self::LookUpMissing { user } => {
-                write!(f, "user {user} bears the value, and the look-up is missing")
+            Self::NotAnonymised => f.write_str("more is left of an anonymised user than may be"),
+            Self::LookupMissing { user } => {
+                write!(f, "user {user} has the value, and the lookup is missing")
             }
-            Self::LookUpMisdirected { user } => write!(
+            Self::LookupMisdirected { user } => write!(
                 f,
-                "user {user} bears the value, and the look-up leads elsewhere"
+                "user {user} has the value, and the lookup leads elsewhere"
             ),
             Self::UserNameShared { user, found } => write!(
                 f,
-                "users {user} and {found} bear one userName; only the second is found by it"
+                "users {user} and {found} have one userName; only the second is found by it"
             ),
-            Self::LookUpOrphaned { user: Some(user) } => write!(
+            Self::LookupOrphaned { user: Some(user) } => write!(
                 f,
-                "it leads to user {user}, who does not bear the value or is not there"
+                "it leads to user {user}, who does not have the value or does not exist"
             ),
-            Self::LookUpOrphaned { user: None } => f.write_str("it leads nowhere"),
+            Self::LookupOrphaned { user: None } => f.write_str("it leads to no user"),
             Self::CounterWrong { counter, users } => {
                 match counter {
                     Some(counter) => write!(f, "it says {counter}")?,
@@ -135,7 +135,7 @@ impl fmt::Display for Fault {
             }
             Self::KeyNotHeld { user, key } => write!(
                 f,
-                "user {user} names key {key}, which is not there, revoked, or another user's"
+                "user {user} names key {key}, which does not exist, is revoked, or is another user's"
             ),
             Self::KeyNotNamed {
                 owner,
@@ -147,7 +147,7 @@ impl fmt::Display for Fault {
             Self::KeyNotNamed {
                 owner,
                 is_owner_there: false,
-            } => write!(f, "it is not revoked, and its owner {owner} is not there"),
+            } => write!(f, "it is not revoked, and its owner {owner} does not exist"),
         }
     }
 }

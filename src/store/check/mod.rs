@@ -1,6 +1,6 @@
-//! Whether the items of the table agree with each other: for an operator, and the only place that reads
-//! the whole table. `survey` walks through it and suspects, `examine` looks again at each suspect by
-//! consistent reads, `repair` says what each repair writes, `verdict` writes it.
+//! Checks for an operator whether the items of the table agree with each other. It is the only module that reads the
+//! whole table. `survey` walks through the table and collects suspicious items, `examine` reads each of them again,
+//! consistently, `repair` drafts what each repair writes, and `verdict` writes it.
 
 mod count;
 mod examine;
@@ -30,21 +30,21 @@ pub use verdict::{Repaired, Verdict};
 
 /// Most items of one page; an engine may end it earlier.
 const PAGE: usize = 1000;
-/// How long one page, or one suspect, is tried again while the store is busy: only an operator waits for it.
+/// How long one page, or one suspect, is tried again while the store is busy. Only an operator waits for it.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
-/// After so long, a transaction that was seen in one item is there in all.
+/// Time after which a transaction that was seen in one item is in all items.
 const COMMITTED: Duration = Duration::from_millis(500);
 
 impl Store {
-    /// About how many items there are, if that is known.
+    /// Returns about how many items there are, if that is known.
     pub async fn approximate_items(&self) -> Option<u64> {
         self.table.approximate_items().await
     }
 
-    /// Walks through the table, for one company or all; `seen` is told of each page's items.
+    /// Walks through the table, for one company or all; `seen` gets the number of each page's items.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub async fn survey(
         &self,
         of: Option<CompanyId>,
@@ -60,10 +60,10 @@ impl Store {
         Ok(survey)
     }
 
-    /// Walks through the table again to settle what [`Survey::needs_recount`] asks for.
+    /// Walks through the table again, to settle the counters for which [`Survey::needs_recount`] is true.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub async fn recount(
         &self,
         survey: &mut Survey,

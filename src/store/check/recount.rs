@@ -1,8 +1,8 @@
 //! A second walk, for the counters that the first did not agree with.
 //!
-//! The counters were read between both. An id is used once, and nobody comes back who is
-//! anonymised: who is live in both walks was live when the counters were read, and who is in only
-//! one of them may have been. So a counter is judged while others use the table.
+//! The counters were read between both. An id is used once, and an anonymised user
+//! never becomes live again. A user who is live in both walks was live when the counters were read. A user who is live
+//! in only one of them may have been. So a counter can be checked while others use the table.
 
 use std::collections::{HashMap, HashSet};
 
@@ -22,7 +22,7 @@ pub(super) struct Recount {
 #[derive(Debug)]
 pub(super) struct Second {
     count: Count,
-    /// Who was live in the first walk, and is not met in the second yet.
+    /// Users that were live in the first walk, and were not yet read in the second.
     before: HashSet<UserId>,
     anonymised_before: u64,
     /// Live in both.
@@ -38,7 +38,7 @@ impl Recount {
         self.shards.insert(shard, second);
     }
 
-    /// What both walks have come to.
+    /// Returns the result of both walks.
     pub(super) fn counts(self) -> impl Iterator<Item = Count> {
         self.shards.into_values().map(Second::count)
     }

@@ -1,5 +1,4 @@
-//! Writes that put right what was found, as plain data. Each is held to what was seen: if that has changed, nothing is
-//! written.
+//! Repairs of findings, as plain data. Each is written only if the items have not changed since they were read.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +8,7 @@ use super::count::Count;
 use crate::directory::{AuditRecord, KeyChange, KeyId, State, User, UserId};
 use crate::store::layout::attributes::USERS;
 use crate::store::layout::{
-    INDEX_PK, INDEX_SK, Item, Key, LOOK_UP_USER, LookUpEntry, Reader, VERSION, Value, keys,
+    INDEX_PK, INDEX_SK, Item, Key, LOOKUP_USER, LookupEntry, Reader, VERSION, Value, keys,
     stripped, to_user,
 };
 use crate::store::transaction::{Action, Condition, Update};
@@ -20,32 +19,32 @@ use crate::store::{StoreError, UserChange};
 /// A user's item as it was seen; `None` if it was not there.
 type Seen = (UserId, Option<Item>);
 
-/// A write that puts something right; one transaction.
+/// A repair: one transaction.
 pub(super) enum Repair {
-    /// The user once more, with the look-ups that are missing.
+    /// Writes the user again, with the missing lookups.
     Rewrite {
         before: Box<User>,
         after: Box<User>,
-        look_ups: BTreeSet<LookUpEntry>,
+        lookups: BTreeSet<LookupEntry>,
     },
-    DeleteLookUp {
+    DeleteLookup {
         key: Key,
-        /// To whom it leads, as it is stored.
+        /// The user that it leads to, as it is stored.
         seen: Option<Value>,
         user: Option<Seen>,
     },
-    /// Into the index.
+    /// Puts an item into the index.
     List {
         key: Key,
         place: (String, String),
     },
-    /// Nothing may be left of the user but what tells that there was one.
+    /// Removes all attributes of the user. Only what shows that there was one may stay.
     Strip {
         id: UserId,
         found: Item,
     },
     SetCounter(Count),
-    /// A key without an owner.
+    /// Revokes a key without an owner.
     Revoke {
         id: KeyId,
         user: Seen,
@@ -65,15 +64,15 @@ impl Repair {
             Self::Rewrite {
                 before,
                 after,
-                look_ups,
+                lookups,
             } => {
-                let write = UserWrite::repair(change, before, after, look_ups);
+                let write = UserWrite::repair(change, before, after, lookups);
                 return write.draft(audit_retention).map(Some);
             }
-            Self::DeleteLookUp { key, seen, user } => {
+            Self::DeleteLookup { key, seen, user } => {
                 let delete = Action::Delete {
                     key: key.clone(),
-                    condition: is_as_seen(LOOK_UP_USER, seen.clone()),
+                    condition: is_as_seen(LOOKUP_USER, seen.clone()),
                 };
                 draft.push(Role::Seen, delete);
                 if let Some(user) = user {
@@ -87,8 +86,8 @@ impl Repair {
                 };
                 let condition = Condition::Version(Reader(found).number(VERSION)?);
                 draft.push(Role::User, Action::Put { item, condition });
-                let gone = State::Anonymised.as_str();
-                let record = change.record(Some(gone), gone);
+                let anonymised = State::Anonymised.as_str();
+                let record = change.record(Some(anonymised), anonymised);
                 draft.audit(company, Some(*id), &record, audit_retention);
             }
             Self::SetCounter(count) => draft.push(Role::Seen, set_counter(change, count)),
@@ -103,7 +102,7 @@ impl Repair {
     }
 }
 
-/// The condition that an attribute is what was seen, which may be nothing.
+/// Returns the condition that an attribute has not changed since it was read; it may be absent.
 fn is_as_seen(attribute: &'static str, seen: Option<Value>) -> Condition {
     match seen {
         Some(seen) => Condition::Equals(attribute, seen),
@@ -126,8 +125,8 @@ fn set_counter(change: &UserChange, count: &Count) -> Action {
     Action::Update(Update::set(key, set, condition))
 }
 
-/// Holds a transaction to a user as they were seen, and records it with them, or with the company
-/// if there is no such user.
+/// Adds the condition that a user has not changed since it was read, and the audit record: about the user, or about
+/// the company if there is no such user.
 fn hold_to(
     draft: &mut Draft,
     change: &UserChange,

@@ -1,8 +1,8 @@
-//! What one walk through the table has seen, in outline: enough to suspect, not to judge.
+//! What one walk through the table has seen, in outline. It is enough to suspect items, not to decide about them.
 //!
 //! A user and what leads to them are items far apart. Each is a half of a [`Link`]; halves that meet are
 //! forgotten, so what is kept is those that have not met yet, in the worst moment about half of them,
-//! and 16 bytes a user for the counters: 250 bytes a user with three look-ups, as measured.
+//! and 16 bytes a user for the counters: 250 bytes a user with three lookups, as measured.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -13,16 +13,16 @@ use crate::directory::{ApiKey, CompanyId, KeyId, User, UserId};
 use crate::store::StoreError;
 use crate::store::layout::keys::COUNTER_SHARDS;
 use crate::store::layout::{
-    Digest, Item, Key, Kind, LookUp, Reader, has_state_of, is_anonymised, is_indexed_as, look_ups,
-    stripped, to_api_key, to_audit_entry, to_company, to_user, user_id_of_look_up,
+    Digest, Item, Key, Kind, Lookup, Reader, has_state_of, is_anonymised, is_indexed_as, lookups,
+    stripped, to_api_key, to_audit_entry, to_company, to_user, user_id_of_lookup,
 };
 
 /// What must be on both sides: with the user, and as an item of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Link {
-    LookUp {
+    Lookup {
         company: CompanyId,
-        look_up: LookUp,
+        lookup: Lookup,
         digest: Digest,
         user: UserId,
     },
@@ -40,7 +40,7 @@ enum Side {
     Item,
 }
 
-/// Something to look at again. In the order in which repairs are made: a look-up that leads to the
+/// A suspicious item. In the order in which repairs are made: a lookup that leads to the
 /// wrong user goes before the right one gets it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Suspect(pub(super) Suspicion);
@@ -49,13 +49,13 @@ pub struct Suspect(pub(super) Suspicion);
 pub(super) enum Suspicion {
     Company { company: CompanyId, items: u64 },
     Item(Key),
-    LookUp(Key),
+    Lookup(Key),
     Key(KeyId),
     User(CompanyId, UserId),
     Counter(Count),
 }
 
-/// The users who are counted by one counter.
+/// The users that one counter counts.
 #[derive(Debug, Default)]
 struct Shard {
     live: Vec<UserId>,
@@ -89,25 +89,25 @@ impl Survey {
         }
     }
 
-    /// Items that were read.
+    /// Returns the number of items that were read.
     #[must_use]
     pub fn items(&self) -> u64 {
         self.items
     }
 
-    /// Users who are not anonymised.
+    /// Returns the number of users that are not anonymised.
     #[must_use]
     pub fn users(&self) -> u64 {
         self.users
     }
 
-    /// Companies of which there are items.
+    /// Returns the number of companies that have items.
     #[must_use]
     pub fn companies(&self) -> usize {
         self.companies.len()
     }
 
-    /// Notes an item.
+    /// Adds an item.
     pub(super) fn note(&mut self, item: &Item) -> Result<(), StoreError> {
         self.items += 1;
         let key = Reader(item).key()?;
@@ -136,22 +136,22 @@ impl Survey {
                 self.note_whether(key, company, item, to_audit_entry(item).is_ok());
             }
             Kind::User(company, user) => self.note_user(company, user, &key, item),
-            Kind::LookUp {
+            Kind::Lookup {
                 company,
-                look_up,
+                lookup,
                 digest,
                 user,
-            } => match user_id_of_look_up(item) {
+            } => match user_id_of_lookup(item) {
                 Ok(found) if user.is_none_or(|user| user == found) => {
-                    let link = Link::LookUp {
+                    let link = Link::Lookup {
                         company,
-                        look_up,
+                        lookup,
                         digest,
                         user: found,
                     };
                     self.link(link, Side::Item);
                 }
-                _ => self.suspect(Suspicion::LookUp(key)),
+                _ => self.suspect(Suspicion::Lookup(key)),
             },
             Kind::ApiKey(id) => self.note_api_key(id, &key, api_key, item),
             Kind::Unknown(_) => self.suspect(Suspicion::Item(key)),
@@ -189,14 +189,11 @@ impl Survey {
     }
 
     fn link_user(&mut self, company: CompanyId, user: &User) {
-        for entry in look_ups(company, user) {
-            if let Kind::LookUp {
-                look_up, digest, ..
-            } = entry.key.kind()
-            {
-                let link = Link::LookUp {
+        for entry in lookups(company, user) {
+            if let Kind::Lookup { lookup, digest, .. } = entry.key.kind() {
+                let link = Link::Lookup {
                     company,
-                    look_up,
+                    lookup,
                     digest,
                     user: user.id,
                 };
@@ -246,12 +243,12 @@ impl Survey {
         self.suspicions.insert(suspicion);
     }
 
-    /// The companies that were met, to read their counters.
+    /// Returns the companies that have items, to read their counters.
     pub(super) fn counted(&self) -> Vec<CompanyId> {
         self.companies.keys().copied().collect()
     }
 
-    /// Notes a company's counters, as they are after the walk.
+    /// Adds a company's counters, as they are after the walk.
     pub(super) fn note_counters(&mut self, company: CompanyId, counters: &Counters) {
         for shard in 0..COUNTER_SHARDS {
             let users = self.shards.get(&(company, shard));
@@ -269,13 +266,14 @@ impl Survey {
         }
     }
 
-    /// Whether counters did not agree with the walk, which may be because users came and went.
+    /// Returns whether counters did not agree with the walk, which may be because users were created or deleted
+    /// meanwhile.
     #[must_use]
     pub fn needs_recount(&self) -> bool {
         !self.doubtful.is_empty()
     }
 
-    /// The companies whose counters these are.
+    /// Returns the companies of these counters.
     pub(super) fn doubted(&self) -> BTreeSet<CompanyId> {
         self.doubtful.iter().map(|count| count.company).collect()
     }
@@ -297,7 +295,7 @@ impl Survey {
         recount
     }
 
-    /// Notes what a second count has come to.
+    /// Adds the result of a second count.
     pub(super) fn settle(&mut self, recount: Recount) {
         for count in recount.counts() {
             if !count.is_possible() {
@@ -306,7 +304,7 @@ impl Survey {
         }
     }
 
-    /// What is to be looked at again.
+    /// Returns the suspicious items.
     #[must_use]
     pub fn into_suspects(mut self) -> Vec<Suspect> {
         for (company, tally) in &self.companies {
@@ -319,32 +317,32 @@ impl Survey {
         }
         for (link, side) in self.links.drain() {
             self.suspicions.insert(match (link, side) {
-                (Link::LookUp { company, user, .. }, Side::User) => Suspicion::User(company, user),
+                (Link::Lookup { company, user, .. }, Side::User) => Suspicion::User(company, user),
                 (Link::Key { company, owner, .. }, Side::User) => Suspicion::User(company, owner),
                 (Link::Key { key, .. }, Side::Item) => Suspicion::Key(key),
                 (
-                    Link::LookUp {
+                    Link::Lookup {
                         company,
-                        look_up,
+                        lookup,
                         digest,
                         user,
                     },
                     Side::Item,
-                ) => Suspicion::LookUp(look_up.key_of_digest(company, &digest, user)),
+                ) => Suspicion::Lookup(lookup.key_of_digest(company, &digest, user)),
             });
         }
         self.suspicions.into_iter().map(Suspect).collect()
     }
 }
 
-/// Whether something is wrong with the item of a live user, whatever leads to it.
+/// Returns whether something is wrong with the item of a live user, whatever leads to it.
 pub(super) fn is_flawed(company: CompanyId, key: &Key, item: &Item, user: &User) -> bool {
     !is_indexed_as(item, key.indexed(company).as_ref())
         || !has_state_of(item, user)
         || !is_complete(user)
 }
 
-/// Whether a user has what every user has.
+/// Returns whether a user has what every user has.
 pub(super) fn is_complete(user: &User) -> bool {
     let members = user.document.members();
     user.document.string("userName").is_some()

@@ -1,4 +1,4 @@
-//! What looking again at a suspect has come to, and making its repairs.
+//! The verdict on a suspicious item, and its repairs.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,24 +6,24 @@ use std::fmt;
 use super::finding::{Fault, Finding, Remedy};
 use super::repair::Repair;
 use crate::directory::{CompanyId, User};
-use crate::store::layout::{Item, Key, LookUpEntry, is_indexed_as};
+use crate::store::layout::{Item, Key, LookupEntry, is_indexed_as};
 use crate::store::write::WriteError;
 use crate::store::{Store, StoreError, UserChange};
 
 pub(super) const LIST: Remedy = Remedy::Write("put it where it belongs in the index");
 
-/// What a second, consistent look at a suspect has come to.
+/// The result of reading a suspicious item again, consistently.
 #[derive(Default)]
 pub struct Verdict {
     /// The company, if it is known.
     pub company: Option<CompanyId>,
-    /// What is wrong; nothing if the first look met a change halfway.
+    /// What is wrong; nothing if a change was only half visible before.
     pub findings: Vec<Finding>,
     pub(super) repairs: Vec<Repair>,
 }
 
 impl fmt::Debug for Verdict {
-    /// Without the repairs: they hold what is personal.
+    /// Writes the verdict without the repairs, which have personal data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verdict")
             .field("findings", &self.findings)
@@ -52,17 +52,17 @@ impl Verdict {
         &mut self,
         before: &User,
         mut after: User,
-        look_ups: BTreeSet<LookUpEntry>,
+        lookups: BTreeSet<LookupEntry>,
     ) {
         after.version = before.version + 1;
         self.repairs.push(Repair::Rewrite {
             before: Box::new(before.clone()),
             after: Box::new(after),
-            look_ups,
+            lookups,
         });
     }
 
-    /// Whether a repair can be written for something that was found.
+    /// Returns whether a repair can be written for something that was found.
     #[must_use]
     pub fn is_repairable(&self) -> bool {
         let is_write = |finding: &Finding| matches!(finding.remedy, Remedy::Write(_));
@@ -70,12 +70,12 @@ impl Verdict {
     }
 }
 
-/// What became of a repair.
+/// The result of a repair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repaired {
     /// It is done.
     Done,
-    /// Somebody changed what was seen: it is to be looked at again.
+    /// An item has changed since it was read: it must be examined again.
     ChangedMeanwhile,
     /// Another user of the company has the `userName` now.
     UserNameTaken,
@@ -85,7 +85,7 @@ impl Store {
     /// Makes the repairs of a verdict, in the name of `change`.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub async fn repair(
         &self,
         verdict: &Verdict,

@@ -1,4 +1,4 @@
-//! The table itself. On AWS the template makes it; here it is made for the embedded store and for tests.
+//! Creates the table for the embedded store and for tests. On AWS the template creates it.
 
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
@@ -16,7 +16,7 @@ impl DynamoDb {
     /// Makes the table and its index, unless it is there.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// Fails as every call does: see [`StoreError`].
     pub async fn ensure_table(&self) -> Result<(), StoreError> {
         let index = GlobalSecondaryIndex::builder()
             .index_name(INDEX)

@@ -77,7 +77,7 @@ pub(super) fn decode_key(item: SdkItem) -> Result<Key, StoreError> {
     Reader(&decode(item)?).key()
 }
 
-/// Where to read on in a partition of the index.
+/// Returns where to read on in a partition of the index.
 pub(super) fn encode_entry(partition: &str, entry: IndexEntry) -> SdkItem {
     let mut start = encode_key(entry.key);
     let partition = AttributeValue::S(partition.to_owned());

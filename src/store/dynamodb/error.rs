@@ -1,4 +1,4 @@
-//! What the SDK's errors mean.
+//! Converts the SDK's errors.
 
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -10,8 +10,8 @@ use crate::store::StoreError;
 use crate::store::error::DiskError;
 use crate::store::table::CommitError;
 
-/// Sorts an SDK error into those worth trying again and those not. What it says of an error is
-/// free of the request, which holds personal data.
+/// Converts an SDK error: [`StoreError::Busy`] if the call may succeed later. Its text has nothing of the request,
+/// which has personal data.
 pub(super) fn from_sdk<E>(error: SdkError<E>) -> StoreError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -24,14 +24,14 @@ where
         SdkError::ResponseError(context) => {
             let status = context.raw().status().as_u16();
             StoreError::Busy(format!(
-                "an answer of HTTP status {status} was not understood"
+                "a response of HTTP status {status} was not understood"
             ))
         }
-        SdkError::TimeoutError(_) => StoreError::Busy("no answer in time".to_owned()),
+        SdkError::TimeoutError(_) => StoreError::Busy("no response in time".to_owned()),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
             StoreError::Busy("no connection in time".to_owned())
         }
-        // The other side may also have closed the connection instead of answering.
+        // The other side may also have closed the connection instead of responding.
         SdkError::DispatchFailure(failure)
             if failure.is_io() || failure.as_other() == Some(ErrorKind::TransientError) =>
         {
@@ -58,7 +58,7 @@ fn from_service(code: Option<&str>, status: u16) -> StoreError {
     }
 }
 
-/// A request that this program did not build completely.
+/// Returns the error of a request that this program did not build completely.
 pub(super) fn incomplete(error: BuildError) -> StoreError {
     StoreError::Refused(format!("request not complete: {error}"))
 }
@@ -88,7 +88,7 @@ pub(super) fn from_transaction(error: SdkError<TransactWriteItemsError>) -> Comm
     })
 }
 
-/// Whether the transaction may succeed later, as far as this action goes.
+/// Returns whether the transaction may succeed later, as far as this action goes.
 fn is_passing(code: Option<&str>) -> bool {
     matches!(
         code,
@@ -98,7 +98,7 @@ fn is_passing(code: Option<&str>) -> bool {
     )
 }
 
-/// Error codes of DynamoDB after which the same request may succeed.
+/// Returns whether the same request may succeed later, by DynamoDB's error code.
 fn is_retryable(code: &str) -> bool {
     matches!(
         code,

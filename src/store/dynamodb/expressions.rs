@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::encoding::encode_value;
-use crate::store::layout::{LOOK_UP_USER, PK, VERSION};
+use crate::store::layout::{LOOKUP_USER, PK, VERSION};
 use crate::store::transaction::{Condition, Update};
 
 /// The placeholders of one request or action.
@@ -49,7 +49,7 @@ impl Placeholders {
                 format!("(attribute_not_exists({name}) OR {name} < {value})")
             }
             Condition::AbsentOrHeldBy(user) => {
-                let is_theirs = self.equals(LOOK_UP_USER, AttributeValue::S(user.to_string()));
+                let is_theirs = self.equals(LOOKUP_USER, AttributeValue::S(user.to_string()));
                 format!("(attribute_not_exists({}) OR {is_theirs})", self.name(PK))
             }
             Condition::All(conditions) => {
@@ -89,12 +89,12 @@ impl Placeholders {
         clauses.join(" ")
     }
 
-    /// The names, if there are any: DynamoDB refuses an empty map.
+    /// Returns the names, if there are any: DynamoDB refuses an empty map.
     pub(super) fn take_names(&mut self) -> Option<HashMap<String, String>> {
         Some(std::mem::take(&mut self.names)).filter(|names| !names.is_empty())
     }
 
-    /// The values, if there are any: DynamoDB refuses an empty map.
+    /// Returns the values, if there are any: DynamoDB refuses an empty map.
     pub(super) fn take_values(&mut self) -> Option<HashMap<String, AttributeValue>> {
         Some(std::mem::take(&mut self.values)).filter(|values| !values.is_empty())
     }

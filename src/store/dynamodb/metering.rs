@@ -19,7 +19,7 @@ use aws_smithy_runtime_api::client::interceptors::context::{Input, Output};
 
 use crate::store::usage;
 
-/// Asks for the capacity of every operation, and adds up.
+/// Requests the consumed capacity of every operation, and adds it up.
 #[derive(Debug)]
 pub(super) struct Metering;
 
@@ -86,7 +86,7 @@ fn capacity_wanted(input: &mut Input) -> Option<&mut Option<ReturnConsumedCapaci
     None
 }
 
-/// Read and write capacity units.
+/// Returns the read and write capacity units.
 fn consumed(output: &Output) -> (f64, f64) {
     let units = |capacity: &[ConsumedCapacity]| -> f64 {
         let units = capacity.iter().filter_map(ConsumedCapacity::capacity_units);

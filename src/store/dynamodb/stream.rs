@@ -1,4 +1,4 @@
-//! What the table's stream tells of users.
+//! What the table's stream reports about users.
 
 use super::encoding::{SdkItem, decode, decode_key};
 use crate::directory::{CompanyId, User, UserId};
@@ -20,13 +20,13 @@ pub enum UserBefore {
 /// One change of a user's item.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UserTransition {
-    /// Whose user.
+    /// The company.
     pub company: CompanyId,
-    /// Which user.
+    /// The user.
     pub user: UserId,
     /// What the user was.
     pub before: UserBefore,
-    /// What the user is; `None` if anonymised or gone.
+    /// What the user is; `None` if anonymised or removed.
     pub after: Option<User>,
     /// The version after the change.
     pub version: u64,
@@ -52,7 +52,7 @@ impl UserTransition {
         let before = match old.as_ref().map(|old| to_user(user, old)) {
             None | Some(Ok(None)) => UserBefore::Nothing,
             Some(Ok(Some(before))) => UserBefore::Known(Box::new(before)),
-            // The write that mends an item must be told all the more.
+            // The write that repairs an item must be reported all the more.
             Some(Err(_)) => UserBefore::Unknown,
         };
         let image = new.as_ref().or(old.as_ref());
@@ -75,7 +75,7 @@ impl UserTransition {
     }
 }
 
-/// Whom a record is about, by its key; `None` if it is not about the item of a user.
+/// Returns the user that a record is about, by its key; `None` if it is not about the item of a user.
 #[must_use]
 pub fn user_of(key: SdkItem) -> Option<(CompanyId, UserId)> {
     match decode_key(key).ok()?.kind() {

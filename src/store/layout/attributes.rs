@@ -37,7 +37,7 @@ pub const TTL: &str = "ttl";
 /// Read units that were drawn from a scan budget.
 pub(crate) const UNITS: &str = "units";
 /// Which user a lookup item leads to.
-pub const LOOK_UP_USER: &str = "userId";
+pub const LOOKUP_USER: &str = "userId";
 /// Number of live users in a counter's shard.
 pub(crate) const USERS: &str = "users";
 /// Counts the writes of a user, from 1.

@@ -11,19 +11,19 @@ use crate::store::StoreError;
 /// A record of the audit trail, as read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
-    /// When.
+    /// The time.
     pub at: Timestamp,
     /// The request that did it.
     pub request_id: String,
-    /// Whom it is about; `None` for the company itself.
+    /// The user it is about; `None` for the company itself.
     pub user: Option<UserId>,
-    /// Who did it.
+    /// The actor.
     pub actor: String,
-    /// What was done.
+    /// The kind of change.
     pub operation: String,
     /// Names of the attributes that changed.
     pub attributes: Vec<String>,
-    /// API keys that changed with it: made (`+id`), honoured until a time (`~id until time`), revoked
+    /// API keys that changed with it: made (`+id`), expiring at a time (`~id until time`), revoked
     /// (`-id`).
     pub keys: Vec<String>,
     /// State or status before.
@@ -32,7 +32,7 @@ pub struct AuditEntry {
     pub after: String,
 }
 
-/// A record of what happened to a user, or to the company itself.
+/// Returns a record of what happened to a user, or to the company itself.
 pub(crate) fn from_audit(
     company: CompanyId,
     user: Option<UserId>,

@@ -58,7 +58,7 @@ impl Value {
         (!values.is_empty()).then_some(Self::StringSet(values))
     }
 
-    /// The text of a string.
+    /// Returns the text of a string.
     pub(crate) fn as_string(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
@@ -111,7 +111,7 @@ impl<'i> Reader<'i> {
         self.optional(name).ok_or(StoreError::Corrupt(name))
     }
 
-    /// The primary key.
+    /// Returns the primary key.
     pub(crate) fn key(&self) -> Result<Key, StoreError> {
         Ok(Key {
             pk: self.string(PK)?.to_owned(),
@@ -157,7 +157,7 @@ impl<'i> Reader<'i> {
         .ok_or(StoreError::Corrupt(name))
     }
 
-    /// What is understood of a set of strings; other programs may write there too, and newer
+    /// Returns what is understood of a set of strings; other programs may write there too, and newer
     /// versions of this one.
     pub(super) fn known<T: Ord>(
         &self,
@@ -171,7 +171,7 @@ impl<'i> Reader<'i> {
     }
 }
 
-/// Whether an item is where it belongs in the index, and nowhere else.
+/// Returns whether an item is where it belongs in the index, and nowhere else.
 pub(crate) fn is_indexed_as(item: &Item, wanted: Option<&(String, String)>) -> bool {
     let is = |name: &str, wanted: Option<&String>| match (item.get(name), wanted) {
         (None, None) => true,

@@ -1,4 +1,4 @@
-//! Key strings. Each begins with the company, except those of API keys. `kind` reads them, `look_up` has those of
+//! Key strings. Each begins with the company, except those of API keys. `kind` reads them, `lookup` has those of
 //! lookup items.
 
 use jiff::Timestamp;
@@ -29,7 +29,7 @@ pub struct Key {
     pub sk: String,
 }
 
-/// Whether a sort key is that of a company.
+/// Returns whether a sort key is that of a company.
 pub(crate) fn is_company(sk: &str) -> bool {
     sk == COMPANY_SK
 }
@@ -48,7 +48,7 @@ pub(crate) fn user(company: CompanyId, user: UserId) -> Key {
     }
 }
 
-/// Key of an audit record: beside the user it is about, or the company itself.
+/// Returns the key of an audit record: beside the user it is about, or the company itself.
 pub(crate) fn audit(
     company: CompanyId,
     user: Option<UserId>,
@@ -61,7 +61,7 @@ pub(crate) fn audit(
     }
 }
 
-/// Partition key of the audit records of a user, or of the company itself.
+/// Returns the partition key of the audit records of a user, or of the company itself.
 pub(crate) fn audited_partition(company: CompanyId, user: Option<UserId>) -> String {
     match user {
         Some(id) => self::user(company, id).pk,
@@ -69,14 +69,14 @@ pub(crate) fn audited_partition(company: CompanyId, user: Option<UserId>) -> Str
     }
 }
 
-/// First and last sort key of the audit records from a time on.
+/// Returns the first and last sort key of the audit records from a time on.
 pub(crate) fn audit_range(since: Timestamp) -> (String, String) {
     let last = format!("{AUDIT}{}", char::MAX);
     (format!("{AUDIT}{}", sortable(since)), last)
 }
 
-/// Reads whom an audit record is about (`None`: the company), when it was made and for which
-/// request.
+/// Reads from the key of an audit record which user it is about (`None`: the company), when it was made, and for
+/// which request.
 pub(crate) fn audited<'k>(pk: &str, sk: &'k str) -> Option<(Option<UserId>, Timestamp, &'k str)> {
     let user = match pk.split_once("#USER#") {
         Some((_, user)) => Some(UserId::parse(user)?),
@@ -86,7 +86,7 @@ pub(crate) fn audited<'k>(pk: &str, sk: &'k str) -> Option<(Option<UserId>, Time
     Some((user, at.parse().ok()?, request_id))
 }
 
-/// Partition key of the counters of a company's users.
+/// Returns the partition key of the counters of a company's users.
 pub(crate) fn counters(company: CompanyId) -> String {
     format!("COMPANY#{company}#{COUNT}")
 }
@@ -98,7 +98,7 @@ pub(crate) fn counter(company: CompanyId, shard: u8) -> Key {
     }
 }
 
-/// Key of what a company's scans have drawn in the minute that begins then.
+/// Returns the key of what a company's scans have drawn in the minute that begins then.
 pub(crate) fn scan_budget(company: CompanyId, minute: Timestamp) -> Key {
     Key {
         pk: format!("COMPANY#{company}#{SCANS}"),
@@ -116,27 +116,27 @@ pub(crate) fn api_key(key: KeyId) -> Key {
 /// Index partition of the companies themselves; sorted by company id.
 pub(crate) const COMPANIES: &str = "COMPANIES";
 
-/// Index partition of a company's users; sorted by user id.
+/// Returns the index partition of a company's users; sorted by user id.
 pub(crate) fn users_of(company: CompanyId) -> String {
     format!("COMPANY#{company}#USERS")
 }
 
-/// Index partition of a company's API keys; sorted by key id.
+/// Returns the index partition of a company's API keys; sorted by key id.
 pub(crate) fn keys_of(company: CompanyId) -> String {
     format!("COMPANY#{company}#KEYS")
 }
 
-/// Index partition of one day of a company's audit trail; sorted by time.
+/// Returns the index partition of one day of a company's audit trail; sorted by time.
 pub(crate) fn audit_day_of(company: CompanyId, at: Timestamp) -> String {
     format!("COMPANY#{company}#AUDIT#{}", day(at))
 }
 
-/// The day of a time, in UTC.
+/// Returns the day of a time, in UTC.
 pub(crate) fn day(at: Timestamp) -> Date {
     TimeZone::UTC.to_datetime(at).date()
 }
 
-/// A time whose text sorts as the time does: always nine digits of a second.
+/// Returns a time whose text sorts as the time does: always nine digits of a second.
 pub(crate) fn sortable(at: Timestamp) -> String {
     format!("{at:.9}")
 }

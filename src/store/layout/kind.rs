@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 
 use super::keys::{self, COUNTER_SHARDS, Key};
-use super::look_up::{Digest, LookUp, USER_NAME_SK, user_of_look_up};
+use super::lookup::{Digest, Lookup, USER_NAME_SK, user_of_lookup};
 use crate::directory::{CompanyId, KeyId, UserId};
 
 /// What an item is, by its key.
@@ -15,9 +15,9 @@ pub(crate) enum Kind {
     User(CompanyId, UserId),
     /// An audit record.
     Audit(CompanyId),
-    LookUp {
+    Lookup {
         company: CompanyId,
-        look_up: LookUp,
+        lookup: Lookup,
         digest: Digest,
         /// Whose, if the key says so: that of a `userName` does not.
         user: Option<UserId>,
@@ -33,13 +33,13 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The company whose item it is, if the key says so.
+    /// Returns the company whose item it is, if the key says so.
     pub(crate) fn company(self) -> Option<CompanyId> {
         match self {
             Self::Company(company)
             | Self::User(company, _)
             | Self::Audit(company)
-            | Self::LookUp { company, .. }
+            | Self::Lookup { company, .. }
             | Self::Counter(company, _)
             | Self::ScanBudget(company)
             | Self::Foreign(company) => Some(company),
@@ -50,7 +50,7 @@ impl Kind {
 }
 
 impl Key {
-    /// What the item of this key is.
+    /// Returns what the item of this key is.
     pub(crate) fn kind(&self) -> Kind {
         if let Some(id) = self.pk.strip_prefix("KEY#") {
             let id = KeyId::parse(id).filter(|_| self.sk == keys::API_KEY_SK);
@@ -91,16 +91,16 @@ impl Key {
                 }
             }
             Some((attribute, hash)) => {
-                let look_up = LookUp::ALL.iter().find(|it| it.name() == attribute)?;
+                let lookup = Lookup::ALL.iter().find(|it| it.name() == attribute)?;
                 let digest = URL_SAFE_NO_PAD.decode(hash).ok()?.try_into().ok()?;
-                let user = match look_up {
-                    LookUp::UserName if self.sk == USER_NAME_SK => None,
-                    LookUp::UserName => return None,
-                    LookUp::ExternalId | LookUp::Email => Some(user_of_look_up(&self.sk)?),
+                let user = match lookup {
+                    Lookup::UserName if self.sk == USER_NAME_SK => None,
+                    Lookup::UserName => return None,
+                    Lookup::ExternalId | Lookup::Email => Some(user_of_lookup(&self.sk)?),
                 };
-                Some(Kind::LookUp {
+                Some(Kind::Lookup {
                     company,
-                    look_up: *look_up,
+                    lookup: *lookup,
                     digest,
                     user,
                 })
@@ -113,7 +113,7 @@ impl Key {
         keys::audited(&self.pk, &self.sk).map(|_| Kind::Audit(company))
     }
 
-    /// Where the item belongs in the index, if it does.
+    /// Returns where the item belongs in the index, if it does.
     pub(crate) fn indexed(&self, company: CompanyId) -> Option<(String, String)> {
         match self.kind() {
             Kind::Company(id) => Some((keys::COMPANIES.to_owned(), id.to_string())),
@@ -127,8 +127,8 @@ impl Key {
         }
     }
 
-    /// The key for people: ids as they are, `<digest>` for a digest, which is pseudonymous personal data, and only the
-    /// length of any other part, because another program may have put anything there.
+    /// Returns the key for people: ids as they are, `<digest>` for a digest, which is pseudonymous personal data, and
+    /// only the length of any other part, because another program may have put anything there.
     pub(crate) fn shown(&self) -> (String, String) {
         let shown = |text: &str| {
             let parts = text.split('#').map(shown_part);
@@ -144,7 +144,7 @@ fn shown_part(part: &str) -> String {
     ];
     let is_digest = || URL_SAFE_NO_PAD.decode(part).is_ok_and(|it| it.len() == 32);
     let is_ours = words.contains(&part)
-        || LookUp::ALL.iter().any(|look_up| look_up.name() == part)
+        || Lookup::ALL.iter().any(|lookup| lookup.name() == part)
         || part.parse::<u8>().is_ok()
         || KeyId::parse(part).is_some()
         || UserId::parse(part).is_some()
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_key_tells_what_it_is_of_and_no_other_shows_what_is_in_it() {
+    fn every_key_shows_its_kind_and_no_key_shows_what_is_in_it() {
         let company = CompanyId::parse("018f2d5c-3b1a-7c4e-9f00-000000000001").unwrap();
         let user = UserId::parse("018f2d5c-3b1a-7c4e-9f00-000000000002").unwrap();
         let at: Timestamp = "2026-01-02T03:04:05.678Z".parse().unwrap();
@@ -187,10 +187,10 @@ mod tests {
             assert_eq!(key.kind(), kind);
             assert_eq!(key.shown(), (key.pk, key.sk));
         }
-        for look_up in LookUp::ALL {
-            let key = look_up.key(company, "marker", user);
-            let Kind::LookUp {
-                look_up: found,
+        for lookup in Lookup::ALL {
+            let key = lookup.key(company, "marker", user);
+            let Kind::Lookup {
+                lookup: found,
                 digest,
                 user: whose,
                 ..
@@ -198,9 +198,9 @@ mod tests {
             else {
                 panic!("{key:?}");
             };
-            assert_eq!(look_up, found);
-            assert_eq!(whose.is_none(), look_up == LookUp::UserName);
-            assert_eq!(look_up.key_of_digest(company, &digest, user), key);
+            assert_eq!(lookup, found);
+            assert_eq!(whose.is_none(), lookup == Lookup::UserName);
+            assert_eq!(lookup.key_of_digest(company, &digest, user), key);
             let digest = key.pk.rsplit('#').next().unwrap();
             let pk = key.pk.replace(digest, "<digest>");
             assert_eq!(key.shown(), (pk, key.sk.clone()));

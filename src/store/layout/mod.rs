@@ -8,14 +8,14 @@ mod company;
 mod item;
 pub(crate) mod keys;
 mod kind;
-mod look_up;
+mod lookup;
 mod user;
 
-pub use attributes::{DOCUMENT, INDEX_PK, INDEX_SK, LOOK_UP_USER, PK, SK, TTL, VERSION};
+pub use attributes::{DOCUMENT, INDEX_PK, INDEX_SK, LOOKUP_USER, PK, SK, TTL, VERSION};
 pub use audit::AuditEntry;
 pub use item::{Item, Value};
 pub use keys::Key;
-pub use look_up::LookUp;
+pub use lookup::Lookup;
 pub use user::{from_user, to_user};
 
 pub(crate) use api_key::{from_api_key, to_api_key};
@@ -23,7 +23,7 @@ pub(crate) use audit::{from_audit, to_audit_entry};
 pub(crate) use company::{from_company, to_company};
 pub(crate) use item::{Reader, is_indexed_as};
 pub(crate) use kind::Kind;
-pub(crate) use look_up::{
-    Digest, LookUpEntry, from_look_up, look_ups, user_id_of_look_up, user_name, user_of_look_up,
+pub(crate) use lookup::{
+    Digest, LookupEntry, from_lookup, lookups, user_id_of_lookup, user_name, user_of_lookup,
 };
 pub(crate) use user::{from_anonymised, has_state_of, is_anonymised, stripped};

@@ -15,7 +15,7 @@ use crate::directory::{CompanyId, KeyId, Permission, State, User, UserId};
 use crate::store::StoreError;
 use scim::resource::Document;
 
-/// The item of a user; `write_id` identifies the write.
+/// Returns the item of a user; `write_id` identifies the write.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] if the document cannot be written as JSON.
@@ -40,7 +40,7 @@ pub fn from_user(company: CompanyId, user: &User, write_id: &str) -> Result<Item
         .build())
 }
 
-/// What is left of a user after DELETE: the id, dates and state, for Paradigm's references. It is
+/// Returns what is left of a user after DELETE: the id, dates and state, for Paradigm's references. It is
 /// in no index.
 pub(crate) fn from_anonymised(
     company: CompanyId,
@@ -57,12 +57,12 @@ pub(crate) fn from_anonymised(
         .build()
 }
 
-/// Whether an item is that of a user who is anonymised.
+/// Returns whether an item is that of a user who is anonymised.
 pub(crate) fn is_anonymised(item: &Item) -> bool {
     Reader(item).optional(STATE) == Some(State::Anonymised.as_str())
 }
 
-/// What of an anonymised user's item may be there, as another write; `None` if that is all there is.
+/// Returns what of an anonymised user's item may be there, as another write; `None` if that is all there is.
 pub(crate) fn stripped(item: &Item, write_id: &str) -> Result<Option<Item>, StoreError> {
     let version = Reader(item).number(VERSION)?;
     let kept = [PK, SK, STATE, CREATED, LAST_MODIFIED, VERSION, WRITE_ID];
@@ -77,12 +77,12 @@ pub(crate) fn stripped(item: &Item, write_id: &str) -> Result<Option<Item>, Stor
     Ok(Some(stripped))
 }
 
-/// Whether the stored state is the one that follows from the rest.
+/// Returns whether the stored state is the one that follows from the rest.
 pub(crate) fn has_state_of(item: &Item, user: &User) -> bool {
     Reader(item).optional(STATE) == Some(user.state().as_str())
 }
 
-/// The user an item holds; `None` if it is anonymised.
+/// Returns the user an item holds; `None` if it is anonymised.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] names the attribute that cannot be read.
@@ -106,7 +106,7 @@ pub fn to_user(id: UserId, item: &Item) -> Result<Option<User>, StoreError> {
     }))
 }
 
-/// The user's keys: id to the time it expires, or null.
+/// Returns the user's keys: id to the time it expires, or null.
 fn from_keys(keys: &BTreeMap<KeyId, Option<Timestamp>>) -> Value {
     let expires = |expires: &Option<Timestamp>| expires.map_or(Value::Null, Value::string);
     let entries = keys

@@ -20,12 +20,12 @@ async fn changed(
     recorder.only()
 }
 
-/// The user with another document.
+/// Returns the user with another document.
 fn patched(user: &User, json: &str) -> Next<'static> {
     Next::Update(user.with_document(document(json), at(NOW)).unwrap())
 }
 
-/// The item of a user without permissions and keys.
+/// Returns the item of a user without permissions and keys.
 fn user_item(state: &str, json: &str, version: i64, write_id: &str) -> Item {
     item([
         ("PK", text(&of_user())),
@@ -55,8 +55,8 @@ async fn a_new_user_is_written_with_lookups_counter_and_record_if_the_name_is_fr
     let attributes = texts(&["active", "emails", "externalId", "userName"]);
     let expected = [
         put(user_item("active", ADA, 1, &write_id), Condition::Absent),
-        put_look_up("emails", "ada@x.org"),
-        put_look_up("externalId", "E1"),
+        put_lookup("emails", "ada@x.org"),
+        put_lookup("externalId", "E1"),
         put_user_name("ada@x.org"),
         Action::Update(Update {
             key: key(&format!("COMPANY#{COMPANY}#COUNT"), "SHARD#2"),
@@ -106,7 +106,7 @@ async fn a_change_of_names_moves_only_the_lookups_that_differ() {
             Condition::Version(1),
         ),
         delete_user_name("ada@x.org"),
-        put_look_up("emails", "eve@x.org"),
+        put_lookup("emails", "eve@x.org"),
         put_user_name("eve@x.org"),
         put_audit(
             &of_user(),
@@ -126,8 +126,8 @@ async fn a_lookup_that_is_cleared_is_deleted() {
     let json = r#"{"userName":"Ada@x.org","active":true}"#;
     let (_, actions) = changed(&user(ADA), Operation::Patch, |user| patched(user, json)).await;
     let expected = [
-        delete_look_up("emails", "ada@x.org"),
-        delete_look_up("externalId", "E1"),
+        delete_lookup("emails", "ada@x.org"),
+        delete_lookup("externalId", "E1"),
     ];
     assert_eq!(actions[1..3], expected);
     assert_eq!(actions.len(), 4);
@@ -212,8 +212,8 @@ async fn an_anonymised_user_leaves_no_personal_data_and_no_key() {
     let [before, after] = states("active", "anonymised");
     let expected = [
         put(left, Condition::Version(3)),
-        delete_look_up("emails", "ada@x.org"),
-        delete_look_up("externalId", "E1"),
+        delete_lookup("emails", "ada@x.org"),
+        delete_lookup("externalId", "E1"),
         delete_user_name("ada@x.org"),
         Action::Update(Update {
             key: key(&format!("COMPANY#{COMPANY}#COUNT"), "SHARD#2"),

@@ -16,7 +16,7 @@ fn api_key(id: u64, expires: Option<Timestamp>) -> ApiKey {
     key
 }
 
-/// An administrator of version 2.
+/// Returns an administrator of version 2.
 fn owner() -> User {
     user(JSON).granted(Permission::UsersManage)
 }

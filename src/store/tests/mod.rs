@@ -59,7 +59,7 @@ impl Recorder {
         (Store::on(Arc::clone(&recorder) as Arc<dyn Table>), recorder)
     }
 
-    /// The actions of the only transaction, and its id.
+    /// Returns the actions of the only transaction, and its id.
     fn only(&self) -> (String, Vec<Action>) {
         let mut committed = self.committed.lock().unwrap().clone();
         assert_eq!(committed.len(), 1, "{committed:#?}");
@@ -146,7 +146,7 @@ fn at(time: &str) -> Timestamp {
     time.parse().unwrap()
 }
 
-/// A change by an operator in the request `request`.
+/// Returns a change by an operator in the request `request`.
 fn change(operation: Operation, time: &str) -> UserChange {
     UserChange {
         company: company(),
@@ -164,12 +164,12 @@ fn document(json: &str) -> Document {
     Document::from_validated(members)
 }
 
-/// A user of version 1.
+/// Returns a user of version 1.
 fn user(json: &str) -> User {
     User::new(id(), document(json), at(NOW)).unwrap()
 }
 
-/// The item of a user, as an earlier write left it.
+/// Returns the item of a user, as an earlier write left it.
 fn stored(user: &User) -> Item {
     from_user(company(), user, "earlier").unwrap()
 }
@@ -204,33 +204,33 @@ fn of_user() -> String {
     format!("COMPANY#{COMPANY}#USER#{USER}")
 }
 
-/// Partition key of the lookup items for a value, which is folded.
-fn look_up(attribute: &str, folded: &str) -> String {
+/// Returns the partition key of the lookup items for a value, which is folded.
+fn lookup(attribute: &str, folded: &str) -> String {
     let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(folded));
     format!("COMPANY#{COMPANY}#{attribute}#{digest}")
 }
 
-/// The action that writes a lookup item that is not unique.
-fn put_look_up(attribute: &str, folded: &str) -> Action {
+/// Returns the action that writes a lookup item that is not unique.
+fn put_lookup(attribute: &str, folded: &str) -> Action {
     let found = item([
-        ("PK", text(&look_up(attribute, folded))),
+        ("PK", text(&lookup(attribute, folded))),
         ("SK", text(&format!("USER#{USER}"))),
         ("userId", text(USER)),
     ]);
     put(found, Condition::Always)
 }
 
-fn delete_look_up(attribute: &str, folded: &str) -> Action {
+fn delete_lookup(attribute: &str, folded: &str) -> Action {
     Action::Delete {
-        key: key(&look_up(attribute, folded), &format!("USER#{USER}")),
+        key: key(&lookup(attribute, folded), &format!("USER#{USER}")),
         condition: Condition::Always,
     }
 }
 
-/// The action that reserves a `userName`.
+/// Returns the action that reserves a `userName`.
 fn put_user_name(folded: &str) -> Action {
     let found = item([
-        ("PK", text(&look_up("userName", folded))),
+        ("PK", text(&lookup("userName", folded))),
         ("SK", text("USER")),
         ("userId", text(USER)),
     ]);
@@ -239,13 +239,13 @@ fn put_user_name(folded: &str) -> Action {
 
 fn delete_user_name(folded: &str) -> Action {
     Action::Delete {
-        key: key(&look_up("userName", folded), "USER"),
+        key: key(&lookup("userName", folded), "USER"),
         condition: Condition::Always,
     }
 }
 
-/// The action that writes an audit record of an operator's change at [`NOW`], about the user or the company itself,
-/// with these attributes more.
+/// Returns the action that writes an audit record of an operator's change at [`NOW`], about the user or the company
+/// itself, with these attributes more.
 fn put_audit<const N: usize>(pk: &str, operation: &str, more: [(&str, Value); N]) -> Action {
     put_audit_of("request", pk, operation, more)
 }

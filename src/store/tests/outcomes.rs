@@ -114,8 +114,8 @@ async fn the_largest_change_fits_and_locks_the_user_before_the_lookups() {
     let mut keys: Vec<Key> = actions.iter().map(key_of).collect();
     let user = keys[0].clone();
     assert_eq!(user, key(&of_user(), "USER"));
-    let is_look_up = |key: &&Key| key.pk != user.pk;
-    assert!(keys.iter().filter(is_look_up).all(|key| user < *key));
+    let is_lookup = |key: &&Key| key.pk != user.pk;
+    assert!(keys.iter().filter(is_lookup).all(|key| user < *key));
     keys.sort();
     keys.dedup();
     assert_eq!(keys.len(), actions.len(), "an item has one action");

@@ -14,7 +14,7 @@ fn counter(users: i64) -> Item {
     ])
 }
 
-/// The items that the service writes of a company with one user.
+/// Returns the items that the service writes of a company with one user.
 async fn sound() -> Vec<Item> {
     let company = Company::new(company(), "Acme", CursorSecret([5; 32]), at(NOW)).unwrap();
     let (store, recorder) = Recorder::default().store();
@@ -36,7 +36,7 @@ fn take(items: &mut Vec<Item>, pk: &str) -> Item {
     items.remove(position.unwrap())
 }
 
-/// The actions of the transactions that put right a table of these items.
+/// Returns the actions of the transactions that put right a table of these items.
 async fn repairs(items: Vec<Item>) -> Vec<Vec<Action>> {
     let (store, recorder) = Recorder::holding(items).store();
     let mut survey = store.survey(None, |_| {}).await.unwrap();
@@ -54,13 +54,13 @@ async fn repairs(items: Vec<Item>) -> Vec<Vec<Action>> {
     committed.into_iter().map(|it| it.actions).collect()
 }
 
-/// The record of a repair that leaves the state of the user as it is.
+/// Returns the record of a repair that leaves the state of the user as it is.
 fn put_record(state: &str) -> Action {
     let states = [("before", text(state)), ("after", text(state))];
     put_audit_of("request-0", &of_user(), "repair", states)
 }
 
-/// The record of a repair about a user who is not there.
+/// Returns the record of a repair about a user who is not there.
 fn put_record_of_company<const N: usize>(more: [(&str, Value); N]) -> Action {
     let pk = format!("COMPANY#{COMPANY}");
     put_audit_of("request-0", &pk, "repair", more)
@@ -74,8 +74,8 @@ async fn what_the_service_writes_needs_no_repair() {
 #[tokio::test]
 async fn missing_lookups_are_written_with_the_user_who_must_have_them() {
     let mut items = sound().await;
-    take(&mut items, &look_up("externalId", "E1"));
-    take(&mut items, &look_up("userName", "ada"));
+    take(&mut items, &lookup("externalId", "E1"));
+    take(&mut items, &lookup("userName", "ada"));
     let repairs = repairs(items).await;
     let [actions] = repairs.as_slice() else {
         panic!("{repairs:#?}");
@@ -92,7 +92,7 @@ async fn missing_lookups_are_written_with_the_user_who_must_have_them() {
         (&Condition::Version(1), &number(2))
     );
     let expected = [
-        put_look_up("externalId", "E1"),
+        put_lookup("externalId", "E1"),
         put_user_name("ada"),
         put_record("active"),
     ];
@@ -100,14 +100,14 @@ async fn missing_lookups_are_written_with_the_user_who_must_have_them() {
 }
 
 #[tokio::test]
-async fn a_lookup_that_leads_to_nobody_is_deleted_while_there_is_nobody() {
+async fn a_lookup_that_leads_to_no_user_is_deleted_while_there_is_none() {
     let mut items = sound().await;
     take(&mut items, &of_user());
     take(&mut items, &of_user());
-    take(&mut items, &look_up("userName", "ada"));
+    take(&mut items, &lookup("userName", "ada"));
     items.pop();
     let delete = Action::Delete {
-        key: key(&look_up("externalId", "E1"), &format!("USER#{USER}")),
+        key: key(&lookup("externalId", "E1"), &format!("USER#{USER}")),
         condition: Condition::Equals("userId", text(USER)),
     };
     let check = Action::Check {
@@ -121,14 +121,14 @@ async fn a_lookup_that_leads_to_nobody_is_deleted_while_there_is_nobody() {
 #[tokio::test]
 async fn a_lookup_that_leads_to_a_user_without_the_value_is_deleted_while_the_user_is_as_seen() {
     let mut items = sound().await;
-    let mut orphan = take(&mut items, &look_up("externalId", "E1"));
-    orphan.insert("PK".to_owned(), text(&look_up("emails", "eve@x.org")));
+    let mut orphan = take(&mut items, &lookup("externalId", "E1"));
+    orphan.insert("PK".to_owned(), text(&lookup("emails", "eve@x.org")));
     items.extend([
         orphan,
-        take(&mut sound().await, &look_up("externalId", "E1")),
+        take(&mut sound().await, &lookup("externalId", "E1")),
     ]);
     let delete = Action::Delete {
-        key: key(&look_up("emails", "eve@x.org"), &format!("USER#{USER}")),
+        key: key(&lookup("emails", "eve@x.org"), &format!("USER#{USER}")),
         condition: Condition::Equals("userId", text(USER)),
     };
     let check = Action::Check {

@@ -1,5 +1,5 @@
 //! Properties of the service over generated input: users that go to the store and back, and requests. Those of the
-//! protocol are in `crates/scim/tests/it`; `generate` says how to ask for more cases.
+//! protocol are in `crates/scim/tests/it`; `generate` says how to run more cases.
 //!
 //! ```sh
 //! # 10^6 requests through the whole request path: 40 minutes of one core.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::generate::{config, json_value, nearly, user};
 use super::{REQUESTS, over_the_store};
-use test_support::world::{Answer, Call, Client};
+use test_support::world::{Call, Client, Response};
 
 /// Requests that follow each other in one company at most; half of them on average.
 const MAX_SEQUENCE: u32 = 200;
@@ -172,7 +172,7 @@ fn request() -> impl Strategy<Value = Generated> {
     })
 }
 
-async fn send(client: &Client<'_>, generated: &Generated, somebody: &str) -> Answer {
+async fn send(client: &Client<'_>, generated: &Generated, somebody: &str) -> Response {
     let body = generated.body.clone();
     let body = match String::from_utf8(body) {
         Ok(text) => text.replace(SOMEBODY, somebody).into_bytes(),
@@ -190,16 +190,16 @@ async fn send(client: &Client<'_>, generated: &Generated, somebody: &str) -> Ans
     client.send(call).await
 }
 
-/// What is wrong with an answer.
-fn fault(method: &str, answer: &Answer) -> Option<&'static str> {
-    let status = answer.status;
+/// Returns what is wrong with a response.
+fn fault(method: &str, response: &Response) -> Option<&'static str> {
+    let status = response.status;
     if !matches!(status, 200..=204 | 304 | 400..=415 | 501) {
         return Some("a status that no rule gives");
     }
-    if answer.header("content-length").is_some() {
+    if response.header("content-length").is_some() {
         return Some("a length, which is the server's to say");
     }
-    let Some(body) = &answer.body else {
+    let Some(body) = &response.body else {
         let may_be_empty = matches!(status, 204 | 304) || matches!(method, "HEAD" | "OPTIONS");
         return (!may_be_empty).then_some("no body");
     };
@@ -226,15 +226,15 @@ fn no_request_is_too_much() {
             .create(&json!({"userName": "somebody@example.com"}))
             .await;
         for generated in &sequence {
-            let answer = send(client, generated, &somebody).await;
-            if let Some(fault) = fault(generated.method, &answer) {
+            let response = send(client, generated, &somebody).await;
+            if let Some(fault) = fault(generated.method, &response) {
                 let body = String::from_utf8_lossy(&generated.body);
-                let failure = format!("{fault}: {generated:?}\n{body}\n{answer:?}");
+                let failure = format!("{fault}: {generated:?}\n{body}\n{response:?}");
                 return Err(TestCaseError::fail(failure));
             }
-            *statuses.borrow_mut().entry(answer.status).or_default() += 1;
-            if answer.status == 201 {
-                somebody = answer.id();
+            *statuses.borrow_mut().entry(response.status).or_default() += 1;
+            if response.status == 201 {
+                somebody = response.id();
             }
         }
         Ok(())

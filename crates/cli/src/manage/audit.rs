@@ -1,4 +1,4 @@
-//! `audit`: what happened to a company's users, and to the company itself.
+//! `audit`: shows the changes of a company's users, and of the company itself.
 
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
@@ -11,16 +11,16 @@ use super::directory::InCompany;
 use super::directory::{self, now};
 use crate::Failure;
 
-/// How far back a company's trail is shown if nothing else is asked for.
+/// How far back a company's trail is shown by default.
 const RECENT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 #[derive(Args)]
 pub(crate) struct Audit {
-    /// Only what happened to this user, by id or userName; one who is anonymised, by id
+    /// Show only changes of this user, by id or userName; an anonymised user by id
     #[arg(long, value_name = "USER")]
     user: Option<String>,
-    /// From this time on, such as 2026-12-31T00:00:00Z; for a user everything, for a company the last
-    /// seven days, if left out
+    /// Show changes from this time on, such as 2026-12-31T00:00:00Z; by default everything for a user, and
+    /// the last seven days for a company
     #[arg(long, value_name = "TIME")]
     since: Option<Timestamp>,
     #[command(flatten)]
@@ -55,14 +55,14 @@ impl Audit {
         self.place.format.records(&columns, &entries)
     }
 
-    /// What happened to a user, who may be anonymised: then nothing but the trail knows the id.
+    /// Returns the changes of a user. Only the trail knows the id of an anonymised user.
     async fn of_user(
         &self,
         store: &Store,
         company: CompanyId,
         user: &str,
     ) -> Result<Vec<AuditEntry>, Failure> {
-        let nobody = "the company has neither a user of this id or userName, nor a record of one";
+        let nobody = "the company has neither a user with this id or userName, nor a record of one";
         let found = directory::find_user(store, company, user).await?;
         let id = found.or(UserId::parse(user)).ok_or(nobody)?;
         let mut entries = store

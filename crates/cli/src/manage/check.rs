@@ -1,5 +1,5 @@
-//! `check`: whether the items of the table agree with each other, also while it is in use; with
-//! `--repair`, what would put them right.
+//! `check`: checks whether the items of the table agree with each other, also while it is in use. With `--repair` it
+//! shows what would repair them.
 
 use clap::Args;
 use futures_util::stream::{self, StreamExt as _};
@@ -13,20 +13,20 @@ use crate::output::{Format, line};
 use crate::store_arguments::StoreArguments;
 use crate::{Failure, progress};
 
-/// Suspects that are looked at at the same time.
+/// Suspicious items that are examined at the same time.
 const AT_ONCE: usize = 8;
-/// How often a repair is decided again on what somebody else wrote meanwhile.
+/// How often an item is examined again if it changes before its repair.
 const ATTEMPTS: usize = 5;
 
 #[derive(Args)]
 pub(crate) struct Check {
-    /// Only this company, by id or name; all of the table is read nevertheless
+    /// Check only this company, by id or name; the whole table is read all the same
     #[arg(long, value_name = "COMPANY")]
     company: Option<String>,
-    /// Tell for each finding what would put it right
+    /// Show for each finding what would repair it
     #[arg(long)]
     repair: bool,
-    /// And do so
+    /// Write the repairs
     #[arg(long, requires = "repair")]
     yes: bool,
     #[command(flatten)]
@@ -35,13 +35,13 @@ pub(crate) struct Check {
     format: Format,
 }
 
-/// What became of a verdict.
+/// The result of the repairs of a verdict.
 #[derive(Clone, Copy)]
 enum RepairOutcome {
-    /// Nothing was to be done.
+    /// There was nothing to repair.
     Left,
     Repaired,
-    /// It was tried, and the reason why it was not done.
+    /// The repair was tried and not made, for this reason.
     Failed(&'static str),
 }
 
@@ -76,11 +76,11 @@ impl Check {
             progress.finish_and_clear();
         }
         let read = read(&survey);
-        let report = self.judge(&store, survey.into_suspects()).await?;
+        let report = self.verify(&store, survey.into_suspects()).await?;
         self.conclude(&read, report)
     }
 
-    async fn judge(&self, store: &Store, suspects: Vec<Suspect>) -> Result<CheckReport, Failure> {
+    async fn verify(&self, store: &Store, suspects: Vec<Suspect>) -> Result<CheckReport, Failure> {
         let progress = progress::bar("reading again", suspects.len());
         let mut verdicts = stream::iter(&suspects)
             .map(async |suspect| (suspect, store.examine(suspect).await))
@@ -91,8 +91,8 @@ impl Check {
             let outcome = self.repair(store, suspect, &verdict).await?;
             progress.inc(1);
             for finding in &verdict.findings {
-                if let Some(told) = report.note(finding, outcome, self) {
-                    progress.suspend(|| line(&told))?;
+                if let Some(text) = report.note(finding, outcome, self) {
+                    progress.suspend(|| line(&text))?;
                 }
             }
         }
@@ -154,7 +154,7 @@ impl Check {
         match (found - repaired, self.repair) {
             (0, _) => Ok(()),
             (left, false) => {
-                Err(format!("{left} findings; --repair tells what can be done").into())
+                Err(format!("{left} findings; --repair shows what can be done").into())
             }
             (left, true) if !self.yes => {
                 Err(format!("{left} findings; --yes does what can be done").into())
@@ -165,7 +165,8 @@ impl Check {
 }
 
 impl CheckReport {
-    /// Counts a finding, and tells people of it at once: there may be many. Scripts read them at the end.
+    /// Counts a finding, and returns its text, which is printed at once: there may be many. Scripts read all at the
+    /// end.
     fn note(&mut self, finding: &Finding, outcome: RepairOutcome, check: &Check) -> Option<String> {
         self.found += 1;
         let is_repaired = match (finding.remedy, outcome) {
@@ -184,7 +185,7 @@ impl CheckReport {
             sk,
             remedy,
         } = finding;
-        let mut told = format!("{}: {pk} / {sk}\n    {fault}", fault.name());
+        let mut text = format!("{}: {pk} / {sk}\n    {fault}", fault.name());
         if check.repair {
             let what = match (remedy, outcome) {
                 (Remedy::Advice(advice), _) => format!("not repaired: {advice}"),
@@ -194,9 +195,9 @@ impl CheckReport {
                 (Remedy::Write(write), RepairOutcome::Repaired) => format!("repaired: {write}"),
                 (Remedy::Write(write), RepairOutcome::Left) => format!("would repair: {write}"),
             };
-            told = format!("{told}\n    {what}");
+            text = format!("{text}\n    {what}");
         }
-        Some(told)
+        Some(text)
     }
 }
 

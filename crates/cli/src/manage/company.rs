@@ -22,7 +22,7 @@ pub(crate) enum Company {
     List(List),
     /// Refuse a company's API keys, within a minute
     Suspend(OneCompany),
-    /// Honour a suspended company's API keys again
+    /// Accept a suspended company's API keys again
     Resume(OneCompany),
 }
 
@@ -42,7 +42,7 @@ impl OneCompany {
         let company = directory::company(&store, &self.company).await?.id;
         let change = operator_change(company, operation);
         let changed = store.set_company_status(&change, status).await?;
-        let changed = changed.ok_or("the company is gone")?;
+        let changed = changed.ok_or("the company was deleted meanwhile")?;
         self.format.record(&shown(&changed))
     }
 }
@@ -95,7 +95,7 @@ impl Company {
     }
 }
 
-/// Makes a company.
+/// Creates a company.
 pub(crate) async fn create(
     store: &Store,
     id: CompanyId,

@@ -33,12 +33,12 @@ impl InCompany {
     }
 }
 
-/// Now, as the service tells it.
+/// Returns the current time, by the service's clock.
 pub(crate) fn now() -> Timestamp {
     SystemClock.now()
 }
 
-/// An operator's change of a user, for the audit trail.
+/// Returns an operator's change of a user, for the audit trail.
 pub(crate) fn operator_change(company: CompanyId, operation: Operation) -> UserChange {
     UserChange {
         company,
@@ -49,7 +49,7 @@ pub(crate) fn operator_change(company: CompanyId, operation: Operation) -> UserC
     }
 }
 
-/// Finds a company by id, or by a name that only one bears.
+/// Finds a company by id, or by a name that only one has.
 pub(crate) async fn company(store: &Store, id_or_name: &str) -> Result<Company, Failure> {
     if let Some(id) = CompanyId::parse(id_or_name) {
         return store
@@ -65,8 +65,8 @@ pub(crate) async fn company(store: &Store, id_or_name: &str) -> Result<Company, 
         .collect();
     match (named.pop(), named.is_empty()) {
         (Some(company), true) => Ok(company),
-        (Some(_), false) => Err("several companies bear this name; use the id".into()),
-        (None, _) => Err("there is no company of this id or name; see 'company list'".into()),
+        (Some(_), false) => Err("several companies have this name; use the id".into()),
+        (None, _) => Err("there is no company with this id or name; see 'company list'".into()),
     }
 }
 
@@ -85,13 +85,13 @@ pub(crate) async fn find_user(
     Ok(named.map(|user| user.id))
 }
 
-/// The same of a user who must be there.
+/// Finds the id of a user of a company; fails if there is none.
 pub(crate) async fn user_id(
     store: &Store,
     company: CompanyId,
     id_or_name: &str,
 ) -> Result<UserId, Failure> {
     find_user(store, company, id_or_name).await?.ok_or_else(|| {
-        "the company has no user of this id or userName; perhaps they are erased".into()
+        "the company has no user with this id or userName; perhaps the user is erased".into()
     })
 }

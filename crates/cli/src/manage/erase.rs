@@ -1,5 +1,5 @@
-//! `erase`: anonymises a user by hand, or takes from a restored table again what was taken since the time it
-//! was restored to: users who were erased, deactivated or lost a permission, keys, companies' access.
+//! `erase`: anonymises a user by hand, or takes again from a restored table what was taken since the time it was
+//! restored to: it erases or deactivates users, revokes permissions, ends keys and suspends companies.
 
 use std::collections::BTreeSet;
 
@@ -17,12 +17,12 @@ use crate::output::{Format, complain};
 use crate::store_arguments::StoreArguments;
 use crate::{Failure, progress};
 
-/// A record of the trail tells when its request began: the write may have come later, and clocks differ.
+/// A record of the trail has the time at which its request began. The write may be later, and clocks differ.
 const MARGIN: SignedDuration = SignedDuration::from_hours(1);
 
 #[derive(Args)]
 pub(crate) struct Erase {
-    /// Anonymise this user, by id or userName, for good
+    /// Anonymise this user permanently, by id or userName
     #[arg(required_unless_present = "replay", conflicts_with = "replay")]
     user: Option<String>,
     /// The user's company, by id or name
@@ -33,14 +33,14 @@ pub(crate) struct Erase {
         conflicts_with = "replay"
     )]
     company: Option<String>,
-    /// Compare whom the audit trail of another table names with how they are there now, and take from
-    /// this one what was taken there: erase, deactivate, take permissions, end keys, suspend companies
+    /// Read the audit trail of another table, and repeat here what was taken from users there since:
+    /// erase, deactivate, revoke permissions, end keys, suspend companies
     #[arg(long, requires = "from")]
     replay: bool,
-    /// The table whose trail is read: the one that the restored table takes the place of
+    /// The table whose trail is read: the one that the restored table replaces
     #[arg(long, value_name = "NAME", requires = "replay")]
     from: Option<String>,
-    /// From this time on, such as the one restored to, less an hour; everything the trail holds, if left out
+    /// Read the trail from this time on, such as the restore time less an hour; by default all of it
     #[arg(long, value_name = "TIME", requires = "replay")]
     since: Option<Timestamp>,
     #[command(flatten)]
@@ -64,7 +64,7 @@ impl Erase {
         let user = self.user.as_deref().unwrap_or_default();
         let user = directory::user_id(&store, company, user).await?;
         if !erase(&store, company, user).await? {
-            return Err("the company has no such user, or they are erased".into());
+            return Err("the company has no such user, or the user is erased already".into());
         }
         self.format
             .record(&json!({"id": user.to_string(), "state": "anonymised"}))
@@ -104,7 +104,7 @@ impl Erase {
         }
         for restored in &left {
             progress.inc(1);
-            // First, so that nobody is let in meanwhile.
+            // First, so that no request is accepted meanwhile.
             replay.suspend(store, restored).await?;
             let since = self.since(restored)?;
             replay.users(trail, store, restored.id, since).await?;
@@ -140,13 +140,13 @@ impl Erase {
         }
     }
 
-    /// From when on a company's trail counts.
+    /// Returns the time from which on a company's trail counts.
     fn since(&self, company: &Company) -> Result<Timestamp, Failure> {
         let since = self.since.unwrap_or(company.created).max(company.created);
         Ok(since.saturating_sub(MARGIN)?)
     }
 
-    /// Whether a trail knows of any of the companies.
+    /// Returns whether a trail knows of any of the companies.
     async fn any_changed(&self, trail: &Store, companies: &[Company]) -> Result<bool, Failure> {
         for company in companies {
             let since = self.since(company)?;
@@ -158,7 +158,7 @@ impl Erase {
     }
 }
 
-/// Whom a trail names from a time on.
+/// Returns the users that a trail names from a time on.
 async fn changed_users(
     trail: &Store,
     company: CompanyId,
@@ -168,7 +168,7 @@ async fn changed_users(
     Ok(trail.changed_users(company, since, until).await?)
 }
 
-/// What was done again.
+/// What was taken again.
 #[derive(Default)]
 struct Replay {
     /// Companies that are in both tables.
@@ -194,7 +194,7 @@ impl Replay {
     ) -> Result<(), Failure> {
         for user in changed_users(trail, company, since).await? {
             self.compared += 1;
-            // One that cannot be read or written must not keep the others alive.
+            // A user that cannot be read or written must not stop the erasure of others.
             if let Err(failure) = self.user(trail, store, company, user).await {
                 self.failed += 1;
                 complain(&format!("user {user} of company {company}: {failure}").into());
@@ -213,7 +213,7 @@ impl Replay {
         Ok(())
     }
 
-    /// Takes from a user of the restored table what they do not have in the other any more.
+    /// Takes from a user of the restored table what the user no longer has in the other.
     async fn user(
         &mut self,
         trail: &Store,
@@ -249,7 +249,7 @@ impl Replay {
     }
 }
 
-/// What becomes of a restored user, given how they are in the other table, and how much was taken.
+/// Returns the change of a restored user, given the user in the other table, and how much it takes.
 type Taking = fn(&User, &User) -> Result<(User, Vec<KeyChange<'static>>, usize), DirectoryError>;
 
 fn deactivated(
@@ -296,7 +296,7 @@ fn without_keys(
     Ok((user, changes, number))
 }
 
-/// Anonymises a user; `false` if there is none.
+/// Anonymises a user; returns `false` if there is none.
 async fn erase(store: &Store, company: CompanyId, user: UserId) -> Result<bool, Failure> {
     let change = operator_change(company, Operation::Anonymise);
     let decide = |_: &_| Ok::<_, Failure>(Next::Anonymise);

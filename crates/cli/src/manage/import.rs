@@ -1,4 +1,4 @@
-//! `user import`: brings an existing directory in before an identity provider takes over.
+//! `user import`: imports an existing directory, before an identity provider takes over.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
@@ -26,7 +26,7 @@ use crate::output::line;
 const AT_ONCE: usize = 16;
 /// Longest line, in bytes: several times the largest user.
 const MAX_LINE_BYTES: usize = 1024 * 1024;
-/// After so many failures of the store, one after another, there is no use in going on.
+/// Failures of the store in a row after which the import ends.
 const TOO_MANY_FAILURES: usize = 5;
 /// Most lines that are reported one by one.
 const REPORTED: usize = 100;
@@ -39,14 +39,14 @@ pub(crate) struct Import {
     place: InCompany,
 }
 
-/// What became of a line.
+/// The result of a line.
 enum LineOutcome {
-    /// There was nothing in it.
+    /// The line was empty.
     Blank,
     Created,
-    /// The user was there before, with the same attributes.
+    /// The user existed before, with the same attributes.
     Present,
-    /// A user of that name is there, with other attributes.
+    /// A user with that name exists, with other attributes.
     Conflict,
     Invalid(String),
     Failed(StoreError),
@@ -74,8 +74,8 @@ struct ImportReport {
 }
 
 impl Import {
-    /// Imports line by line. Ended early it has done what it tells, and a second run does the
-    /// rest: a user who is there is left alone.
+    /// Imports line by line. If it ends early, it has done what it reports, and a second run does the
+    /// rest: users that are there stay as they are.
     pub(crate) async fn run(&self) -> Result<(), Failure> {
         let (store, company) = self.place.open().await?;
         let cannot_be_read = |error| format!("{} cannot be read: {error}", self.file.display());
@@ -84,7 +84,7 @@ impl Import {
         if metadata.is_dir() {
             return Err(format!("{} is a folder", self.file.display()).into());
         }
-        // A pipe has no length to tell.
+        // A pipe has no length.
         let progress = match metadata.len() {
             0 => ProgressBar::new_spinner(),
             length => ProgressBar::new(length),
@@ -116,7 +116,7 @@ impl Import {
         if let Some(error) = report.unread {
             Err(cannot_be_read(error).into())
         } else if is_cut_short {
-            Err("ended early; the same command does the rest".into())
+            Err("interrupted; run the same command again to import the rest".into())
         } else if !report.problems.is_empty() {
             Err(format!("{} lines were not imported", report.problems.len()).into())
         } else {
@@ -125,13 +125,13 @@ impl Import {
     }
 }
 
-/// Takes no more lines after a signal; what has begun is done.
+/// Reads no more lines after a signal; lines under way are finished.
 async fn ending(end: impl Future<Output = ()>, is_over: Arc<AtomicBool>) {
     end.await;
     is_over.store(true, Ordering::Relaxed);
 }
 
-/// The lines of a file, or why one is none; after an error of reading no more.
+/// The lines of a file, or why one cannot be used; none after a read error.
 struct Lines<R> {
     reader: BufReader<R>,
     is_first: bool,
@@ -147,7 +147,7 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// The next line; empty at the end.
+    /// Returns the next line; empty at the end.
     fn read(&mut self) -> io::Result<Result<Vec<u8>, String>> {
         let mut bytes = Vec::new();
         // With the line feed.
@@ -180,7 +180,7 @@ impl<R: Read> Iterator for Lines<R> {
             }
         };
         let is_first = std::mem::replace(&mut self.is_first, false);
-        let text = String::from_utf8(bytes).map_err(|_| "it is no UTF-8".to_owned());
+        let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned());
         Some(Ok(text.map(|text| match text.strip_prefix('\u{feff}') {
             Some(text) if is_first => text.to_owned(),
             _ => text,
@@ -211,10 +211,10 @@ async fn import(store: &Store, company: CompanyId, text: &str) -> LineOutcome {
     }
 }
 
-/// The user of a line, or why it holds none.
+/// Returns the user of a line, or why the line has none.
 fn parse(text: &str) -> Result<User, String> {
     let mut input: Map<String, Value> = serde_json::from_str(text)
-        .map_err(|error| format!("no JSON object (column {})", error.column()))?;
+        .map_err(|error| format!("it is not a JSON object (column {})", error.column()))?;
     dialect::resource(&mut input, &USER);
     let document = Document::from_input(input, &USER).map_err(|ScimError { detail, .. }| detail)?;
     User::new(UserId::new(Uuid::now_v7()), document, now()).map_err(|error| error.to_string())
@@ -241,7 +241,7 @@ impl ImportReport {
                 return;
             }
             LineOutcome::Conflict => {
-                let reason = "a user of this userName is there, with other attributes";
+                let reason = "a user with this userName exists, with other attributes";
                 ("conflict", reason.to_owned())
             }
             LineOutcome::Invalid(reason) => ("invalid", reason),
@@ -258,11 +258,11 @@ impl ImportReport {
         self.problems.sort();
         let (created, present, problems) = (self.created, self.present, self.problems.len());
         if is_json {
-            let told = |Problem { line, kind, reason }: &Problem| json!({"line": line, "kind": kind, "reason": reason});
+            let to_json = |Problem { line, kind, reason }: &Problem| json!({"line": line, "kind": kind, "reason": reason});
             return line(&serde_json::to_string_pretty(&json!({
                 "created": created,
                 "present": present,
-                "problems": self.problems.iter().map(told).collect::<Vec<_>>(),
+                "problems": self.problems.iter().map(to_json).collect::<Vec<_>>(),
                 "isCutShort": is_cut_short,
             }))?);
         }
@@ -273,7 +273,7 @@ impl ImportReport {
             line(&format!("and {} more; see --json", problems - REPORTED))?;
         }
         line(&format!(
-            "{created} created, {present} there before, {problems} not imported"
+            "{created} created, {present} existed before, {problems} not imported"
         ))
     }
 }

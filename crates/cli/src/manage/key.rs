@@ -20,7 +20,7 @@ pub(crate) enum Key {
     Create(Create),
     /// List a company's API keys
     List(InCompany),
-    /// Create an API key in place of another, which is honoured for some time more
+    /// Replace an API key by a new one; the old one stays valid for some time
     Rotate(Rotate),
     /// Revoke an API key for good
     Revoke(Revoke),
@@ -31,10 +31,10 @@ pub(crate) struct Create {
     /// The user the key is linked to, by id or userName
     #[arg(long, value_name = "USER")]
     owner: String,
-    /// What to call the key, such as 'Entra'; at most 50 characters
+    /// Name of the key, such as 'Entra'; at most 50 characters
     #[arg(long)]
     name: String,
-    /// When the key expires, such as 2027-12-31T00:00:00Z; never, if left out
+    /// When the key expires, such as 2027-12-31T00:00:00Z; by default never
     #[arg(long, value_name = "TIME")]
     expires: Option<Timestamp>,
     #[command(flatten)]
@@ -45,11 +45,10 @@ pub(crate) struct Create {
 pub(crate) struct Rotate {
     /// The id of the key to replace; part of its token, and shown by 'key list'
     key: String,
-    /// How long the old key is honoured beside the new one, such as '30m' or '72h'; '0s' ends it
+    /// How long the old key stays valid beside the new one, such as '30m' or '72h'; '0s' ends it
     #[arg(long, value_name = "TIME", default_value = "24h")]
     overlap: SignedDuration,
-    /// When the new key expires, such as 2027-12-31T00:00:00Z; when the old one would have, if left
-    /// out
+    /// When the new key expires, such as 2027-12-31T00:00:00Z; by default when the old one would have
     #[arg(long, value_name = "TIME")]
     expires: Option<Timestamp>,
     #[command(flatten)]
@@ -110,7 +109,7 @@ impl Rotate {
                 Ok::<_, Failure>(Next::UpdateWithKeys(rotated.0, rotated.1))
             })
             .await?
-            .ok_or("the key's owner is gone, and the key with them")?;
+            .ok_or("the key's owner is deleted, and the key revoked with them")?;
         self.place.format.record(&shown_once(&key, &token))
     }
 }
@@ -131,7 +130,7 @@ impl Revoke {
                     Ok::<_, Failure>(Next::UpdateWithKeys(owner, changes))
                 })
                 .await?
-                .ok_or("the key's owner is gone, so it is honoured no more; 'check' tells what is left of it")?;
+                .ok_or("the key's owner is deleted, so the key is no longer accepted; 'check' shows what is left of it")?;
             key = find(&store, company, &self.key).await?;
         }
         if key.revoked.is_none() {
@@ -147,7 +146,7 @@ fn with_unnamed_key_revoked(owner: &User, key: KeyId) -> (User, Vec<KeyChange<'s
     (owner, vec![KeyChange::Revoke(key)])
 }
 
-/// A key of the company.
+/// Returns a key of the company.
 async fn find(store: &Store, company: CompanyId, id: &str) -> Result<ApiKey, Failure> {
     let key = match KeyId::parse(id) {
         Some(id) => store.find_key(id).await?,
@@ -157,14 +156,14 @@ async fn find(store: &Store, company: CompanyId, id: &str) -> Result<ApiKey, Fai
         .ok_or_else(|| "the company has no such key; see 'key list'".into())
 }
 
-/// A token nobody can guess.
+/// Returns a new random token.
 pub(crate) fn random_token() -> Result<Token, Failure> {
     let mut secret = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *secret)?;
     Ok(Token::new(KeyId::new(getrandom::u64()?), &secret))
 }
 
-/// Makes a key for a user.
+/// Creates a key for a user.
 pub(crate) async fn create(
     store: &Store,
     company: CompanyId,
@@ -197,7 +196,7 @@ fn shown(key: &ApiKey) -> Value {
     })
 }
 
-/// A new key with its token.
+/// Returns a new key with its token.
 fn shown_once(key: &ApiKey, token: &Token) -> Value {
     let mut record = shown(key);
     if let Some(members) = record.as_object_mut() {

@@ -18,7 +18,7 @@ use crate::manage::import::Import;
 pub(crate) enum User {
     /// Create a user
     Create(Create),
-    /// Create users from a file; those who are there are left alone
+    /// Create users from a file; users that exist already stay as they are
     Import(Import),
     /// List a company's users
     List(InCompany),
@@ -42,7 +42,7 @@ pub(crate) struct Create {
     place: InCompany,
 }
 
-/// How people see a user. Some SCIM clients cannot read a user without name and email.
+/// The attributes that people see. Some SCIM clients cannot read a user without name and email.
 #[derive(Args, Default)]
 pub(crate) struct Profile {
     /// The given name, or first name
@@ -60,7 +60,7 @@ pub(crate) struct Profile {
 }
 
 impl Profile {
-    /// The body of a SCIM POST.
+    /// Returns the body of a SCIM POST.
     pub(crate) fn to_resource(&self, user_name: &str) -> Map<String, Value> {
         let names = [
             ("givenName", &self.given_name),
@@ -134,7 +134,9 @@ impl User {
                 arguments
                     .change(Operation::Restore, |user| {
                         if user.is_active() {
-                            return Err("the user of this id or userName is active".into());
+                            return Err(
+                                "the user with this id or userName is active already".into()
+                            );
                         }
                         Ok(user.restored(now())?)
                     })
@@ -186,7 +188,7 @@ fn is_name_taken(failure: &Failure) -> bool {
     )
 }
 
-/// Makes a user of the body of a SCIM POST.
+/// Creates a user from the body of a SCIM POST.
 pub(crate) async fn create(
     store: &Store,
     company: CompanyId,

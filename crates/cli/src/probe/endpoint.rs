@@ -10,9 +10,8 @@ use ureq::{Agent, Proxy, Timeout};
 
 use crate::Failure;
 
-/// How long a provider may be kept waiting for an answer. Entra publishes no figure; API Gateway
-/// gives up after 30 s.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Timeout of a request. Entra publishes no figure; API Gateway gives up after 30 s.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long it may take to find the address, and then to connect.
 pub(crate) const CONNECTING_TAKES: Duration = Duration::from_secs(5);
 /// Most connections that are kept open: who sends at the same time sends on so many.
@@ -25,13 +24,13 @@ pub(crate) const MEDIA_TYPE: &str = "application/scim+json";
 const MAX_SHOWN_CHARS: usize = 300;
 /// Shortest token that is masked in what is shown.
 const MIN_MASKED_BYTES: usize = 16;
-/// How much of an answer is read, in bytes: more than a Lambda can send.
-const MAX_ANSWER_BYTES: u64 = 10 * 1024 * 1024;
+/// Longest response that is read, in bytes: longer than what a Lambda can send.
+const MAX_RESPONSE_BYTES: u64 = 10 * 1024 * 1024;
 
-/// The query key by which Entra is told to send RFC form.
+/// The query key that makes Entra send RFC form.
 const FLAG: &str = "aadOptscim062020";
 
-/// Whether a URL says so.
+/// Returns whether a URL has the flag.
 pub(crate) fn has_flag(url: &str) -> bool {
     let url = url.to_ascii_lowercase();
     url.contains(&FLAG.to_ascii_lowercase())
@@ -64,7 +63,7 @@ pub(crate) struct Endpoint {
 }
 
 /// What came back.
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     /// Null if it is not JSON.
     pub(crate) body: Value,
@@ -78,11 +77,11 @@ pub(crate) struct Answer {
 }
 
 impl Endpoint {
-    /// An endpoint at a tenant URL; `flag` says whether its query shall have Entra's flag, `roots`
+    /// Returns an endpoint at a tenant URL; `flag` says whether its query shall have Entra's flag, `roots`
     /// who may vouch for its certificate.
     ///
     /// # Errors
-    /// For what is no `http` or `https` URL, and a token that no header can hold.
+    /// The URL is not an `http` or `https` URL, or a header cannot hold the token.
     pub(crate) fn new(
         tenant_url: &str,
         token: Option<&str>,
@@ -111,7 +110,7 @@ impl Endpoint {
             .max_idle_connections_per_host(MAX_CONNECTIONS)
             .timeout_resolve(Some(CONNECTING_TAKES))
             .timeout_connect(Some(CONNECTING_TAKES))
-            .timeout_global(Some(PATIENCE))
+            .timeout_global(Some(REQUEST_TIMEOUT))
             .tls_config(tls)
             .build()
             .into();
@@ -127,7 +126,7 @@ impl Endpoint {
         })
     }
 
-    /// The same endpoint, asked for another media type than SCIM's own.
+    /// Returns the same endpoint, with another media type than SCIM's own in `Accept`.
     pub(crate) fn accepting(self, media_type: &str) -> Self {
         Self {
             accept: media_type.to_owned(),
@@ -135,7 +134,7 @@ impl Endpoint {
         }
     }
 
-    /// Who may vouch for its certificate.
+    /// Returns the authorities that may have signed its certificate.
     pub(crate) fn roots(&self) -> &RootCerts {
         &self.roots
     }
@@ -144,7 +143,7 @@ impl Endpoint {
         self.token.is_some()
     }
 
-    /// Name or address, without the brackets of IPv6.
+    /// Returns the name or address, without the brackets of IPv6.
     pub(crate) fn host(&self) -> &str {
         bare_host(&self.uri)
     }
@@ -157,33 +156,33 @@ impl Endpoint {
         self.uri.scheme_str() == Some("https")
     }
 
-    /// Whether it is on this machine, so that nobody else hears what is sent.
+    /// Returns whether it is on this machine, so that no other machine sees what is sent.
     pub(crate) fn is_loopback(&self) -> bool {
         is_loopback(&self.uri)
     }
 
-    /// Whether requests go through a proxy of the environment, so that what is at the other end
+    /// Returns whether requests go through a proxy of the environment, so that what is at the other end
     /// of a connection is not the endpoint.
     pub(crate) fn is_behind_proxy(&self) -> bool {
         let proxy = self.agent.config().proxy();
         proxy.is_some_and(|proxy| !proxy.is_no_proxy(&self.uri))
     }
 
-    /// Whether a URL that the server tells leads below this one.
+    /// Returns whether a URL that the server sent leads below this one.
     pub(crate) fn holds(&self, url: &str) -> bool {
-        let Ok(told) = url.parse::<Uri>() else {
+        let Ok(reported) = url.parse::<Uri>() else {
             return false;
         };
-        let is_same_host = bare_host(&told).eq_ignore_ascii_case(self.host());
+        let is_same_host = bare_host(&reported).eq_ignore_ascii_case(self.host());
         let base_path = self.uri.path().trim_end_matches('/');
-        let below = told.path().strip_prefix(base_path);
-        told.scheme() == self.uri.scheme()
+        let below = reported.path().strip_prefix(base_path);
+        reported.scheme() == self.uri.scheme()
             && is_same_host
-            && port(&told) == self.port()
+            && port(&reported) == self.port()
             && below.is_some_and(|below| below.starts_with('/'))
     }
 
-    /// Where a path with its query leads, below the base URL.
+    /// Returns where a path with its query leads, below the base URL.
     pub(crate) fn url(&self, target: &str) -> String {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let queries = [self.tenant_query.as_str(), query];
@@ -200,14 +199,14 @@ impl Endpoint {
     /// Sends a request.
     ///
     /// # Errors
-    /// Why no answer came.
+    /// The reason why there was no response, as text.
     pub(crate) fn send(
         &self,
         method: &str,
         url: &str,
         body: Option<&Value>,
         authorization: Authorization,
-    ) -> Result<Answer, String> {
+    ) -> Result<Response, String> {
         let token = match authorization {
             Authorization::Token => self.token.as_deref(),
             Authorization::WrongToken => Some("wrong"),
@@ -238,9 +237,9 @@ impl Endpoint {
         let text = response
             .body_mut()
             .with_config()
-            .limit(MAX_ANSWER_BYTES)
+            .limit(MAX_RESPONSE_BYTES)
             .read_to_string()
-            .map_err(|error| format!("the answer broke off: {error}"))?;
+            .map_err(|error| format!("the response broke off: {error}"))?;
         let header = |name: &str| {
             let value = response.headers().get(name)?.to_str().ok()?;
             Some(value.to_owned())
@@ -252,7 +251,7 @@ impl Endpoint {
             .unwrap_or_default()
             .trim()
             .to_lowercase();
-        Ok(Answer {
+        Ok(Response {
             status: response.status().as_u16(),
             body: serde_json::from_str(&text).unwrap_or_default(),
             media_type: (!text.is_empty()).then_some(media_type),
@@ -262,7 +261,7 @@ impl Endpoint {
         })
     }
 
-    /// A text of the server's, to be shown: on one line, not too long, without the token.
+    /// Returns a text of the server's, to be shown: on one line, not too long, without the token.
     pub(crate) fn shown(&self, text: &str) -> String {
         let token = self.token.as_deref().unwrap_or_default();
         // A short one is no secret, and may be a word of the sentence.
@@ -297,7 +296,7 @@ fn port(uri: &Uri) -> u16 {
 
 fn checked_url(base_url: &str) -> Result<Uri, Failure> {
     if base_url.contains(['{', '}']) {
-        return Err("--url has a place to be filled in, in braces".into());
+        return Err("--url has a placeholder in braces that must be replaced".into());
     }
     let no_url = "--url must be an http or https URL, such as https://scim.example.com/scim/v2/?aadOptscim062020";
     let uri: Uri = base_url.parse().map_err(|_| no_url)?;
@@ -329,7 +328,7 @@ fn checked_token(token: &str) -> Result<String, Failure> {
     Ok(token.to_owned())
 }
 
-/// Why no answer came, for someone who is no programmer.
+/// Returns why there was no response, in words for operators.
 fn in_words(error: &ureq::Error) -> String {
     let text = error.to_string();
     if text.contains("certificate") || text.contains("CaUsedAsEndEntity") {
@@ -342,12 +341,12 @@ fn in_words(error: &ureq::Error) -> String {
             "there was no connection within {} s",
             CONNECTING_TAKES.as_secs()
         ),
-        ureq::Error::Timeout(_) => format!("there was none within {} s", PATIENCE.as_secs()),
+        ureq::Error::Timeout(_) => format!("there was none within {} s", REQUEST_TIMEOUT.as_secs()),
         _ => text,
     }
 }
 
-impl Answer {
+impl Response {
     /// Status and, for an error, what the server says about it.
     pub(crate) fn summary(&self) -> String {
         let kind = self.body.get("scimType").and_then(Value::as_str);

@@ -17,7 +17,7 @@ pub(crate) enum Outcome {
 impl Outcome {
     pub(crate) const ALL: [Self; 4] = [Self::Passed, Self::Warned, Self::Failed, Self::Skipped];
 
-    /// As it is counted at the end of a report.
+    /// Returns the word for it at the end of a report.
     pub(crate) const fn in_words(self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -27,7 +27,7 @@ impl Outcome {
         }
     }
 
-    /// What a line of a report begins with; a failure is to be seen at once.
+    /// Returns what a line of a report begins with; a failure is to be seen at once.
     pub(crate) const fn mark(self) -> &'static str {
         match self {
             Self::Passed => "ok",

@@ -1,5 +1,5 @@
-//! The token that a command sends. It never stands on the command line, which every user of the machine can read and
-//! shells remember.
+//! The token that a command sends. It is never on the command line, which every user of the machine can read and
+//! shells keep.
 
 use std::env::VarError;
 use std::fs::File;
@@ -22,7 +22,7 @@ const MAX_BYTES: usize = 8 * 1024;
 
 #[derive(Args)]
 pub(crate) struct TokenArguments {
-    /// File with the secret token, '-' for standard input; without it, SCIM_TOKEN has the token
+    /// File with the secret token, '-' for standard input; by default the token is in SCIM_TOKEN
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
@@ -31,7 +31,7 @@ impl TokenArguments {
     /// Reads the token; `None` if there is none.
     ///
     /// # Errors
-    /// The file cannot be read or is too large, or what is there is not text.
+    /// The file or standard input cannot be read, is too large, or is not text.
     pub(crate) fn read(&self) -> Result<Option<String>, Failure> {
         if let Some(file) = &self.token_file {
             return read(file).map(Some);

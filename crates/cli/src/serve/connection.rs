@@ -27,7 +27,7 @@ use crate::serve::request_stream::RequestStream;
 
 /// How long a client may take to send its headers, then its body, and to take more of the response;
 /// and how long a connection may wait for its next request.
-const PATIENCE: Duration = Duration::from_secs(10);
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most headers of a request.
 const MAX_HEADERS: usize = 100;
 /// Most bytes of request line and headers together.
@@ -42,12 +42,12 @@ where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
     let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(PATIENCE));
+    stream.set_write_timeout(Some(CLIENT_TIMEOUT));
     let (stream, announcer) = RequestStream::new(Box::pin(stream));
     http1::Builder::new()
         .timer(TokioTimer::new())
         .half_close(true)
-        .header_read_timeout(PATIENCE)
+        .header_read_timeout(CLIENT_TIMEOUT)
         .max_headers(MAX_HEADERS)
         .max_header_size(MAX_HEAD_BYTES)
         .max_buf_size(MAX_HEAD_BYTES)
@@ -109,7 +109,7 @@ impl BodySource for ArrivingBody {
             return Body::TooLarge;
         }
         let limited = Limited::new(self.incoming, limit);
-        match tokio::time::timeout(PATIENCE, limited.collect()).await {
+        match tokio::time::timeout(CLIENT_TIMEOUT, limited.collect()).await {
             Ok(Ok(body)) => {
                 self.is_read.store(true, Ordering::Relaxed);
                 Body::Complete(body.to_bytes())
@@ -136,7 +136,7 @@ fn new_request_id() -> String {
     Uuid::now_v7().to_string()
 }
 
-/// Scheme and host that the client addressed: those of the request target if it has them, else the
+/// Returns the scheme and host that the client addressed: those of the request target if it has them, else the
 /// `Host` (RFC 9112 §3.2).
 ///
 /// # Errors
@@ -157,7 +157,7 @@ fn origin(parts: &Parts) -> Result<String, ScimError> {
     })
 }
 
-/// The host and port of a `Host` header.
+/// Returns the host and port of a `Host` header.
 fn authority(host: &HeaderValue) -> Option<Authority> {
     let authority = Authority::try_from(host.as_bytes()).ok()?;
     (!authority.as_str().contains('@')).then_some(authority)
@@ -195,7 +195,7 @@ mod tests {
     use super::*;
     use crate::serve::request_stream::{LINGER, MAX_LINGER_BYTES};
 
-    /// A service on an empty store with demo data, and the token of its key.
+    /// Returns a service on an empty store with demo data, and the token of its key.
     async fn service() -> (Service, String) {
         let store = Embedded::in_memory().unwrap().store("test").await.unwrap();
         let token = ::embedded::demo::create(&store).await.unwrap().unwrap();
@@ -207,14 +207,14 @@ mod tests {
         (service, token.reveal().to_string())
     }
 
-    /// The client's end of another connection to a service.
+    /// Returns the client's end of another connection to a service.
     fn connected_to(service: &Arc<Service>, bytes: usize) -> DuplexStream {
         let (client, server) = duplex(bytes);
         tokio::spawn(connection(server, Arc::clone(service)));
         client
     }
 
-    /// The client's end of a connection that holds so many bytes on the way, and a token.
+    /// Returns the client's end of a connection that holds so many bytes on the way, and a token.
     async fn connected_with_token(bytes: usize) -> (DuplexStream, String) {
         let (service, token) = service().await;
         (connected_to(&Arc::new(service), bytes), token)
@@ -225,29 +225,29 @@ mod tests {
         connected_with_token(bytes).await.0
     }
 
-    /// All that comes back for some bytes, and how long that takes.
-    async fn answer_to(request: &str) -> (String, Duration) {
+    /// Returns all that comes back for some bytes, and how long that takes.
+    async fn response_to(request: &str) -> (String, Duration) {
         let mut client = connected(1 << 20).await;
         client.write_all(request.as_bytes()).await.unwrap();
         until_ended(&mut client).await
     }
 
-    /// What comes until the server ends the connection, on a clock that only waiting moves.
+    /// Returns what comes until the server ends the connection, on a clock that only waiting moves.
     async fn until_ended(client: &mut DuplexStream) -> (String, Duration) {
         let started = Instant::now();
-        let mut answer = Vec::new();
-        let read = client.read_to_end(&mut answer);
+        let mut response = Vec::new();
+        let read = client.read_to_end(&mut response);
         // A connection that is torn down may end with an error too.
-        let _ = timeout(10 * PATIENCE, read).await.expect("not ended");
+        let _ = timeout(10 * CLIENT_TIMEOUT, read).await.expect("not ended");
         let waited = started.elapsed();
-        (String::from_utf8_lossy(&answer).into_owned(), waited)
+        (String::from_utf8_lossy(&response).into_owned(), waited)
     }
 
     /// hyper's, or rather that of `http::Uri`.
     const MAX_TARGET_BYTES: usize = 65_534;
 
-    fn about_patience(waited: Duration) -> bool {
-        (PATIENCE..PATIENCE + Duration::from_secs(1)).contains(&waited)
+    fn is_about_the_timeout(waited: Duration) -> bool {
+        (CLIENT_TIMEOUT..CLIENT_TIMEOUT + Duration::from_secs(1)).contains(&waited)
     }
 
     const DISCOVERY: &[u8] = b"GET /scim/v2/Schemas HTTP/1.1\r\nhost: x\r\n\r\n";
@@ -262,7 +262,7 @@ mod tests {
             let mut client = connected(1 << 20).await;
             client.write_all(beginning.as_bytes()).await.unwrap();
             let (_, waited) = until_ended(&mut client).await;
-            assert!(about_patience(waited), "{beginning}: {waited:?}");
+            assert!(is_about_the_timeout(waited), "{beginning}: {waited:?}");
         }
     }
 
@@ -301,15 +301,15 @@ mod tests {
         ] {
             let mut client = connected(1 << 20).await;
             client.write_all(request.as_bytes()).await.unwrap();
-            let (answer, _) = until_ended(&mut client).await;
+            let (response, _) = until_ended(&mut client).await;
             assert!(
-                answer.starts_with(&format!("HTTP/1.1 {status}")),
-                "not {status}: {answer:.60}"
+                response.starts_with(&format!("HTTP/1.1 {status}")),
+                "not {status}: {response:.60}"
             );
         }
     }
 
-    /// The head of a request that creates a user, with these headers.
+    /// Returns the head of a request that creates a user, with these headers.
     fn post(token: &str, headers: &str) -> String {
         format!(
             "POST /scim/v2/Users HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n{headers}\r\n\r\n"
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_slow_body_is_answered_as_broken() {
+    async fn a_slow_body_gets_the_response_to_a_broken_one() {
         let (mut client, token) = connected_with_token(1 << 20).await;
         let head = post(&token, "content-length: 100");
         client.write_all(head.as_bytes()).await.unwrap();
@@ -325,18 +325,18 @@ mod tests {
         let (mut reader, mut writer) = tokio::io::split(client);
         let dripping = tokio::spawn(async move {
             while writer.write_all(b" ").await.is_ok() {
-                tokio::time::sleep(PATIENCE / 4).await;
+                tokio::time::sleep(CLIENT_TIMEOUT / 4).await;
             }
         });
         let started = Instant::now();
-        let mut answer = [0; 12];
-        reader.read_exact(&mut answer).await.unwrap();
-        assert_eq!(&answer, b"HTTP/1.1 400");
-        assert!(about_patience(started.elapsed()));
+        let mut response = [0; 12];
+        reader.read_exact(&mut response).await.unwrap();
+        assert_eq!(&response, b"HTTP/1.1 400");
+        assert!(is_about_the_timeout(started.elapsed()));
         dripping.abort();
     }
 
-    /// A body of spaces, announced or in chunks.
+    /// Returns a body of spaces, announced or in chunks.
     fn spaces(length: usize, header: &str) -> Vec<u8> {
         let body = vec![b' '; length];
         if !header.ends_with("chunked") {
@@ -351,7 +351,7 @@ mod tests {
 
     /// Status line of the response to a body, and whether the connection ended with it, though
     /// another request follows.
-    async fn answer_to_body(path: &str, length: usize, is_chunked: bool) -> (String, bool) {
+    async fn response_to_body(path: &str, length: usize, is_chunked: bool) -> (String, bool) {
         let (client, token) = connected_with_token(64 * 1024).await;
         let header = if is_chunked {
             "transfer-encoding: chunked".to_owned()
@@ -364,11 +364,11 @@ mod tests {
         let bytes = [head.as_bytes(), &body, next].concat();
         let (mut reader, mut writer) = tokio::io::split(client);
         let writing = tokio::spawn(async move { writer.write_all(&bytes).await.is_ok() });
-        let mut answer = String::new();
-        reader.read_to_string(&mut answer).await.unwrap();
+        let mut response = String::new();
+        reader.read_to_string(&mut response).await.unwrap();
         assert!(writing.await.unwrap(), "cut off while it was sending");
-        let responses = answer.matches("HTTP/1.1 ").count();
-        let status = answer.lines().next().unwrap_or_default().to_owned();
+        let responses = response.matches("HTTP/1.1 ").count();
+        let status = response.lines().next().unwrap_or_default().to_owned();
         (status, responses == 1)
     }
 
@@ -377,10 +377,10 @@ mod tests {
         const LIMIT: usize = 256 * 1024;
         for (path, limit) in [("/Users", LIMIT), ("/.search", LIMIT), ("/Bulk", 4 * LIMIT)] {
             for is_chunked in [false, true] {
-                let (status, is_ended) = answer_to_body(path, limit, is_chunked).await;
+                let (status, is_ended) = response_to_body(path, limit, is_chunked).await;
                 assert!(status.starts_with("HTTP/1.1 400"), "{path}: {status}");
                 assert_eq!(is_ended, is_chunked, "{path}");
-                let (status, is_ended) = answer_to_body(path, limit + 1, is_chunked).await;
+                let (status, is_ended) = response_to_body(path, limit + 1, is_chunked).await;
                 assert!(status.starts_with("HTTP/1.1 413"), "{path}: {status}");
                 assert!(is_ended, "{path}");
             }
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_is_not_waited_for_if_nobody_may_send_it() {
+    async fn a_body_is_not_waited_for_if_its_caller_is_refused() {
         for token in ["", "authorization: Bearer x\r\n"] {
             for length in ["content-length: 100", "transfer-encoding: chunked"] {
                 let head =
@@ -396,10 +396,10 @@ mod tests {
                 let mut client = connected(1 << 20).await;
                 client.write_all(head.as_bytes()).await.unwrap();
                 let started = Instant::now();
-                let mut answer = String::new();
-                client.read_to_string(&mut answer).await.unwrap();
-                assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
-                assert!(answer.contains("connection: close"), "{answer}");
+                let mut response = String::new();
+                client.read_to_string(&mut response).await.unwrap();
+                assert!(response.starts_with("HTTP/1.1 401"), "{response}");
+                assert!(response.contains("connection: close"), "{response}");
                 assert_eq!(started.elapsed(), Duration::ZERO);
             }
         }
@@ -410,9 +410,9 @@ mod tests {
         let mut client = connected(64 * 1024).await;
         let head = b"POST /scim/v2/Users HTTP/1.1\r\nhost: x\r\ncontent-length: 999999999\r\n\r\n";
         client.write_all(head).await.unwrap();
-        let mut answer = String::new();
-        client.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+        let mut response = String::new();
+        client.read_to_string(&mut response).await.unwrap();
+        assert!(response.starts_with("HTTP/1.1 401"), "{response}");
         // So much may still be on its way, but not without end.
         let much = vec![b' '; MAX_LINGER_BYTES];
         client.write_all(&much).await.unwrap();
@@ -439,8 +439,8 @@ mod tests {
                     tokio::task::yield_now().await;
                 }
             }
-            let (answer, _) = until_ended(&mut client).await;
-            assert_eq!(answer.matches("HTTP/1.1 200").count(), 3, "{answer}");
+            let (response, _) = until_ended(&mut client).await;
+            assert_eq!(response.matches("HTTP/1.1 200").count(), 3, "{response}");
         }
     }
 
@@ -452,9 +452,9 @@ mod tests {
         client.write_all(DISCOVERY).await.unwrap();
         client.write_all((head + body).as_bytes()).await.unwrap();
         client.shutdown().await.unwrap();
-        let (answer, _) = until_ended(&mut client).await;
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        assert!(answer.contains("HTTP/1.1 201"), "{answer}");
+        let (response, _) = until_ended(&mut client).await;
+        assert!(response.starts_with("HTTP/1.1 200"), "{response}");
+        assert!(response.contains("HTTP/1.1 201"), "{response}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -488,16 +488,16 @@ mod tests {
                 None,
             ),
         ] {
-            let (answer, _) = answer_to(&request(line, headers)).await;
+            let (response, _) = response_to(&request(line, headers)).await;
             match host {
                 Some(host) => {
                     let location = format!("\"{host}/scim/v2/ServiceProviderConfig\"");
-                    assert!(answer.contains(&location), "{line} {headers}: {answer}");
+                    assert!(response.contains(&location), "{line} {headers}: {response}");
                 }
                 None => {
-                    let is_refused = answer.get(9..12) == Some("400");
-                    assert!(is_refused, "{line} {headers}: {answer}");
-                    assert!(answer.contains("\"invalidSyntax\""), "{answer}");
+                    let is_refused = response.get(9..12) == Some("400");
+                    assert!(is_refused, "{line} {headers}: {response}");
+                    assert!(response.contains("\"invalidSyntax\""), "{response}");
                 }
             }
         }
@@ -519,16 +519,16 @@ mod tests {
         let mut public = connected_to(&service, 1 << 20);
         second.write_all(me.as_bytes()).await.unwrap();
         public.write_all(DISCOVERY).await.unwrap();
-        let mut answer = [0; 12];
+        let mut response = [0; 12];
         let started = Instant::now();
-        public.read_exact(&mut answer).await.unwrap();
+        public.read_exact(&mut response).await.unwrap();
         assert_eq!(
-            (&answer, started.elapsed()),
+            (&response, started.elapsed()),
             (b"HTTP/1.1 200", Duration::ZERO)
         );
-        second.read_exact(&mut answer).await.unwrap();
+        second.read_exact(&mut response).await.unwrap();
         assert_eq!(
-            (&answer, started.elapsed()),
+            (&response, started.elapsed()),
             (b"HTTP/1.1 429", LONGEST_DELAY)
         );
         let (rest, _) = until_ended(&mut second).await;
@@ -537,8 +537,8 @@ mod tests {
         let _ = until_ended(&mut slow).await;
         let mut third = connected_to(&service, 1 << 20);
         third.write_all(me.as_bytes()).await.unwrap();
-        third.read_exact(&mut answer).await.unwrap();
-        assert_eq!(&answer, b"HTTP/1.1 200");
+        third.read_exact(&mut response).await.unwrap();
+        assert_eq!(&response, b"HTTP/1.1 200");
     }
 
     #[tokio::test(start_paused = true)]
@@ -548,13 +548,13 @@ mod tests {
             let header = format!("authorization: Bearer {token}\r\n").repeat(number);
             let request = format!("GET /scim/v2/Me HTTP/1.1\r\nhost: x\r\n{header}\r\n");
             client.write_all(request.as_bytes()).await.unwrap();
-            let (answer, _) = until_ended(&mut client).await;
-            assert_eq!(answer.get(9..12), Some(status), "{answer}");
+            let (response, _) = until_ended(&mut client).await;
+            assert_eq!(response.get(9..12), Some(status), "{response}");
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_asks_before_it_sends_a_body_is_told_to_go_on() {
+    async fn a_client_that_asks_before_it_sends_a_body_may_go_on() {
         let (mut client, token) = connected_with_token(1 << 20).await;
         let head = post(&token, "content-length: 2\r\nexpect: 100-continue");
         client.write_all(head.as_bytes()).await.unwrap();
@@ -563,31 +563,32 @@ mod tests {
         client.read_exact(&mut interim).await.unwrap();
         assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
         client.write_all(b"{}").await.unwrap();
-        let mut answer = [0; 12];
-        client.read_exact(&mut answer).await.unwrap();
+        let mut response = [0; 12];
+        client.read_exact(&mut response).await.unwrap();
         assert_eq!(
-            (&answer, started.elapsed()),
+            (&response, started.elapsed()),
             (b"HTTP/1.1 400", Duration::ZERO)
         );
         // Without a key it learns from the response not to send it.
-        let (answer, _) = answer_to(&post("x", "content-length: 2\r\nexpect: 100-continue")).await;
-        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+        let (response, _) =
+            response_to(&post("x", "content-length: 2\r\nexpect: 100-continue")).await;
+        assert!(response.starts_with("HTTP/1.1 401"), "{response}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_does_not_idle_for_ever() {
         let mut client = connected(1 << 20).await;
         client.write_all(DISCOVERY).await.unwrap();
-        let (answer, waited) = until_ended(&mut client).await;
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        assert!(about_patience(waited), "{waited:?}");
+        let (response, waited) = until_ended(&mut client).await;
+        assert!(response.starts_with("HTTP/1.1 200"), "{response}");
+        assert!(is_about_the_timeout(waited), "{waited:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_takes_no_answer_is_not_waited_for() {
+    async fn a_client_that_takes_no_response_is_not_waited_for() {
         let mut client = connected(64).await;
         client.write_all(DISCOVERY).await.unwrap();
-        tokio::time::sleep(PATIENCE + Duration::from_secs(1)).await;
+        tokio::time::sleep(CLIENT_TIMEOUT + Duration::from_secs(1)).await;
         // The server has given up: writing more finds nobody.
         let (_, waited) = until_ended(&mut client).await;
         assert_eq!(waited, Duration::ZERO);

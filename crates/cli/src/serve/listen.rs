@@ -21,7 +21,7 @@ pub(crate) async fn resolve(listen: &str) -> Result<Vec<SocketAddr>, Failure> {
 /// Takes the first of the addresses that is free.
 ///
 /// # Errors
-/// None is, or none is an address of this machine.
+/// No address is free, or none is an address of this machine.
 pub(crate) async fn listen(addresses: &[SocketAddr]) -> Result<TcpListener, Failure> {
     let named: Vec<_> = addresses.iter().map(SocketAddr::to_string).collect();
     TcpListener::bind(addresses)
@@ -29,7 +29,7 @@ pub(crate) async fn listen(addresses: &[SocketAddr]) -> Result<TcpListener, Fail
         .map_err(|error| format!("cannot listen on {}: {error}", named.join(" or ")).into())
 }
 
-/// Whether only this machine reaches the address.
+/// Returns whether only this machine reaches the address.
 pub(crate) fn is_loopback(address: &SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }

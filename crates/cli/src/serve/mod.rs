@@ -1,4 +1,4 @@
-//! `serve`: the service over HTTP.
+//! `serve`: serves the SCIM routes over HTTP.
 
 mod connection;
 pub(crate) mod listen;
@@ -46,7 +46,7 @@ pub(crate) struct Serve {
     /// Scheme and host that clients use, if not those of their requests
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
-    /// Listen beyond this machine without TLS: whoever is on the network can read and use the API
+    /// Listen beyond this machine without TLS: everyone on the network can read and use the API
     /// keys and change every request
     #[arg(long)]
     allow_plain_http: bool,
@@ -57,7 +57,7 @@ pub(crate) struct Serve {
     /// Requests that each API key may have under way at a time; more wait, then are refused with 429
     #[arg(long, value_name = "NUMBER", default_value = "16")]
     key_concurrency: NonZeroU32,
-    /// Keep the embedded store in memory: everything is gone when the program ends
+    /// Keep the embedded store in memory: everything is lost when the program ends
     #[arg(long, conflicts_with_all = ["data_dir", "endpoint_url"])]
     in_memory: bool,
     #[command(flatten)]
@@ -95,7 +95,7 @@ impl Serve {
             return Ok(());
         }
         Err(format!(
-            "{} is reached from other machines, and API keys would cross the network in clear text. Let a proxy with TLS stand in front, and name it by --public-url https://HOST; or accept the risk by --allow-plain-http.",
+            "{} is reached from other machines, and API keys would cross the network in clear text. Put a proxy with TLS in front of it, and name that with --public-url https://HOST; or accept the risk with --allow-plain-http.",
             self.listen
         )
         .into())
@@ -109,7 +109,7 @@ impl Serve {
         }
     }
 
-    /// Says what to paste into the identity provider. Demo data goes into an empty embedded store
+    /// Prints what to paste into the identity provider. Demo data goes into an empty embedded store
     /// only.
     async fn greet(
         &self,
@@ -129,7 +129,7 @@ impl Serve {
         match token {
             Some(token) => line(&format!("Secret token: {}", *token.reveal()))?,
             None => line(
-                "The secret token was shown when the key was made. Another one: cargo scim key create --company COMPANY --owner USER --name NAME",
+                "The secret token was shown when the key was created. To create another one: cargo scim key create --company COMPANY --owner USER --name NAME",
             )?,
         }
         if !config.is_activated {
@@ -141,14 +141,14 @@ impl Serve {
     }
 }
 
-/// How many threads may compute for long at a time: half of the processors, at least one.
+/// Returns how many threads may compute for long at a time: half of the processors, at least one.
 fn computing_threads() -> usize {
     std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).max(1))
 }
 
 async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
     let (stream, _) = listener.accept().await?;
-    // Answers are small and whole: waiting to fill packets only delays them.
+    // Responses are small and whole: waiting to fill packets only delays them.
     let _ = stream.set_nodelay(true);
     Ok(stream)
 }
@@ -186,19 +186,19 @@ where
         let connection = connection(stream, Arc::clone(&service));
         let watched = graceful.watch(connection);
         tokio::spawn(async move {
-            // A client that goes away or breaks HTTP has nothing to be told.
+            // A client that goes away or breaks HTTP gets no response.
             if let Err(error) = watched.await {
                 tracing::debug!(%error, "a connection ended early");
             }
             drop(place);
         });
     }
-    // Nobody is kept waiting for a place that will not come.
+    // Connections that wait for a place would wait in vain.
     drop(accept);
     tokio::select! {
         () = graceful.shutdown() => {}
         () = tokio::time::sleep(GRACE) => tracing::warn!("requests under way were cut off"),
-        // Who asks twice does not want to wait.
+        // A second signal ends the waiting.
         () = end_signal()? => tracing::warn!("requests under way were cut off"),
     }
     Ok(())

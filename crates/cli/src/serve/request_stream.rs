@@ -175,13 +175,13 @@ impl Framing {
         self.released = self.received.split_to(length);
     }
 
-    /// The client sends no more: what has come is all of it.
+    /// Ends the input: the client sends no more.
     fn end(&mut self) {
         self.released = self.received.split();
         self.next = Position::Rest;
     }
 
-    /// Whether the client may be sending something that nobody reads.
+    /// Returns whether the client may be sending bytes that will not be read.
     fn may_be_sending(&mut self) -> bool {
         if self.next == Position::Unknown {
             self.take_announcement();
@@ -319,7 +319,7 @@ mod tests {
 
     use super::*;
 
-    /// Where the head ends in some bytes that come one by one; `None` if it does not.
+    /// Returns where the head ends in some bytes that come one by one; `None` if it does not.
     fn end_of_head(bytes: &[u8]) -> Option<usize> {
         let (stream, _announcer) = RequestStream::new(());
         let mut framing = stream.framing;
@@ -336,7 +336,7 @@ mod tests {
         None
     }
 
-    /// Where the parser that hyper uses finds the end.
+    /// Returns where the parser that hyper uses finds the end.
     fn end_of_parsed(bytes: &[u8]) -> Option<usize> {
         let mut headers = [httparse::EMPTY_HEADER; 64];
         match httparse::Request::new(&mut headers).parse(bytes) {

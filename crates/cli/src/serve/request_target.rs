@@ -1,11 +1,11 @@
 //! Percent-encodes what must not stand raw in a request target, before the HTTP library sees it.
 //!
 //! Entra has been captured sending `filter=externalId+eq+"9edf…"` with raw quotes, and curl sends
-//! what it is given. API Gateway lets that through; hyper would answer 400 without a body.
+//! what it is given. API Gateway lets that through; hyper would respond 400 without a body.
 
 use bytes::{BufMut as _, BytesMut};
 
-/// The line with its target percent-encoded, if it is a request line that needs it.
+/// Returns the line with its target percent-encoded, if it is a request line that needs it.
 pub(crate) fn repaired(line: &[u8]) -> Option<BytesMut> {
     let method_end = line.iter().position(|byte| *byte == b' ')?;
     let version_start = line.iter().rposition(|byte| *byte == b' ')?;
@@ -30,8 +30,8 @@ pub(crate) fn repaired(line: &[u8]) -> Option<BytesMut> {
     Some(repaired)
 }
 
-/// Visible characters and the space, where a request target has none of them raw; the rest is left
-/// to hyper.
+/// Returns whether a byte is a visible character or space that a request target must not have raw. All other bytes are
+/// left to hyper.
 fn must_be_encoded(byte: u8) -> bool {
     matches!(
         byte,

@@ -90,7 +90,7 @@ impl Table {
         image
     }
 
-    /// The first item of which both keys contain these texts and an attribute has this value.
+    /// Returns the first item of which both keys contain these texts and an attribute has this value.
     async fn find(&self, pk: &str, sk: &str, user: Option<&str>) -> Item {
         let is_it = |item: &Item| {
             let has = |name: &str, part: &str| item[name].as_s().unwrap().contains(part);
@@ -137,7 +137,7 @@ impl Table {
         delete.send().await.unwrap();
     }
 
-    /// The digests in the keys of lookup items.
+    /// Returns the digests in the keys of lookup items.
     async fn digests(&self) -> Vec<String> {
         let items = self.items().await.into_iter();
         let keys = items.map(|item| item["PK"].as_s().unwrap().clone());
@@ -175,7 +175,7 @@ fn without(mut item: Item, names: &[&str]) -> Item {
 
 const INDEX: [&str; 2] = ["ByCompanyPK", "ByCompanySK"];
 
-/// A small directory: two users with all look-ups, one who is deleted, an administrator with a key.
+/// A small directory: two users with all lookups, one deleted user, an administrator with a key.
 struct Directory<'w> {
     world: &'w World,
     client: Client<'w>,
@@ -234,8 +234,8 @@ impl<'w> Directory<'w> {
             }
         }
         for (id, value) in [(&self.ada, name("ada")), (&self.bob, name("bob"))] {
-            let answer = self.client.patch(id, &rename(value)).await;
-            answer.assert_status(200);
+            let response = self.client.patch(id, &rename(value)).await;
+            response.assert_status(200);
         }
     }
 
@@ -261,7 +261,7 @@ impl<'w> Directory<'w> {
                 let guard = table.find("#userName#", "USER", Some(ada)).await;
                 table.put(with(guard, "userId", text(bob))).await;
             }
-            Damage::GuardOfNobody => {
+            Damage::GuardWithoutUser => {
                 let guard = table.find("#userName#", "USER", Some(ada)).await;
                 table.put(without(guard, &["userId"])).await;
             }
@@ -269,11 +269,11 @@ impl<'w> Directory<'w> {
                 let email = table.find("#emails#", "USER#", Some(ada)).await;
                 table.put(with(email, "userId", text(bob))).await;
             }
-            Damage::OrphanOf(whom) => {
-                let user = match whom {
-                    Whom::Live => bob.clone(),
-                    Whom::Anonymised => eve.clone(),
-                    Whom::Nobody => UserId::new(Uuid::now_v7()).to_string(),
+            Damage::OrphanOf(owner) => {
+                let user = match owner {
+                    Owner::Live => bob.clone(),
+                    Owner::Anonymised => eve.clone(),
+                    Owner::Nobody => UserId::new(Uuid::now_v7()).to_string(),
                 };
                 let email = table.find("#emails#", "USER#", Some(ada)).await;
                 let email = with(email, "SK", text(format!("USER#{user}")));
@@ -348,7 +348,7 @@ impl<'w> Directory<'w> {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Whom {
+enum Owner {
     Live,
     Anonymised,
     Nobody,
@@ -361,9 +361,9 @@ enum Damage {
     NoEmail,
     NoExternalId,
     GuardOfAnother,
-    GuardOfNobody,
+    GuardWithoutUser,
     EmailOfAnother,
-    OrphanOf(Whom),
+    OrphanOf(Owner),
     CounterOff,
     CounterNegative,
     NoCounter,
@@ -387,20 +387,20 @@ const DAMAGES: [(Damage, &[&str]); 23] = [
         &["lookUpMisdirected", "lookUpOrphaned"],
     ),
     (
-        Damage::GuardOfNobody,
+        Damage::GuardWithoutUser,
         &["lookUpMisdirected", "lookUpOrphaned"],
     ),
     (Damage::EmailOfAnother, &["lookUpMisdirected"]),
     (
-        Damage::OrphanOf(Whom::Live),
+        Damage::OrphanOf(Owner::Live),
         &["lookUpOrphaned", "lookUpOrphaned"],
     ),
     (
-        Damage::OrphanOf(Whom::Anonymised),
+        Damage::OrphanOf(Owner::Anonymised),
         &["lookUpOrphaned", "lookUpOrphaned"],
     ),
     (
-        Damage::OrphanOf(Whom::Nobody),
+        Damage::OrphanOf(Owner::Nobody),
         &["lookUpOrphaned", "lookUpOrphaned"],
     ),
     (Damage::CounterOff, &["counterWrong"]),
@@ -444,8 +444,8 @@ async fn a_clean_directory_passes_on_every_page() {
     let other = world.client().await;
     let deleted = format!("{}ada@marker.example", "a".repeat(32));
     let soft_delete = json!([{"op": "replace", "value": {"active": false, "userName": deleted}}]);
-    let answer = directory.client.patch(&directory.ada, &soft_delete).await;
-    answer.assert_status(200);
+    let response = directory.client.patch(&directory.ada, &soft_delete).await;
+    response.assert_status(200);
     world.key(other.company, other.administrator, None).await;
     directory.table.fill(directory.client.company).await;
     let mut pages = 0;
@@ -501,7 +501,7 @@ async fn a_repair_is_in_the_audit_trail_and_gives_a_version() {
             .unwrap()
             .into_iter()
             .any(|entry| entry.operation == "repair");
-        assert!(last, "the look-up has changed hands");
+        assert!(last, "the lookup leads to another user");
     }
     let user = directory
         .client
@@ -511,7 +511,7 @@ async fn a_repair_is_in_the_audit_trail_and_gives_a_version() {
     assert_eq!(user.json()["userName"], "ada@marker.example");
 }
 
-/// A directory in the file that the program uses.
+/// Returns a directory in the file that the program uses.
 fn in_folder(folder: &Path) -> (Embedded, Table) {
     let database = Embedded::in_file(&folder.join("paradigm-scim.sqlite")).unwrap();
     let table = Table {
@@ -532,7 +532,7 @@ fn names(report: &Value) -> Vec<(&str, bool)> {
 }
 
 #[tokio::test]
-async fn the_command_tells_repairs_when_told_to_and_leaves_what_is_not_safe() {
+async fn the_command_reports_repairs_on_request_and_leaves_what_is_not_safe() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let (database, table) = in_folder(folder);
@@ -548,7 +548,7 @@ async fn the_command_tells_repairs_when_told_to_and_leaves_what_is_not_safe() {
 
     // What can be repaired.
     directory.damage(Damage::NoEmail).await;
-    directory.damage(Damage::OrphanOf(Whom::Nobody)).await;
+    directory.damage(Damage::OrphanOf(Owner::Nobody)).await;
     // Two users under one name; one who is anonymised as nobody knows; a document and a key that
     // cannot be read; an item of another program's.
     let table = &directory.table;
@@ -621,7 +621,7 @@ async fn the_command_tells_repairs_when_told_to_and_leaves_what_is_not_safe() {
         .output()
         .unwrap();
     let text = String::from_utf8([text.stdout, text.stderr].concat()).unwrap();
-    assert!(text.contains("would repair: put the look-up"), "{text}");
+    assert!(text.contains("would repair: put the lookup"), "{text}");
     assert!(
         text.contains("not repaired: give one of the two another"),
         "{text}"
@@ -635,7 +635,7 @@ async fn the_command_tells_repairs_when_told_to_and_leaves_what_is_not_safe() {
     assert!(!is_well);
     assert_eq!(names(&report), unsafe_ones.map(|fault| (fault, false)));
 
-    // The advice is taken. Who gives a name up takes the look-up along; the other gets it again.
+    // The advice is taken. The lookup moves with the name that is given up; the other user gets a new one.
     let bob = UserId::parse(&directory.bob).unwrap();
     let now = "2026-01-02T00:00:00Z".parse().unwrap();
     let company = directory.client.company;
@@ -703,8 +703,7 @@ async fn a_wrong_counter_is_found_while_users_come_and_go() {
         found.iter().all(|it| it.fault.name() == "counterWrong"),
         "{found:?}"
     );
-    // The counter may have been that of a shard in which somebody came or went: then it is told when
-    // nobody does.
+    // The counter may be that of a shard in which users came or went. Then it is reported when none does.
     assert!(found.len() <= 1, "{found:?}");
     let found = directory.verdicts().await;
     assert_eq!(faults(&found), ["counterWrong"], "{found:?}");
@@ -726,11 +725,14 @@ async fn a_table_in_use_raises_no_alarm() {
         writers.spawn(async move {
             // A store that is busy is no matter here: the next user then.
             let send = async |call: Call| {
-                let answer = world
+                let response = world
                     .send(call.header("authorization", &authorization))
                     .await;
-                assert!(answer.status < 400 || answer.status == 503, "{answer:?}");
-                (answer.status < 400).then_some(answer)
+                assert!(
+                    response.status < 400 || response.status == 503,
+                    "{response:?}"
+                );
+                (response.status < 400).then_some(response)
             };
             for round in 0.. {
                 if is_over.load(Ordering::Relaxed) {

@@ -82,9 +82,9 @@ fn delete_against_patch(id: &str) -> Vec<Request> {
     (0..WRITERS).map(request).collect()
 }
 
-/// How many of these answers there are of each status.
-fn of(status: u16, answers: &[(u16, Value)]) -> usize {
-    answers.iter().filter(|(it, _)| *it == status).count()
+/// Returns how many of these responses have a status.
+fn of(status: u16, responses: &[(u16, Value)]) -> usize {
+    responses.iter().filter(|(it, _)| *it == status).count()
 }
 
 async fn in_memory() -> Arc<World> {
@@ -99,7 +99,7 @@ async fn in_file() -> (TempDir, Arc<World>) {
     (folder, Arc::new(World::on(store)))
 }
 
-/// Sends all requests at once and returns the answers, in no order. What a busy store refuses is sent
+/// Sends all requests at once and returns the responses, in no order. What a busy store refuses is sent
 /// again, as clients do.
 async fn at_once(
     world: &Arc<World>,
@@ -122,9 +122,9 @@ async fn at_once(
                     Value::Null => call,
                     body => call.json(body),
                 };
-                let answer = world.send(call).await;
-                if answer.status != 503 {
-                    return (answer.status, answer.body.unwrap_or_default());
+                let response = world.send(call).await;
+                if response.status != 503 {
+                    return (response.status, response.body.unwrap_or_default());
                 }
             }
             panic!("{method} {path} is refused again and again");
@@ -142,8 +142,8 @@ async fn one_of_many_creators_gets_the_name() {
     let (_folder, world) = in_file().await;
     let client = world.client().await;
     let requests = (0..WRITERS).map(race).collect();
-    let answers = at_once(&world, &client, requests, None).await;
-    assert_eq!((of(201, &answers), of(409, &answers)), (1, WRITERS - 1));
+    let responses = at_once(&world, &client, requests, None).await;
+    assert_eq!((of(201, &responses), of(409, &responses)), (1, WRITERS - 1));
     for attribute in ["userName", "emails.value"] {
         let filter = format!("{attribute} eq \"race@example.com\"");
         assert_eq!(client.filter(&filter).await.total(), 1);
@@ -158,8 +158,8 @@ async fn patches_of_different_attributes_all_survive() {
     let client = world.client().await;
     let id = client.create(&json!({"userName": "u"})).await;
     let requests = ATTRIBUTES.map(|attribute| set(&id, attribute, "set"));
-    let answers = at_once(&world, &client, requests.into(), None).await;
-    assert_eq!(of(200, &answers), ATTRIBUTES.len(), "{answers:?}");
+    let responses = at_once(&world, &client, requests.into(), None).await;
+    assert_eq!(of(200, &responses), ATTRIBUTES.len(), "{responses:?}");
     let user = client.get(&format!("/Users/{id}")).await;
     for attribute in ATTRIBUTES {
         assert_eq!(user.json()[attribute], "set");
@@ -174,8 +174,8 @@ async fn of_many_changes_of_one_version_one_wins() {
     let client = world.client().await;
     let id = client.create(&json!({"userName": "u"})).await;
     let requests = (0..WRITERS).map(|number| rename(&id, &format!("u{number}")));
-    let answers = at_once(&world, &client, requests.collect(), Some("W/\"1\"")).await;
-    assert_eq!((of(200, &answers), of(412, &answers)), (1, WRITERS - 1));
+    let responses = at_once(&world, &client, requests.collect(), Some("W/\"1\"")).await;
+    assert_eq!((of(200, &responses), of(412, &responses)), (1, WRITERS - 1));
     assert_sound(&world.store).await;
 }
 
@@ -187,8 +187,8 @@ async fn of_many_deletes_one_finds_the_user() {
         .create(&json!({"userName": "u", "emails": [{"value": "u"}]}))
         .await;
     let requests = (0..WRITERS).map(|_| delete(&id)).collect();
-    let answers = at_once(&world, &client, requests, None).await;
-    assert_eq!((of(204, &answers), of(404, &answers)), (1, WRITERS - 1));
+    let responses = at_once(&world, &client, requests, None).await;
+    assert_eq!((of(204, &responses), of(404, &responses)), (1, WRITERS - 1));
     assert_eq!(client.get("/Users").await.total(), 1);
     assert_sound(&world.store).await;
 }
@@ -200,10 +200,10 @@ async fn a_delete_among_patches_leaves_nothing() {
     for _ in 0..4 {
         let id = client.create(&json!({"userName": "u"})).await;
         let requests = delete_against_patch(&id);
-        let answers = at_once(&world, &client, requests, None).await;
-        assert_eq!(of(204, &answers), 1, "{answers:?}");
-        let patched = of(200, &answers);
-        assert_eq!(of(404, &answers), WRITERS - 1 - patched, "{answers:?}");
+        let responses = at_once(&world, &client, requests, None).await;
+        assert_eq!(of(204, &responses), 1, "{responses:?}");
+        let patched = of(200, &responses);
+        assert_eq!(of(404, &responses), WRITERS - 1 - patched, "{responses:?}");
         client.get(&format!("/Users/{id}")).await.assert_status(404);
     }
     assert_eq!(client.get("/Users").await.total(), 1);
@@ -217,9 +217,9 @@ async fn crossing_renames_never_share_a_name() {
     let first = client.create(&json!({"userName": "first"})).await;
     let second = client.create(&json!({"userName": "second"})).await;
     for _ in 0..8 {
-        let answers = at_once(&world, &client, crossing(&first, &second), None).await;
+        let responses = at_once(&world, &client, crossing(&first, &second), None).await;
         let is_fair = |(status, _): &(u16, Value)| [200, 409].contains(status);
-        assert!(answers.iter().all(is_fair), "{answers:?}");
+        assert!(responses.iter().all(is_fair), "{responses:?}");
         let mut bearers = 0;
         for name in ["first", "second", "free"] {
             let filter = format!("userName eq \"{name}\"");
@@ -230,18 +230,18 @@ async fn crossing_renames_never_share_a_name() {
     assert_sound(&world.store).await;
 }
 
-/// Somebody else holds the file for longer than a request lasts.
+/// Another process holds the file for longer than a request lasts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_write_to_a_file_in_use_is_told_to_come_again() {
+async fn a_write_to_a_file_in_use_gets_retry_after() {
     let (folder, world) = in_file().await;
     let client = world.client().await;
     client.get("/Users").await.assert_status(200);
     let holder = rusqlite::Connection::open(folder.path().join("store")).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
     let user = json!({"userName": "u"});
-    let answer = client.post(&user).await;
-    answer.assert_error(503, None);
-    assert!(answer.header("retry-after").is_some());
+    let response = client.post(&user).await;
+    response.assert_error(503, None);
+    assert!(response.header("retry-after").is_some());
     assert_eq!(client.get("/Users").await.total(), 1);
     holder.execute_batch("COMMIT").unwrap();
     client.post(&user).await.assert_status(201);
@@ -254,13 +254,13 @@ async fn the_counters_are_exact_while_users_come_and_go() {
     let client = world.client().await;
     let mut there: Vec<String> = Vec::new();
     for round in 0..3 {
-        let (gone, kept) = there.split_at(there.len() / 2);
-        let mut requests: Vec<Request> = gone.iter().map(|id| delete(id)).collect();
+        let (deleted, kept) = there.split_at(there.len() / 2);
+        let mut requests: Vec<Request> = deleted.iter().map(|id| delete(id)).collect();
         requests.extend((0..WRITERS).map(|number| post(&format!("u{round}.{number}"))));
-        let expected = (gone.len(), WRITERS);
-        let answers = at_once(&world, &client, requests, None).await;
-        assert_eq!((of(204, &answers), of(201, &answers)), expected);
-        let created = answers.iter().filter(|(status, _)| *status == 201);
+        let expected = (deleted.len(), WRITERS);
+        let responses = at_once(&world, &client, requests, None).await;
+        assert_eq!((of(204, &responses), of(201, &responses)), expected);
+        let created = responses.iter().filter(|(status, _)| *status == 201);
         let created = created.map(|(_, user)| user["id"].as_str().unwrap().to_owned());
         there = created.chain(kept.iter().cloned()).collect();
         let total = client.get("/Users").await.total();
@@ -291,7 +291,7 @@ impl Fleet {
         }
     }
 
-    /// What one of the processes answers. What a busy store refuses is sent again, as clients do.
+    /// Returns the response of one of the processes. What a busy store refuses is sent again, as clients do.
     fn send(
         &self,
         process: usize,
@@ -300,9 +300,9 @@ impl Fleet {
     ) -> (u16, Value) {
         for _ in 0..ATTEMPTS {
             let serve = &self.serves[process];
-            let answer = serve.send_if(if_match, method, path, &self.token, body);
-            if answer.0 != 503 {
-                return answer;
+            let response = serve.send_if(if_match, method, path, &self.token, body);
+            if response.0 != 503 {
+                return response;
             }
         }
         panic!("{method} {path} is refused again and again");
@@ -334,7 +334,7 @@ impl Fleet {
         self.send(process, &("GET", path.to_owned(), Value::Null), None)
     }
 
-    /// The number of users, which every process knows.
+    /// Returns the number of users, which every process knows.
     fn total(&self) -> u64 {
         let total = |process| self.get(process, "/Users").1["totalResults"].as_u64();
         let totals: Vec<_> = (0..PROCESSES).map(total).collect();
@@ -352,11 +352,11 @@ impl Fleet {
 fn one_of_many_creators_in_several_processes_gets_the_name() {
     let fleet = Fleet::start();
     let requests: Vec<Request> = (0..WRITERS).map(race).collect();
-    let answers = fleet.at_once(&requests, None);
+    let responses = fleet.at_once(&requests, None);
     assert_eq!(
-        (of(201, &answers), of(409, &answers)),
+        (of(201, &responses), of(409, &responses)),
         (1, WRITERS - 1),
-        "{answers:?}"
+        "{responses:?}"
     );
     assert_eq!(fleet.total(), 2);
     fleet.assert_sound();
@@ -368,11 +368,11 @@ fn of_many_changes_of_one_version_in_several_processes_one_wins() {
     let id = fleet.create("u");
     let rename = |number| rename(&id, &format!("u{number}"));
     let requests: Vec<Request> = (0..WRITERS).map(rename).collect();
-    let answers = fleet.at_once(&requests, Some("W/\"1\""));
+    let responses = fleet.at_once(&requests, Some("W/\"1\""));
     assert_eq!(
-        (of(200, &answers), of(412, &answers)),
+        (of(200, &responses), of(412, &responses)),
         (1, WRITERS - 1),
-        "{answers:?}"
+        "{responses:?}"
     );
     fleet.assert_sound();
 }
@@ -381,11 +381,11 @@ fn of_many_changes_of_one_version_in_several_processes_one_wins() {
 fn patches_in_several_processes_all_survive() {
     let fleet = Fleet::start();
     let id = fleet.create("u");
-    let answers = fleet.at_once(
+    let responses = fleet.at_once(
         &ATTRIBUTES.map(|attribute| set(&id, attribute, "set")),
         None,
     );
-    assert_eq!(of(200, &answers), ATTRIBUTES.len(), "{answers:?}");
+    assert_eq!(of(200, &responses), ATTRIBUTES.len(), "{responses:?}");
     for process in 0..PROCESSES {
         let (_, user) = fleet.get(process, &format!("/Users/{id}"));
         for attribute in ATTRIBUTES {
@@ -401,9 +401,9 @@ fn renames_crossing_in_several_processes_never_share_a_name() {
     let fleet = Fleet::start();
     let (first, second) = (fleet.create("first"), fleet.create("second"));
     for _ in 0..4 {
-        let answers = fleet.at_once(&crossing(&first, &second), None);
+        let responses = fleet.at_once(&crossing(&first, &second), None);
         let is_fair = |(status, _): &(u16, Value)| [200, 409].contains(status);
-        assert!(answers.iter().all(is_fair), "{answers:?}");
+        assert!(responses.iter().all(is_fair), "{responses:?}");
     }
     let name = |id: &str| fleet.get(1, &format!("/Users/{id}")).1["userName"].clone();
     assert_ne!(name(&first), name(&second));
@@ -415,10 +415,10 @@ fn a_delete_among_patches_in_several_processes_leaves_nothing() {
     let fleet = Fleet::start();
     for _ in 0..2 {
         let id = fleet.create("u");
-        let answers = fleet.at_once(&delete_against_patch(&id), None);
-        assert_eq!(of(204, &answers), 1, "{answers:?}");
-        let patched = of(200, &answers);
-        assert_eq!(of(404, &answers), WRITERS - 1 - patched, "{answers:?}");
+        let responses = fleet.at_once(&delete_against_patch(&id), None);
+        assert_eq!(of(204, &responses), 1, "{responses:?}");
+        let patched = of(200, &responses);
+        assert_eq!(of(404, &responses), WRITERS - 1 - patched, "{responses:?}");
         assert_eq!(fleet.get(2, &format!("/Users/{id}")).0, 404);
     }
     assert_eq!(fleet.total(), 1);
@@ -428,16 +428,16 @@ fn a_delete_among_patches_in_several_processes_leaves_nothing() {
 #[test]
 fn the_counters_are_exact_with_several_processes() {
     let fleet = Fleet::start();
-    let gone: Vec<String> = (0..6)
+    let deleted: Vec<String> = (0..6)
         .map(|number| fleet.create(&format!("gone{number}")))
         .collect();
     let created = (0..WRITERS).map(|number| post(&format!("u{number}")));
-    let requests: Vec<Request> = gone.iter().map(|id| delete(id)).chain(created).collect();
-    let answers = fleet.at_once(&requests, None);
+    let requests: Vec<Request> = deleted.iter().map(|id| delete(id)).chain(created).collect();
+    let responses = fleet.at_once(&requests, None);
     assert_eq!(
-        (of(204, &answers), of(201, &answers)),
+        (of(204, &responses), of(201, &responses)),
         (6, WRITERS),
-        "{answers:?}"
+        "{responses:?}"
     );
     assert_eq!(fleet.total(), WRITERS as u64 + 1);
     fleet.assert_sound();

@@ -1,5 +1,5 @@
 //! Which bytes are a request and which are the body of one: every client and `serve` agree, or the
-//! connection ends. Otherwise what one client puts into a body is answered to another.
+//! connection ends. Otherwise another client gets the response to what one client puts into a body.
 //!
 //! Conversations are generated: requests of every kind, with bodies that look like requests and
 //! have sizes around every limit, in pieces of any size. Each request names itself by its `Host`,
@@ -26,7 +26,7 @@ const CASES: u64 = 250;
 const SMUGGLED: &str = "smuggled.invalid";
 /// How long a response may take before the test fails.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// How long a client waits whether it is answered before it has sent the body.
+/// How long a client waits for a response before it has sent the body.
 const PAUSE: Duration = Duration::from_millis(30);
 const LIMIT: usize = 256 * 1024;
 const BULK_LIMIT: usize = 1024 * 1024;
@@ -61,12 +61,12 @@ enum Way {
     Proxied,
 }
 
-/// Whom requests are sent to.
+/// Where requests are sent to.
 #[derive(Clone)]
 struct Target {
     address: String,
     token: String,
-    /// A user whom the requests in bodies would delete.
+    /// A user that the requests in bodies would delete.
     user: String,
     way: Way,
 }
@@ -81,7 +81,7 @@ struct Sent {
     statuses: Vec<u16>,
     /// Whether the response names the host.
     is_marked: bool,
-    /// Whether this is the last request that is answered.
+    /// Whether this is the last request that gets a response.
     ends: bool,
 }
 
@@ -91,7 +91,7 @@ struct Received {
     closes: bool,
 }
 
-/// The beginning of a request that deletes a user once another client's request completes it: the
+/// Returns the beginning of a request that deletes a user once another client's request completes it: the
 /// next request line is its last header. Of even length, because a quote grows by two bytes.
 fn deletion(user: &str) -> String {
     let start = format!("DELETE /scim/v2/Users/{user} HTTP/1.1\r\nHost: {SMUGGLED}\r\nX: ");
@@ -99,7 +99,7 @@ fn deletion(user: &str) -> String {
     start + &padding
 }
 
-/// A body of a length, full of requests.
+/// Returns a body of a length, full of requests.
 fn hostile(random: &mut Random, length: usize, user: &str) -> Vec<u8> {
     let smuggled = match random.below(3) {
         0 => deletion(user),
@@ -126,7 +126,7 @@ fn hostile(random: &mut Random, length: usize, user: &str) -> Vec<u8> {
     body.into_bytes()
 }
 
-/// A body in chunks.
+/// Returns a body in chunks.
 fn chunked(random: &mut Random, mut body: &[u8]) -> Vec<u8> {
     let mut sent = Vec::new();
     while !body.is_empty() {
@@ -152,7 +152,7 @@ fn body_length(random: &mut Random) -> usize {
     around - 1 + random.below(3)
 }
 
-/// A request without a body.
+/// Returns a request without a body.
 fn plain(random: &mut Random, target: &Target, host: String) -> Sent {
     let (method, path, has_key, statuses, is_marked) = random.one_of(&[
         ("GET", "/ServiceProviderConfig", false, 200, true),
@@ -193,7 +193,7 @@ fn plain(random: &mut Random, target: &Target, host: String) -> Sent {
     }
 }
 
-/// A request with a body.
+/// Returns a request with a body.
 fn with_body(random: &mut Random, target: &Target, host: String) -> Sent {
     let (path, limit, has_key) = random.one_of(&[
         ("/Users", LIMIT, true),
@@ -254,7 +254,7 @@ fn with_body(random: &mut Random, target: &Target, host: String) -> Sent {
     }
 }
 
-/// A request whose body different servers might find at different places.
+/// Returns a request whose body different servers might find at different places.
 fn ambiguous(random: &mut Random, target: &Target, host: String) -> Sent {
     let length = 1 + random.below(2000);
     let body = hostile(random, length, &target.user);
@@ -303,13 +303,13 @@ fn conversation(random: &mut Random, target: &Target, name: &str) -> Vec<Sent> {
     sent
 }
 
-/// A request that needs no key and ends the connection.
+/// Returns a request that needs no key and ends the connection.
 fn closing(name: &str) -> Sent {
     let path = "/ServiceProviderConfig";
     last(format!("{name}-last.example"), path, "")
 }
 
-/// A request that succeeds and ends the connection.
+/// Returns a request that succeeds and ends the connection.
 fn last(host: String, path: &str, authorization: &str) -> Sent {
     Sent {
         bytes: format!(
@@ -343,7 +343,7 @@ fn pieces<'b>(random: &mut Random, mut bytes: &'b [u8]) -> Vec<&'b [u8]> {
     pieces
 }
 
-/// Sends a conversation in pieces while it is answered, and returns all that came back.
+/// Sends a conversation in pieces while responses arrive, and returns all that came back.
 fn talk(random: &mut Random, address: &str, sent: &[Sent]) -> Result<Vec<u8>, String> {
     let parts: Vec<Vec<&[u8]>> = sent
         .iter()
@@ -370,18 +370,18 @@ fn talk(random: &mut Random, address: &str, sent: &[Sent]) -> Result<Vec<u8>, St
                 }
             }
         });
-        let mut answered = Vec::new();
+        let mut bytes = Vec::new();
         let mut chunk = [0; 16 * 1024];
         let end = loop {
             match stream.read(&mut chunk) {
                 Ok(0) => break Ok(()),
-                Ok(read) => answered.extend(&chunk[..read]),
-                Err(error) => break Err(format!("{error} after {} bytes", answered.len())),
+                Ok(read) => bytes.extend(&chunk[..read]),
+                Err(error) => break Err(format!("{error} after {} bytes", bytes.len())),
             }
             let _ = received.send(());
         };
         let _ = stream.shutdown(Shutdown::Both);
-        end.map(|()| answered)
+        end.map(|()| bytes)
     })
 }
 
@@ -408,7 +408,7 @@ fn next_response(bytes: &mut &[u8], is_head: bool) -> Option<Received> {
     }
 }
 
-/// What is wrong with the responses to a conversation; counts the right ones by status.
+/// Returns what is wrong with the responses to a conversation; counts the right ones by status.
 fn wrong(
     way: Way,
     sent: &[Sent],
@@ -428,7 +428,7 @@ fn wrong(
             closes,
         } = received;
         if text.contains(SMUGGLED) {
-            return Some(format!("a body was answered as a request: {text}"));
+            return Some(format!("a body was handled as a request: {text}"));
         }
         if is_ended && way == Way::Direct {
             return Some(format!("response {number} after the end: {text}"));
@@ -461,7 +461,7 @@ fn conversations(
         let mut random = Random(seed);
         let sent = conversation(&mut random, target, &format!("c{seed}"));
         let found = match talk(&mut random, &target.address, &sent) {
-            Ok(answered) => wrong(target.way, &sent, &answered, &mut counts),
+            Ok(received) => wrong(target.way, &sent, &received, &mut counts),
             Err(error) => Some(error),
         };
         if let Some(found) = found {
@@ -534,7 +534,11 @@ fn every_response_belongs_to_its_request_or_the_connection_has_ended() {
         assert!(counts.contains_key(&status), "never {status}: {counts:?}");
     }
     let path = format!("/Users/{}", target.user);
-    assert_eq!(server.get(&path, &target.token).0, 200, "the user is gone");
+    assert_eq!(
+        server.get(&path, &target.token).0,
+        200,
+        "the user is deleted"
+    );
 }
 
 /// As above, with a body that was longer than the server would read, so that its end was taken for
@@ -546,20 +550,24 @@ fn the_end_of_a_body_is_not_the_beginning_of_another_clients_request() {
     let authorization = format!("Authorization: Bearer {}\r\n", target.token);
     let victim = last("victim.example".to_owned(), "/Me", &authorization);
     let sent = [attack(&target.user), victim];
-    let answered = talk(&mut Random(0), &target.address, &sent).unwrap();
+    let received = talk(&mut Random(0), &target.address, &sent).unwrap();
     let mut counts = BTreeMap::new();
-    let found = wrong(target.way, &sent, &answered, &mut counts);
+    let found = wrong(target.way, &sent, &received, &mut counts);
     assert_eq!((found, counts), (None, BTreeMap::from([(401, 1)])));
     let path = format!("/Users/{}", target.user);
-    assert_eq!(server.get(&path, &target.token).0, 200, "the user is gone");
+    assert_eq!(
+        server.get(&path, &target.token).0,
+        200,
+        "the user is deleted"
+    );
 }
 
-/// What somebody with a key gets while others attack, on a connection of their own to the proxy.
+/// Returns what somebody with a key gets while others attack, on a connection of their own to the proxy.
 fn ask_as_victim(
     target: &Target,
     number: usize,
     is_over: &AtomicBool,
-    answered: &AtomicUsize,
+    responses: &AtomicUsize,
 ) -> Vec<String> {
     let mut failures = Vec::new();
     let mut stream = TcpStream::connect(&target.address).unwrap();
@@ -589,7 +597,7 @@ fn ask_as_victim(
             Some(received)
                 if received.status == 200 && received.text.contains(&format!("http://{host}/")) =>
             {
-                answered.fetch_add(1, Ordering::Relaxed);
+                responses.fetch_add(1, Ordering::Relaxed);
             }
             Some(received) => failures.push(format!("{host}: {}", received.text)),
             None => failures.push(format!("{host}: the connection ended")),
@@ -608,7 +616,7 @@ fn attack_once(target: &Target) -> String {
         &target.address,
         &[attack(&target.user), closing("attacker")],
     );
-    match outcome.map(|answered| next_response(&mut answered.as_slice(), false)) {
+    match outcome.map(|received| next_response(&mut received.as_slice(), false)) {
         Ok(Some(received)) => received.status.to_string(),
         Ok(None) => "nothing".to_owned(),
         Err(error) => error,
@@ -628,12 +636,12 @@ fn through_a_proxy() {
     };
     let cases: u64 = variable("DESYNCHRONISATION_CASES").parse().unwrap();
     let is_over = Arc::new(AtomicBool::new(false));
-    let answered = Arc::new(AtomicUsize::new(0));
+    let responses = Arc::new(AtomicUsize::new(0));
     let victims: Vec<_> = (0..4)
         .map(|number| {
-            let (target, is_over, answered) =
-                (target.clone(), Arc::clone(&is_over), Arc::clone(&answered));
-            std::thread::spawn(move || ask_as_victim(&target, number, &is_over, &answered))
+            let (target, is_over, responses) =
+                (target.clone(), Arc::clone(&is_over), Arc::clone(&responses));
+            std::thread::spawn(move || ask_as_victim(&target, number, &is_over, &responses))
         })
         .collect();
     let attacks: Arc<Mutex<BTreeMap<String, usize>>> = Arc::default();
@@ -666,11 +674,11 @@ fn through_a_proxy() {
         "{} conversations, responses by status: {counts:?}; attacks, by response: {:?}; {} right responses to victims, {} failures",
         3 * cases,
         attacks.lock().unwrap(),
-        answered.load(Ordering::Relaxed),
+        responses.load(Ordering::Relaxed),
         failures.len()
     );
     test_support::data::assert_none(&failures);
-    assert!(answered.load(Ordering::Relaxed) > 100, "too few victims");
+    assert!(responses.load(Ordering::Relaxed) > 100, "too few victims");
     let attacks = attacks.lock().unwrap();
     let only_refused = attacks.keys().all(|outcome| outcome == "401");
     assert!(

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::serve::{PROGRAM, Serve};
 use test_support::authority::{Authority, server_with};
-use test_support::front::{self, Answer};
+use test_support::front::{self, Response};
 
 fn doctor(url: &str, token: Option<&str>, arguments: &[&str]) -> Output {
     let mut command = command(url, token);
@@ -33,15 +33,15 @@ fn command(url: &str, token: Option<&str>) -> Command {
     command
 }
 
-/// Whether it succeeded, and its report as JSON.
+/// Returns whether it succeeded, and its report as JSON.
 fn report(url: &str, token: Option<&str>, arguments: &[&str]) -> (bool, Value) {
     let output = doctor(url, token, &[arguments, &["--json"]].concat());
     let report = serde_json::from_slice(&output.stdout);
     (output.status.success(), report.unwrap())
 }
 
-/// What the readable report and the last word to standard error say.
-fn told(url: &str, token: Option<&str>, arguments: &[&str]) -> (bool, String) {
+/// Returns what the readable report and the last word to standard error say.
+fn reported(url: &str, token: Option<&str>, arguments: &[&str]) -> (bool, String) {
     let output = doctor(url, token, arguments);
     let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     (output.status.success(), text)
@@ -58,9 +58,9 @@ fn assert_check(report: &Value, name: &str, outcome: &str, saw: &str, change: &s
     let check = check(report, name);
     assert_eq!(check["outcome"], outcome, "{check:#}");
     assert!(check["saw"].as_str().unwrap().contains(saw), "{check:#}");
-    let told = check["change"].as_str().unwrap_or_default();
-    assert!(told.contains(change), "{check:#}");
-    assert_eq!(change.is_empty(), told.is_empty(), "{check:#}");
+    let reported = check["change"].as_str().unwrap_or_default();
+    assert!(reported.contains(change), "{check:#}");
+    assert_eq!(change.is_empty(), reported.is_empty(), "{check:#}");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_healthy_instance_passes() {
         }
         for name in [
             "reachable",
-            "SCIM answers",
+            "SCIM responses",
             "clock",
             "activation",
             "discovery",
@@ -93,7 +93,7 @@ fn a_healthy_instance_passes() {
         let latency = &check(&report, "latency")["measured"];
         assert!(latency["leastMs"].as_u64() <= latency["mostMs"].as_u64());
     }
-    let (succeeded, text) = told(flagged, Some(serve.token()), &[]);
+    let (succeeded, text) = reported(flagged, Some(serve.token()), &[]);
     assert!(succeeded, "{text}");
     assert!(
         text.contains("ok       test connection  200, an empty list"),
@@ -167,10 +167,10 @@ fn why_a_key_is_refused_is_said() {
     let data_dir = folder.path().to_str().unwrap();
     let serve = Serve::start(&["--data-dir", data_dir], Some("True"));
     let wrong = format!("{}00", serve.token());
-    let (succeeded, told) = report(serve.base_url(), Some(&wrong), &[]);
+    let (succeeded, reported) = report(serve.base_url(), Some(&wrong), &[]);
     assert!(!succeeded);
-    assert_check(&told, "key", "failed", "401", "cargo scim key create");
-    assert_check(&told, "test connection", "skipped", "'key' failed", "");
+    assert_check(&reported, "key", "failed", "401", "cargo scim key create");
+    assert_check(&reported, "test connection", "skipped", "'key' failed", "");
 
     run(folder.path(), &["company", "create", "Acme"]);
     let owned =
@@ -182,14 +182,20 @@ fn why_a_key_is_refused_is_said() {
     let first = token_of(&owned(&[&key[..], &["--name", "first"]].concat()));
     let second = token_of(&owned(&[&key[..], &["--name", "second"]].concat()));
     owned(&["user", "ungrant", "owner@acme.example"]);
-    let (succeeded, told) = report(serve.base_url(), Some(&first), &[]);
+    let (succeeded, reported) = report(serve.base_url(), Some(&first), &[]);
     assert!(!succeeded);
-    assert_check(&told, "key", "failed", "403", "cargo scim user grant");
+    assert_check(&reported, "key", "failed", "403", "cargo scim user grant");
 
     run(folder.path(), &["company", "suspend", "Acme"]);
-    let (succeeded, told) = report(serve.base_url(), Some(&second), &[]);
+    let (succeeded, reported) = report(serve.base_url(), Some(&second), &[]);
     assert!(!succeeded);
-    assert_check(&told, "key", "failed", "403", "cargo scim company resume");
+    assert_check(
+        &reported,
+        "key",
+        "failed",
+        "403",
+        "cargo scim company resume",
+    );
 }
 
 /// Runs a command on a store and returns what it printed.
@@ -205,7 +211,7 @@ fn run(folder: &Path, arguments: &[&str]) -> Value {
 }
 
 #[test]
-fn an_owner_whom_the_provider_manages_is_warned_of() {
+fn an_owner_that_the_provider_manages_gets_a_warning() {
     let serve = Serve::start(&["--in-memory"], Some("True"));
     let managed = json!({"Operations": [{"op": "add", "path": "externalId", "value": "someone"}]});
     assert_eq!(serve.send("PATCH", "/Me", serve.token(), &managed).0, 200);
@@ -222,7 +228,7 @@ fn an_owner_whom_the_provider_manages_is_warned_of() {
 }
 
 #[test]
-fn what_is_not_scim_is_told_from_what_is() {
+fn what_is_not_scim_is_distinguished_from_what_is() {
     for (status, location, saw, change) in [
         (200, "", "200, with text/html", "Give the Tenant URL"),
         (404, "", "404, with text/html", "Give the Tenant URL"),
@@ -237,13 +243,13 @@ fn what_is_not_scim_is_told_from_what_is() {
         ),
     ] {
         let address = front::start(None, move |_| {
-            let answer = Answer::new(status, "text/html", "<h1>Welcome</h1>");
-            answer.with("location", location)
+            let response = Response::new(status, "text/html", "<h1>Welcome</h1>");
+            response.with("location", location)
         });
         let (succeeded, report) = report(&format!("http://{address}"), Some("token"), &[]);
         assert!(!succeeded);
-        assert_check(&report, "SCIM answers", "failed", saw, change);
-        assert_check(&report, "key", "skipped", "'SCIM answers' failed", "");
+        assert_check(&report, "SCIM responses", "failed", saw, change);
+        assert_check(&report, "key", "skipped", "'SCIM responses' failed", "");
     }
     // Below the right host, but not where SCIM is.
     let serve = Serve::start(&["--in-memory"], Some("True"));
@@ -262,7 +268,7 @@ fn what_is_not_scim_is_told_from_what_is() {
 }
 
 #[test]
-fn what_keeps_from_connecting_is_told() {
+fn the_reason_for_a_failed_connection_is_reported() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
     let closed = format!("http://{}", nobody.local_addr().unwrap());
     drop(nobody);
@@ -283,7 +289,10 @@ fn what_keeps_from_connecting_is_told() {
             ["--url", "ftp://example.com"],
             "must be an http or https URL",
         ),
-        (["--url", "https://example.com/{tenant}"], "to be filled in"),
+        (
+            ["--url", "https://example.com/{tenant}"],
+            "placeholder in braces",
+        ),
     ] {
         let output = Command::new(PROGRAM)
             .arg("doctor")
@@ -315,9 +324,9 @@ fn a_proxy_is_not_taken_for_the_instance() {
     assert_check(&report, "certificate", "skipped", "none was seen", "");
     assert_check(
         &report,
-        "SCIM answers",
+        "SCIM responses",
         "failed",
-        "no answer",
+        "no response",
         "HTTPS_PROXY",
     );
     // There is none between this machine and itself.
@@ -327,7 +336,7 @@ fn a_proxy_is_not_taken_for_the_instance() {
 }
 
 #[test]
-fn answers_that_are_a_little_wrong_are_told() {
+fn responses_that_are_a_little_wrong_are_reported() {
     let serve = Serve::start(&["--in-memory"], Some("True"));
     let base_url = serve.base_url().to_owned();
     let change_date = |ahead: i64| {
@@ -342,7 +351,7 @@ fn answers_that_are_a_little_wrong_are_told() {
         let served = base_url.clone();
         let address = front::start(None, move |request| {
             let (status, body) = request.sent_to(&served);
-            Answer::new(status, "application/json", &body.to_string())
+            Response::new(status, "application/json", &body.to_string())
                 .with("date", &change_date(ahead))
         });
         let (succeeded, report) = report(&format!("http://{address}"), Some(serve.token()), &[]);
@@ -356,20 +365,20 @@ fn answers_that_are_a_little_wrong_are_told() {
 }
 
 #[test]
-fn groups_and_filters_that_are_wrong_are_told() {
+fn wrong_groups_and_filters_are_reported() {
     let serve = Serve::start(&["--in-memory"], Some("True"));
     let base_url = serve.base_url().to_owned();
     let address = front::start(None, move |request| {
         let (status, mut body) = request.sent_to(&base_url);
         let is_about_groups = request.target.starts_with("/Groups");
         match request.method.as_str() {
-            "POST" => Answer::scim(500, &json!({"detail": "broken"})),
-            _ if is_about_groups => Answer::scim(404, &json!({"detail": "none"})),
+            "POST" => Response::scim(500, &json!({"detail": "broken"})),
+            _ if is_about_groups => Response::scim(404, &json!({"detail": "none"})),
             _ if request.target.starts_with("/Users") => {
                 body["totalResults"] = json!(1);
-                Answer::scim(status, &body)
+                Response::scim(status, &body)
             }
-            _ => Answer::scim(status, &body),
+            _ => Response::scim(status, &body),
         }
     });
     let (succeeded, report) = report(&format!("http://{address}"), Some(serve.token()), &[]);
@@ -379,7 +388,7 @@ fn groups_and_filters_that_are_wrong_are_told() {
     assert_check(&report, "test connection", "failed", saw, "totalResults 0");
     assert_check(&report, "groups read", "failed", "404 none", "Deploy");
     assert_check(&report, "groups refused", "failed", "500 broken", "Deploy");
-    assert_check(&report, "clock", "skipped", "does not tell a time", "");
+    assert_check(&report, "clock", "skipped", "has no time", "");
 }
 
 #[test]
@@ -390,34 +399,52 @@ fn what_is_refused_or_throttled_on_the_way_is_not_blamed_on_the_instance() {
         let address = front::start(None, move |request| {
             if refuses(&request.target) {
                 // As API Gateway says it.
-                return Answer::new(status, "application/json", r#"{"message":"Forbidden"}"#);
+                return Response::new(status, "application/json", r#"{"message":"Forbidden"}"#);
             }
             let (status, body) = request.sent_to(&base_url);
-            Answer::scim(status, &body)
+            Response::scim(status, &body)
         });
         report(&format!("http://{address}"), Some(serve.token()), &[]).1
     };
-    let told = refused(|_| true, 403);
-    assert_check(&told, "SCIM answers", "failed", "403", "default address");
-    let told = refused(|target| target.starts_with("/Users"), 403);
-    assert_check(&told, "key", "failed", "403", "before the instance");
-    let told = refused(|target| target.starts_with("/Users"), 429);
-    assert_check(&told, "key", "failed", "429", "ThrottlingRateLimit");
-    let told = refused(|target| target.starts_with("/Groups"), 429);
+    let reported = refused(|_| true, 403);
+    assert_check(
+        &reported,
+        "SCIM responses",
+        "failed",
+        "403",
+        "default address",
+    );
+    let reported = refused(|target| target.starts_with("/Users"), 403);
+    assert_check(&reported, "key", "failed", "403", "before the instance");
+    let reported = refused(|target| target.starts_with("/Users"), 429);
+    assert_check(&reported, "key", "failed", "429", "ThrottlingRateLimit");
+    let reported = refused(|target| target.starts_with("/Groups"), 429);
     for name in ["groups read", "groups refused"] {
-        assert_check(&told, name, "failed", "429", "ThrottlingRateLimit");
-        let change = check(&told, name)["change"].as_str().unwrap();
+        assert_check(&reported, name, "failed", "429", "ThrottlingRateLimit");
+        let change = check(&reported, name)["change"].as_str().unwrap();
         assert!(!change.contains("Deploy"), "{change}");
     }
-    let told = refused(|target| target.starts_with("/Me"), 429);
-    assert_check(&told, "key's owner", "warned", "429", "ThrottlingRateLimit");
+    let reported = refused(|target| target.starts_with("/Me"), 429);
+    assert_check(
+        &reported,
+        "key's owner",
+        "warned",
+        "429",
+        "ThrottlingRateLimit",
+    );
     // In SCIM's form it is no better a description.
     let address = front::start(None, |_| {
         let schema = "urn:ietf:params:scim:api:messages:2.0:Error";
-        Answer::scim(429, &json!({"schemas": [schema], "detail": "slowly"}))
+        Response::scim(429, &json!({"schemas": [schema], "detail": "slowly"}))
     });
-    let (_, told) = report(&format!("http://{address}"), Some("token"), &[]);
-    assert_check(&told, "discovery", "failed", "429", "ThrottlingRateLimit");
+    let (_, reported) = report(&format!("http://{address}"), Some("token"), &[]);
+    assert_check(
+        &reported,
+        "discovery",
+        "failed",
+        "429",
+        "ThrottlingRateLimit",
+    );
 }
 
 #[test]
@@ -426,11 +453,12 @@ fn what_a_server_says_is_shown_without_the_token_and_on_one_line() {
     let said = format!("no such token: {}\n\u{1b}[2J43 passed", serve.token());
     let base_url = serve.base_url().to_owned();
     let address = front::start(None, move |request| match request.token.as_str() {
-        "" => Answer::scim(200, &request.sent_to(&base_url).1),
-        _ => Answer::scim(401, &json!({"detail": said})),
+        "" => Response::scim(200, &request.sent_to(&base_url).1),
+        _ => Response::scim(401, &json!({"detail": said})),
     });
     for arguments in [[].as_slice(), &["--json"]] {
-        let (succeeded, text) = told(&format!("http://{address}"), Some(serve.token()), arguments);
+        let (succeeded, text) =
+            reported(&format!("http://{address}"), Some(serve.token()), arguments);
         assert!(!succeeded, "{text}");
         assert!(text.contains("no such token: ***  [2J43"), "{text}");
         assert!(!text.contains(serve.token()), "{text}");
@@ -440,8 +468,8 @@ fn what_a_server_says_is_shown_without_the_token_and_on_one_line() {
 #[test]
 fn load_is_measured_on_this_machine_or_where_it_is_confirmed() {
     let serve = Serve::start(&["--in-memory"], Some("True"));
-    let (_, told) = report(serve.base_url(), Some(serve.token()), &["--load"]);
-    let load = check(&told, "load");
+    let (_, reported) = report(serve.base_url(), Some(serve.token()), &["--load"]);
+    let load = check(&reported, "load");
     assert!(["passed", "warned"].contains(&load["outcome"].as_str().unwrap()));
     let measured = &load["measured"];
     assert!(measured["answered"].as_u64() > Some(0), "{load:#}");
@@ -461,11 +489,11 @@ fn load_is_measured_on_this_machine_or_where_it_is_confirmed() {
     listener.set_nonblocking(true).unwrap();
     assert!(listener.accept().is_err());
 
-    let (succeeded, told) = report(&url, Some("token"), &["--load", "--yes"]);
+    let (succeeded, reported) = report(&url, Some("token"), &["--load", "--yes"]);
     assert!(!succeeded);
     // The key does not go over the network in plain text.
-    assert_check(&told, "TLS version", "failed", "plain http", "https://");
-    assert_check(&told, "load", "skipped", "'TLS version' failed", "");
+    assert_check(&reported, "TLS version", "failed", "plain http", "https://");
+    assert_check(&reported, "load", "skipped", "'TLS version' failed", "");
     let (mut stream, _) = listener.accept().unwrap();
     let mut sent = Vec::new();
     stream.set_nonblocking(false).unwrap();
@@ -482,10 +510,10 @@ fn requests_that_are_throttled_under_load_are_counted() {
         // The key, ten for the latency, one more.
         let is_search = request.target.starts_with("/Users");
         if is_search && searches.fetch_add(1, Ordering::Relaxed) >= 12 {
-            return Answer::scim(429, &json!({"detail": "slowly"}));
+            return Response::scim(429, &json!({"detail": "slowly"}));
         }
         let (status, body) = request.sent_to(&base_url);
-        Answer::scim(status, &body)
+        Response::scim(status, &body)
     });
     let (succeeded, report) = report(
         &format!("http://{address}"),
@@ -499,7 +527,7 @@ fn requests_that_are_throttled_under_load_are_counted() {
     assert!(measured["throttled"].as_u64() > Some(0));
 }
 
-/// A TLS server with a certificate as `openssl req -x509` makes it: signed by itself, for an authority.
+/// Returns a TLS server with a certificate as `openssl req -x509` makes it: signed by itself, for an authority.
 fn self_signed_server(name: &str) -> ServerConfig {
     let mut params = CertificateParams::new([name.to_owned()]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -507,7 +535,7 @@ fn self_signed_server(name: &str) -> ServerConfig {
     server_with(&params.self_signed(&key).unwrap(), &key, &TLS13)
 }
 
-/// The day in so many days.
+/// Returns the day in so many days.
 fn day_in(days: i64) -> (i32, u8, u8) {
     let time = Timestamp::now() + SignedDuration::from_hours(days * 24);
     let day = TimeZone::UTC.to_datetime(time).date();
@@ -520,12 +548,12 @@ fn behind_tls(serve: &Serve, config: ServerConfig) -> SocketAddr {
     let base_url = serve.base_url().to_owned();
     front::start(Some(config), move |request| {
         let (status, body) = request.sent_to(&base_url);
-        Answer::scim(status, &body)
+        Response::scim(status, &body)
     })
 }
 
 #[test]
-fn certificates_are_judged() {
+fn certificates_are_verified() {
     let serve = Serve::start(&["--in-memory"], Some("True"));
     let authority = Authority::new("ours");
     let stranger = Authority::new("another");
@@ -578,7 +606,7 @@ fn certificates_are_judged() {
             authority.server("scim.example.com", (2099, 1, 1), &TLS12),
             &authority,
             "failed",
-            "it is not made for 127.0.0.1, but for scim.example.com",
+            "it is made for scim.example.com, not for 127.0.0.1",
             "the name",
         ),
     ] {
@@ -589,7 +617,7 @@ fn certificates_are_judged() {
         assert_check(&report, "certificate", outcome, saw, change);
         assert!(check(&report, "certificate")["measured"]["daysLeft"].is_number());
         let version = &check(&report, "TLS version")["saw"];
-        let is_old = saw.contains("not made for");
+        let is_old = saw.contains("not for");
         assert_eq!(
             version,
             if is_old {
@@ -607,11 +635,11 @@ fn certificates_are_judged() {
 }
 
 #[test]
-fn what_speaks_no_tls_or_an_old_one_is_told() {
-    // What a server that knows TLS 1.0 only answers: the alert protocol_version.
+fn a_server_without_tls_or_with_an_old_one_is_reported() {
+    // The response of a server that knows TLS 1.0 only: the alert protocol_version.
     let old: &[u8] = &[0x15, 3, 1, 0, 2, 2, 70];
     let plain = b"HTTP/1.1 400 Bad Request\r\n\r\n";
-    for (answer, saw, change) in [
+    for (response, saw, change) in [
         (old, "neither TLS 1.3 nor TLS 1.2", "security policy"),
         (plain, "does not speak TLS", "Correct the port"),
     ] {
@@ -621,7 +649,7 @@ fn what_speaks_no_tls_or_an_old_one_is_told() {
             let (mut stream, _) = listener.accept().unwrap();
             let mut hello = [0; 1024];
             assert_ne!(stream.read(&mut hello).unwrap(), 0);
-            stream.write_all(answer).unwrap();
+            stream.write_all(response).unwrap();
         });
         let (succeeded, report) = report(&url, Some("token"), &[]);
         assert!(!succeeded);
@@ -640,7 +668,7 @@ fn a_file_of_authorities_that_holds_none_is_refused() {
     ] {
         file.write_all(text.as_bytes()).unwrap();
         let arguments = ["--ca-file", &path];
-        let (succeeded, text) = told("https://127.0.0.1:1", None, &arguments);
+        let (succeeded, text) = reported("https://127.0.0.1:1", None, &arguments);
         assert!(!succeeded && text.contains(expected), "{text}");
     }
 }

@@ -17,7 +17,7 @@ fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().permissions().mode() & 0o777
 }
 
-/// The files of a folder that are not private.
+/// Returns the files of a folder that are not private.
 fn open_to_others(folder: &Path) -> Vec<(PathBuf, u32)> {
     let entries = std::fs::read_dir(folder).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
@@ -109,11 +109,11 @@ fn fill(serve: &Serve, token: &str) -> (u16, Value) {
     panic!("there is space without end");
 }
 
-const UNWRITABLE: &str = "The directory cannot be written, and nothing of this request was; its operator has to make room on the disk. Try again later.";
+const UNWRITABLE: &str = "The directory cannot be written, so nothing of this request was saved; its operator has to make room on the disk. Try again later.";
 
 /// A limit on the size of files stops writes as a quota does, and needs no other disk.
 #[test]
-fn what_cannot_be_written_is_told_as_such_and_nothing_is_lost() {
+fn a_write_that_fails_is_reported_and_nothing_is_lost() {
     let place = Place::new();
     let first = place.start();
     let token = first.token().to_owned();
@@ -123,9 +123,9 @@ fn what_cannot_be_written_is_told_as_such_and_nothing_is_lost() {
     let limited = place.start_by(by_shell(limit));
     let (status, refusal) = fill(&limited, &token);
     assert_eq!((status, &refusal["detail"]), (503, &json!(UNWRITABLE)));
-    let told = place.logged();
-    let line = told.lines().find(|line| line.contains("status=503"));
-    let line = line.unwrap_or_else(|| panic!("{told}"));
+    let logged = place.logged();
+    let line = logged.lines().find(|line| line.contains("status=503"));
+    let line = line.unwrap_or_else(|| panic!("{logged}"));
     for part in [
         "rule=\"store-unwritable\"",
         "the store's file cannot be written: the disk failed, or a quota or size limit is reached",
@@ -163,7 +163,7 @@ fn what_cannot_be_written_is_told_as_such_and_nothing_is_lost() {
 
 /// On a file system of 1 MiB, where the kernel lets this user mount one.
 #[test]
-fn a_full_disk_is_told_as_such() {
+fn a_full_disk_is_reported_as_such() {
     let in_namespace = "unshare --map-root-user --mount";
     let probe = Command::new("sh")
         .args(["-c", &format!("{in_namespace} mount -t tmpfs tmpfs /mnt")])
@@ -182,9 +182,9 @@ fn a_full_disk_is_told_as_such() {
     let (status, refusal) = fill(&serve, &token);
     assert_eq!((status, &refusal["detail"]), (503, &json!(UNWRITABLE)));
     assert_eq!(serve.get("/Users", &token).0, 200);
-    let told = place.logged();
+    let logged = place.logged();
     let cause = "the store's file cannot be written: the disk is full";
-    assert!(told.contains(cause), "{told}");
+    assert!(logged.contains(cause), "{logged}");
     assert!(serve.signal("-TERM").success());
 }
 

@@ -178,8 +178,8 @@ async fn a_restored_table_loses_again_what_was_erased_and_revoked_since() {
     let trail = of(&["audit"], "restored").to_string();
     assert!(trail.contains("anonymise"), "{trail}");
 
-    // Mended and run again, there is that one user left to do.
-    mend(&dynamodb, company, broken).await;
+    // Repaired and run again, there is that one user left to do.
+    repair(&dynamodb, company, broken).await;
     let again = run_json(folder, &replay);
     let expected = json!({
         "companies": 1, "notInTable": 1, "usersErased": 1, "usersDeactivated": 0, "permissionsTaken": 0,
@@ -188,7 +188,7 @@ async fn a_restored_table_loses_again_what_was_erased_and_revoked_since() {
     let wrong = conversation::differences(&expected, &again);
     assert_eq!(wrong, [""; 0], "{again}");
 
-    for (mistake, told) in [
+    for (mistake, reported) in [
         (vec!["--from", main], "the same table"),
         (
             vec!["--from", "typo", "--table", "restored"],
@@ -210,12 +210,12 @@ async fn a_restored_table_loses_again_what_was_erased_and_revoked_since() {
             "cannot be used",
         ),
     ] {
-        let told_of = run(
+        let printed = run(
             folder,
             &[&["erase", "--replay"], mistake.as_slice()].concat(),
         );
-        let message = told_of.unwrap_err();
-        assert!(message.contains(told), "{mistake:?}: {message}");
+        let message = printed.unwrap_err();
+        assert!(message.contains(reported), "{mistake:?}: {message}");
     }
 }
 
@@ -257,8 +257,8 @@ async fn a_company_that_has_left_does_not_come_back_with_a_restored_table() {
     let replay = ["erase", "--replay", "--from", main, "--table", "restored"];
     for _ in 0..2 {
         let message = run(folder, &replay).unwrap_err();
-        for told in [company, "(Leaver) has left", "1 companies have left"] {
-            assert!(message.contains(told), "{message}");
+        for reported in [company, "(Leaver) has left", "1 companies have left"] {
+            assert!(message.contains(reported), "{message}");
         }
         let companies = run_json(folder, &["company", "list", "--table", "restored"]);
         assert_eq!(companies[0]["status"], "suspended");
@@ -305,7 +305,7 @@ async fn damage(dynamodb: &Client, company: &str, user: &str) {
     set_created(dynamodb, company, user, AttributeValue::Bool(true)).await;
 }
 
-async fn mend(dynamodb: &Client, company: &str, user: &str) {
+async fn repair(dynamodb: &Client, company: &str, user: &str) {
     let time = AttributeValue::S("2026-01-01T00:00:00Z".to_owned());
     set_created(dynamodb, company, user, time).await;
 }

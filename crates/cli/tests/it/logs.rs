@@ -38,9 +38,9 @@ fn nothing_personal_is_logged_at_any_level() {
         let (status, printed) = serve.signal_and_read("-TERM");
         assert!(status.success());
         let log = std::fs::read_to_string(&path).unwrap();
-        let tells_requests = log.contains("/Users/{id}");
+        let logs_requests = log.contains("/Users/{id}");
         assert_eq!(
-            tells_requests,
+            logs_requests,
             ["info", "debug", "trace"].contains(&level),
             "{level}"
         );

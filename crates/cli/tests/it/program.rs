@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::serve::{PROGRAM, Serve, send_signal};
 
-/// A command on a store.
+/// Returns a command on a store.
 fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
     command.args(arguments).arg("--data-dir").arg(folder);
@@ -68,12 +68,12 @@ fn a_restart_loses_nothing_and_shows_no_secret_again() {
     assert!(second.signal("-INT").success());
 }
 
-/// What a writer was told before the server was killed: users who are there, with their titles, and users who
-/// are gone.
+/// The responses that a writer got before the server was killed: users that are there, with their titles, and deleted
+/// users.
 #[derive(Default)]
 struct Acknowledged {
     titles: Vec<(String, String)>,
-    gone: Vec<String>,
+    deleted: Vec<String>,
 }
 
 /// Creates, changes and deletes users until the server is there no more.
@@ -90,11 +90,11 @@ fn write_until_killed(url: &str, token: &str, writer: usize, done: &AtomicUsize)
             .header("content-type", "application/scim+json")
             .body(body.to_string())
             .unwrap();
-        let mut answer = agent.run(request).ok()?;
-        let text = answer.body_mut().read_to_string().ok()?;
+        let mut response = agent.run(request).ok()?;
+        let text = response.body_mut().read_to_string().ok()?;
         done.fetch_add(1, Ordering::Relaxed);
         Some((
-            answer.status().as_u16(),
+            response.status().as_u16(),
             serde_json::from_str(&text).unwrap_or_default(),
         ))
     };
@@ -113,7 +113,7 @@ fn write_until_killed(url: &str, token: &str, writer: usize, done: &AtomicUsize)
         };
         if number % 3 == 0 {
             match send("DELETE", &path, &Value::Null) {
-                Some((204, _)) => acknowledged.gone.push(id),
+                Some((204, _)) => acknowledged.deleted.push(id),
                 _ => return acknowledged,
             }
         } else {
@@ -158,7 +158,7 @@ fn what_was_acknowledged_survives_a_kill() {
             assert_eq!((status, &user["title"]), (200, &json!(title)));
             changes += 1;
         }
-        for id in writer.gone {
+        for id in writer.deleted {
             assert_eq!(second.get(&format!("/Users/{id}"), &token).0, 404);
             changes += 1;
         }
@@ -192,15 +192,15 @@ fn raw_quotes_and_spaces_in_the_query_are_understood() {
             serve.token()
         );
         stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        while !answer.ends_with("}]}") {
+        let mut response = String::new();
+        while !response.ends_with("}]}") {
             let mut chunk = [0; 4096];
             let length = stream.read(&mut chunk).unwrap();
-            assert_ne!(length, 0, "{answer}");
-            answer.push_str(std::str::from_utf8(&chunk[..length]).unwrap());
+            assert_ne!(length, 0, "{response}");
+            response.push_str(std::str::from_utf8(&chunk[..length]).unwrap());
         }
-        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
-        assert!(answer.contains("\"totalResults\":1"), "{answer}");
+        assert!(response.starts_with("HTTP/1.1 200 OK"), "{response}");
+        assert!(response.contains("\"totalResults\":1"), "{response}");
     }
 }
 
@@ -381,7 +381,7 @@ fn wrong_commands_end_with_a_sentence() {
 }
 
 #[test]
-fn a_user_is_found_by_a_name_that_looks_like_an_id_and_nobody_is_told_as_such() {
+fn a_user_is_found_by_a_name_that_looks_like_an_id_and_a_missing_user_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let of = |command: &[&str]| {
@@ -402,20 +402,20 @@ fn a_user_is_found_by_a_name_that_looks_like_an_id_and_nobody_is_told_as_such() 
     assert_eq!(by_name[0]["operation"], "create");
     assert_eq!(by_name, by_id);
 
-    // Once anonymised, the id alone leads to the trail, whatever part of it is asked for.
+    // Once anonymised, the id alone leads to the trail, whatever part of it is requested.
     of(&["erase", name]).unwrap();
     let trail = json(of(&["audit", "--user", id]).unwrap());
     assert_eq!(trail[1]["operation"], "anonymise");
     let later = ["audit", "--user", id, "--since", "2999-01-01T00:00:00Z"];
     assert_eq!(json(of(&later).unwrap()), json!([]));
-    for (command, told) in [
+    for (command, reported) in [
         (["audit", "--user", name].as_slice(), "neither a user"),
         (&["audit", "--user", "nobody"], "neither a user"),
-        (&["erase", id], "no user of this id"),
-        (&["user", "show", id], "no user of this id"),
+        (&["erase", id], "no user with this id"),
+        (&["user", "show", id], "no user with this id"),
     ] {
         let message = of(command).unwrap_err();
-        assert!(message.contains(told), "{command:?}: {message}");
+        assert!(message.contains(reported), "{command:?}: {message}");
     }
 }
 
@@ -505,9 +505,12 @@ fn an_import_can_be_repeated_and_leaves_users_who_are_there_alone() {
     let json = command(&store, &import).arg("--json").output().unwrap();
     let report: Value = serde_json::from_slice(&json.stdout).unwrap();
     let problems = report["problems"].as_array().unwrap();
-    let told = |problem: &Value| format!("{} {}", problem["line"], problem["kind"]);
-    let told: Vec<String> = problems.iter().map(told).collect();
-    assert_eq!(told, ["1 \"conflict\"", "2 \"invalid\"", "5 \"invalid\""]);
+    let reported = |problem: &Value| format!("{} {}", problem["line"], problem["kind"]);
+    let reported: Vec<String> = problems.iter().map(reported).collect();
+    assert_eq!(
+        reported,
+        ["1 \"conflict\"", "2 \"invalid\"", "5 \"invalid\""]
+    );
     let user = run_json(&store, &["user", "show", "u7", "--company", "Acme"]);
     assert_eq!(user["attributes"]["title"], "T");
     let user = run_json(&store, &["user", "show", "new", "--company", "Acme"]);
@@ -583,8 +586,8 @@ fn an_interrupted_import_is_finished_by_the_same_command() {
         assert!(created > 0 && present > 0, "{again}");
         if signal == "-TERM" {
             let message = String::from_utf8(output.stderr).unwrap();
-            assert!(message.contains("ended early"), "{message}");
-            // What it told is what it had done.
+            assert!(message.contains("interrupted"), "{message}");
+            // What it reported is what it had done.
             let report: Value = serde_json::from_slice(&output.stdout).unwrap();
             assert_eq!(number(&report, "created"), present);
             assert_eq!(report["isCutShort"], true);

@@ -8,7 +8,7 @@ use test_support::http::send_if;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_paradigm-scim");
 
-/// The program, run by a shell: `exec` or what ends in it, and what is to be done before.
+/// Returns the program, run by a shell: `exec` or what ends in it, and what is to be done before.
 pub(crate) fn by_shell(prelude: &str) -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("{prelude} \"$0\" \"$@\""), PROGRAM]);

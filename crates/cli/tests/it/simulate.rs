@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use serde_json::{Value, json};
 
 use crate::serve::{PROGRAM, Serve};
-use test_support::front::{self, Answer};
+use test_support::front::{self, Response};
 
 fn simulate(url: &str, token: &str, arguments: &[&str]) -> Output {
     Command::new(PROGRAM)
@@ -17,15 +17,15 @@ fn simulate(url: &str, token: &str, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// Whether it succeeded, and its report as JSON.
+/// Returns whether it succeeded, and its report as JSON.
 fn report(url: &str, token: &str, arguments: &[&str]) -> (bool, Value) {
     let output = simulate(url, token, &[arguments, &["--json"]].concat());
     let report = serde_json::from_slice(&output.stdout);
     (output.status.success(), report.unwrap())
 }
 
-/// What the readable report and the last word to standard error say.
-fn told(url: &str, token: &str, arguments: &[&str]) -> (bool, String) {
+/// Returns what the readable report and the last word to standard error say.
+fn reported(url: &str, token: &str, arguments: &[&str]) -> (bool, String) {
     let output = simulate(url, token, arguments);
     let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     (output.status.success(), text)
@@ -58,7 +58,7 @@ fn every_provider_gets_what_it_needs_from_serve() {
 }
 
 #[test]
-fn the_dialect_is_the_one_asked_for() {
+fn the_dialect_is_the_one_requested() {
     let serve = Serve::start(&["--in-memory"], Some("True"));
     let flagged = serve.line("Tenant URL: ").unwrap();
     let plain = serve.base_url();
@@ -79,7 +79,7 @@ fn the_dialect_is_the_one_asked_for() {
         let op = if with_flag { "replace" } else { "Replace" };
         assert_eq!(change["body"]["Operations"][0]["op"], op);
     }
-    let (succeeded, text) = told(plain, serve.token(), &["okta", "--flag"]);
+    let (succeeded, text) = reported(plain, serve.token(), &["okta", "--flag"]);
     assert!(!succeeded && text.contains("about Entra only"), "{text}");
 }
 
@@ -98,7 +98,11 @@ fn what_keeps_a_provider_from_connecting_is_said() {
         (active.base_url(), &wrong, "does not accept the token"),
         (&elsewhere, active.token(), "no SCIM endpoint at this URL"),
         // Nothing listens on port 1, and no test is given it.
-        ("http://127.0.0.1:1", active.token(), "there was no answer"),
+        (
+            "http://127.0.0.1:1",
+            active.token(),
+            "there was no response",
+        ),
         ("ftp://example.com", "x", "must be an http or https URL"),
         ("example.com/scim", "x", "must be an http or https URL"),
         (
@@ -106,7 +110,11 @@ fn what_keeps_a_provider_from_connecting_is_said() {
             "x",
             "must be an http or https URL",
         ),
-        ("https://example.com/{tenant}/", "x", "to be filled in"),
+        (
+            "https://example.com/{tenant}/",
+            "x",
+            "placeholder in braces",
+        ),
         (
             "https://user:secret@example.com/",
             "x",
@@ -116,7 +124,7 @@ fn what_keeps_a_provider_from_connecting_is_said() {
         (active.base_url(), "two words", "must be one word"),
     ] {
         for provider in ["entra", "okta"] {
-            let (succeeded, text) = told(url, token, &[provider]);
+            let (succeeded, text) = reported(url, token, &[provider]);
             assert!(!succeeded && text.contains(expected), "{text}");
             assert!(token.len() < 10 || !text.contains(token), "{text}");
         }
@@ -158,9 +166,9 @@ fn a_configuration_that_authentik_cannot_read_is_noticed() {
 fn an_endpoint_that_does_not_rename_is_found_out() {
     let serve = Serve::start(&["--in-memory"], Some("True"));
     for dialect in ["--flag", "--no-flag"] {
-        let url = spoiled(&serve, |method, answer| match method {
+        let url = spoiled(&serve, |method, response| match method {
             "PATCH" => (204, Value::Null),
-            _ => answer,
+            _ => response,
         });
         let (succeeded, report) = report(&url, serve.token(), &["entra", dialect]);
         assert!(!succeeded);
@@ -181,18 +189,18 @@ fn an_endpoint_that_does_not_rename_is_found_out() {
 #[test]
 fn a_token_that_may_be_a_word_is_not_masked() {
     let serve = Serve::start(&["--in-memory"], Some("True"));
-    let (_, text) = told(serve.base_url(), "wrong", &["entra"]);
+    let (_, text) = reported(serve.base_url(), "wrong", &["entra"]);
     assert!(text.contains("wrong, expired"), "{text}");
 }
 
 #[test]
 fn an_endpoint_that_fails_is_found_out_and_cleaned_up() {
     let serve = Serve::start(&["--in-memory"], Some("True"));
-    let url = spoiled(&serve, |method, answer| match method {
+    let url = spoiled(&serve, |method, response| match method {
         "PATCH" => (500, json!({"detail": "broken"})),
-        _ => answer,
+        _ => response,
     });
-    let (succeeded, text) = told(&url, serve.token(), &["entra"]);
+    let (succeeded, text) = reported(&url, serve.token(), &["entra"]);
     assert!(!succeeded, "{text}");
     assert!(text.contains("FAILED   unassign "), "{text}");
     assert!(text.contains("got       500 broken"), "{text}");
@@ -206,9 +214,9 @@ fn an_endpoint_that_fails_is_found_out_and_cleaned_up() {
 #[test]
 fn a_user_whose_making_was_not_acknowledged_is_cleaned_up() {
     let serve = Serve::start(&["--in-memory"], Some("True"));
-    let url = spoiled(&serve, |method, answer| match method {
+    let url = spoiled(&serve, |method, response| match method {
         "POST" => (201, json!({})),
-        _ => answer,
+        _ => response,
     });
     let (succeeded, report) = report(&url, serve.token(), &["okta", "--users", "2"]);
     assert!(!succeeded);
@@ -224,11 +232,11 @@ fn a_user_whose_making_was_not_acknowledged_is_cleaned_up() {
 #[test]
 fn users_that_cannot_be_removed_are_named() {
     let serve = Serve::start(&["--in-memory"], Some("True"));
-    let url = spoiled(&serve, |method, answer| match method {
+    let url = spoiled(&serve, |method, response| match method {
         "DELETE" => (503, json!({"detail": "busy"})),
-        _ => answer,
+        _ => response,
     });
-    let (succeeded, text) = told(&url, serve.token(), &["okta"]);
+    let (succeeded, text) = reported(&url, serve.token(), &["okta"]);
     assert!(!succeeded, "{text}");
     assert!(text.contains("Left behind: scim-simulate-"), "{text}");
     assert!(text.contains("0 failed"), "{text}");
@@ -237,11 +245,11 @@ fn users_that_cannot_be_removed_are_named() {
 #[test]
 fn a_deletion_that_is_none_is_noticed() {
     let serve = Serve::start(&["--in-memory"], Some("True"));
-    let url = spoiled(&serve, |method, answer| match method {
+    let url = spoiled(&serve, |method, response| match method {
         "DELETE" => (204, Value::Null),
-        _ => answer,
+        _ => response,
     });
-    let (succeeded, text) = told(&url, serve.token(), &["okta"]);
+    let (succeeded, text) = reported(&url, serve.token(), &["okta"]);
     assert!(!succeeded, "{text}");
     assert!(text.contains("the user is still there"), "{text}");
 }
@@ -269,16 +277,16 @@ fn an_id_that_is_somebody_elses_is_not_used() {
 }
 
 #[test]
-fn nobody_else_is_removed_whatever_a_filter_finds() {
+fn no_other_user_is_removed_whatever_a_filter_finds() {
     let serve = Serve::start(&["--in-memory"], Some("True"));
     let everyone = serve.get("/Users", serve.token());
-    let url = spoiled(&serve, move |method, answer| match method {
+    let url = spoiled(&serve, move |method, response| match method {
         "POST" => (500, Value::Null),
         // Once there is someone, filters are ignored.
-        "GET" if answer.1["totalResults"] == 1 => everyone.clone(),
-        _ => answer,
+        "GET" if response.1["totalResults"] == 1 => everyone.clone(),
+        _ => response,
     });
-    let (succeeded, _) = told(&url, serve.token(), &["entra"]);
+    let (succeeded, _) = reported(&url, serve.token(), &["entra"]);
     assert!(!succeeded);
     let (_, left) = serve.get("/Users", serve.token());
     let administrator = &left["Resources"][0]["userName"];
@@ -291,14 +299,14 @@ fn what_a_server_says_is_shown_without_the_token_and_on_one_line() {
     let said = format!("no such token: {}\n\u{1b}[2J43 passed", serve.token());
     let url = spoiled(&serve, move |_, _| (401, json!({"detail": said})));
     for arguments in [["entra"].as_slice(), &["entra", "--json"]] {
-        let (succeeded, text) = told(&url, serve.token(), arguments);
+        let (succeeded, text) = reported(&url, serve.token(), arguments);
         assert!(!succeeded, "{text}");
         assert!(text.contains("no such token: ***  [2J43"), "{text}");
         assert!(!text.contains(serve.token()), "{text}");
     }
 }
 
-/// An endpoint before another that answers `spoil` of what that one does with a method.
+/// Starts an endpoint before another. It responds with `spoil` of the other's responses to a method.
 fn spoiled(
     serve: &Serve,
     spoil: impl Fn(&str, (u16, Value)) -> (u16, Value) + Send + 'static,
@@ -308,12 +316,12 @@ fn spoiled(
         let method = &request.method;
         // A method that is spoiled whatever comes of it does not reach the other.
         let is_lost = method != "POST" && spoil(method, (0, Value::Null)).0 != 0;
-        let answer = match is_lost {
+        let response = match is_lost {
             true => (0, Value::Null),
             false => request.sent_to(&base_url),
         };
-        let (status, body) = spoil(method, answer);
-        Answer::scim(status, &body)
+        let (status, body) = spoil(method, response);
+        Response::scim(status, &body)
     });
     format!("http://{address}")
 }

@@ -64,12 +64,12 @@ fn a_token_is_no_argument() {
 }
 
 #[test]
-fn a_token_that_cannot_be_read_is_told_before_anything_is_sent() {
+fn a_token_that_cannot_be_read_is_reported_before_anything_is_sent() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing");
     let bytes = folder.path().join("bytes");
     std::fs::write(&bytes, [0xff, 0xfe]).unwrap();
-    for (source, input, told) in [
+    for (source, input, reported) in [
         (missing.to_str(), "", "cannot be read: No such file"),
         (bytes.to_str(), "", "is not UTF-8 text"),
         (Some("-"), &"x".repeat(8193), "has more than 8192 bytes"),
@@ -88,7 +88,7 @@ fn a_token_that_cannot_be_read_is_told_before_anything_is_sent() {
         let output = send(&arguments, None, input);
         let printed = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success());
-        assert!(printed.contains(told), "{told}: {printed}");
+        assert!(printed.contains(reported), "{reported}: {printed}");
     }
 }
 

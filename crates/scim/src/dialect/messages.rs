@@ -30,7 +30,7 @@ pub fn bulk_operation(operation: &mut RawMembers) {
 
 /// `"operations"`, `"Op"`, `"Path"`: names of a message's members in any case.
 ///
-/// Sent by: nobody we have a capture of; what some JSON libraries make of names. Microsoft asks
+/// Sent by: no client with a known capture; some JSON libraries change names so. Microsoft requires
 /// servers not to match structure by case (Entra, tutorial).
 fn member_names_in_any_case(members: &mut Map<String, Value>, names: &[&str]) {
     for name in names {
@@ -41,7 +41,7 @@ fn member_names_in_any_case(members: &mut Map<String, Value>, names: &[&str]) {
     }
 }
 
-/// The same for a message whose values are not read yet.
+/// Does the same as [`member_names_in_any_case`] in a message whose values are not read yet.
 fn raw_member_names_in_any_case(members: &mut RawMembers, names: &[&str]) {
     for name in names {
         let variant = variant_of(name, members.keys());
@@ -51,7 +51,7 @@ fn raw_member_names_in_any_case(members: &mut RawMembers, names: &[&str]) {
     }
 }
 
-/// The key that is a name in another case, if none is the name itself.
+/// Returns the key that is a name in another case, if none is the name itself.
 fn variant_of<'k>(name: &str, keys: impl Iterator<Item = &'k String>) -> Option<String> {
     let mut variant = None;
     for key in keys.filter(|key| key.eq_ignore_ascii_case(name)) {
@@ -83,7 +83,7 @@ fn op_in_any_case(operation: &mut Map<String, Value>) {
 
 /// `"path": ""` or `null` for an operation without path.
 ///
-/// Sent by: nobody we have a capture of; what serialisers make of a path that is not set.
+/// Sent by: no client with a known capture; serialisers write a path that is not set so.
 fn empty_path(operation: &mut Map<String, Value>) {
     let is_empty = match operation.get("path") {
         Some(Value::String(path)) => path.trim().is_empty(),

@@ -1,4 +1,4 @@
-//! What identity providers really send, rewritten to RFC form at the boundary.
+//! Rewrites what identity providers send to RFC form.
 //!
 //! Every rule looks at what a request *is*, never at who sends it: one Entra tenant sends RFC and
 //! legacy shapes side by side, because its `aadOptscim062020` flag does not reach on-demand

@@ -23,8 +23,8 @@ pub fn patch_element(attribute: &Attribute, value: Value) -> Value {
     empty_string_clears(attribute, to_schema(attribute, value))
 }
 
-/// Rewrites a value whose shape does not fit its attribute, where the meaning is plain. What
-/// stays wrong is left for validation to refuse.
+/// Rewrites a value whose shape does not fit its attribute, where the meaning is plain. Validation
+/// refuses what is still wrong.
 #[must_use]
 pub fn to_schema(attribute: &Attribute, value: Value) -> Value {
     if !attribute.multi_valued {
@@ -78,7 +78,7 @@ pub fn boolean_as_string(text: &str) -> Option<bool> {
     }
 }
 
-/// The sub-attribute `value`, in any case.
+/// Returns whether a name is that of the sub-attribute `value`, in any case.
 fn is_value(name: &str) -> bool {
     name.eq_ignore_ascii_case("value")
 }
@@ -106,7 +106,7 @@ fn wrapped_singular(attribute: &Attribute, value: Value) -> Value {
     }
 }
 
-/// The `value` among these members, if there is one and the others say nothing.
+/// Returns the `value` among these members, if there is one and the others say nothing.
 fn value_alone(members: &mut Map<String, Value>) -> Option<&mut Value> {
     let says_nothing = |name: &str, value: &Value| {
         let is_companion = ["$ref", "type", "display"]
@@ -127,7 +127,7 @@ fn value_alone(members: &mut Map<String, Value>) -> Option<&mut Value> {
 
 /// One object for a multi-valued attribute; an empty string is none.
 ///
-/// Sent by: nobody we have a capture of; clients that know a user's one address.
+/// Sent by: no client with a known capture; clients that know one address of a user.
 fn single_for_multi_valued(value: Value) -> Value {
     match value {
         Value::Null | Value::Array(_) => value,
@@ -138,7 +138,7 @@ fn single_for_multi_valued(value: Value) -> Value {
 
 /// `""`, `[]` or `[{…}]` for all attributes of an extension, as for a singular attribute.
 ///
-/// Sent by: nobody we have a capture of; clients that send `manager` so.
+/// Sent by: no client with a known capture; clients that send `manager` so.
 #[must_use]
 pub fn wrapped_extension(value: Value) -> Value {
     match value {
@@ -191,7 +191,7 @@ fn stringified_element(attribute: &Attribute, members: Map<String, Value>) -> Ma
         .and_then(|text| serde_json::from_str::<Map<String, Value>>(text).ok());
     match inner {
         Some(mut inner) if inner.keys().any(|name| is_value(name)) => {
-            // What is said beside it counts more.
+            // Members beside it take precedence.
             let beside = members.into_iter().filter(|(name, _)| !is_value(name));
             inner.extend(beside);
             inner
@@ -200,7 +200,7 @@ fn stringified_element(attribute: &Attribute, members: Map<String, Value>) -> Ma
     }
 }
 
-/// `{"managerId": …}`: what a manager's `value` was in SCIM 1.x. A `value` beside it counts more.
+/// `{"managerId": …}`: what a manager's `value` was in SCIM 1.x. A `value` beside it takes precedence.
 ///
 /// Sent by: clients that send the enterprise extension as SCIM 1.x has it (SCIM Core Schema 1.1
 /// §8).

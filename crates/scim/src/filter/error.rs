@@ -1,4 +1,4 @@
-//! Why a filter is refused.
+//! Errors of filters.
 
 use thiserror::Error;
 
@@ -14,7 +14,7 @@ pub const MAX_FILTER_DEPTH: usize = 16;
 /// Most comparisons in a filter, `pr` included.
 pub const MAX_FILTER_COMPARISONS: usize = 100;
 
-/// Why a filter is refused.
+/// The reason why a filter is refused.
 #[derive(Debug, Error)]
 pub enum FilterError {
     /// It does not follow the grammar.
@@ -53,7 +53,7 @@ pub enum FilterError {
 }
 
 impl FilterError {
-    /// Whether the grammar holds and only an attribute is unknown.
+    /// Returns whether the grammar holds and only an attribute is unknown.
     #[must_use]
     pub fn is_unknown_attribute(&self) -> bool {
         matches!(self, Self::UnknownAttribute { .. })
@@ -76,7 +76,7 @@ impl From<FilterError> for ScimError {
     }
 }
 
-/// Position of a byte offset in characters, counted from 1.
+/// Returns the position of a byte offset in characters, counted from 1.
 pub(super) fn position(text: &str, offset: usize) -> usize {
     text.get(..offset)
         .map_or(0, |before| before.chars().count())

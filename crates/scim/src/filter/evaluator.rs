@@ -1,4 +1,4 @@
-//! Whether a resource matches a filter.
+//! Evaluates filters on resources.
 
 use std::cmp::Ordering;
 
@@ -71,7 +71,7 @@ impl Filter {
     }
 }
 
-/// Returns whether something holds for one of several items; looks no further than the first.
+/// Returns whether something holds for one of several items; stops at the first.
 fn any<T>(
     items: impl IntoIterator<Item = T>,
     mut holds: impl FnMut(T) -> Result<bool, Exhausted>,
@@ -84,7 +84,7 @@ fn any<T>(
     Ok(false)
 }
 
-/// The values of the attribute that a path is about; a multi-valued one has any number of them.
+/// Returns the values of the attribute that a path is about; a multi-valued one has any number of them.
 #[must_use]
 pub fn elements_at<'v>(path: &AttributePath, resource: &'v Map<String, Value>) -> Vec<&'v Value> {
     let container = match path.extension {
@@ -99,15 +99,14 @@ pub fn elements_at<'v>(path: &AttributePath, resource: &'v Map<String, Value>) -
     }
 }
 
-/// What a value is taken for that does not say it: no value is primary unless it says so
-/// (RFC 7643 §2.4).
+/// Returns the assumed value of an attribute that is not sent: no value is primary by default (RFC 7643 §2.4).
 fn assumed(attribute: &Attribute) -> Option<&'static Value> {
     static FALSE: Value = Value::Bool(false);
     (attribute.name == "primary" && attribute.kind == Type::Boolean).then_some(&FALSE)
 }
 
-/// Every operator asks for some value that compares so (§3.4.2.2); where an attribute is absent
-/// there is none. But what is absent is not equal to anything.
+/// Evaluates a comparison. It holds if some value compares so (§3.4.2.2). An absent attribute has no value, so only
+/// `ne` holds for it.
 fn compare(
     attribute: &Attribute,
     values: &[Option<&Value>],
@@ -157,7 +156,7 @@ fn compare_one(
     })
 }
 
-/// `co`, `sw` and `ew`.
+/// Evaluates `co`, `sw` and `ew`.
 fn contains(
     attribute: &Attribute,
     value: &Value,

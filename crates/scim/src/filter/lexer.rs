@@ -15,7 +15,7 @@ pub(super) enum Token<'t> {
     CloseBracket,
     /// A JSON string, unescaped.
     String(String),
-    /// A name, operator, keyword, number, or a value someone forgot to quote.
+    /// A name, operator, keyword, number, or a value without quotes.
     Word(&'t str),
 }
 

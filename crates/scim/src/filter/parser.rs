@@ -50,7 +50,8 @@ pub enum Scope {
 /// ```
 ///
 /// # Errors
-/// [`FilterError`], with the position where the grammar is left.
+/// [`FilterError`] if the filter breaks the grammar, names an unknown attribute, compares one in a wrong way, or
+/// exceeds a limit.
 pub fn parse(text: &str, scope: Scope) -> Result<Filter, FilterError> {
     if text.len() > MAX_FILTER_LENGTH {
         return Err(FilterError::TooLong);
@@ -67,8 +68,7 @@ pub fn parse(text: &str, scope: Scope) -> Result<Filter, FilterError> {
 /// Parses `attribute[filter]` or `attribute[filter].sub-attribute` (RFC 7644 §3.5.2).
 ///
 /// # Errors
-/// [`FilterError::UnknownAttribute`] only if the grammar holds; any other [`FilterError`] with the position where the
-/// grammar is left.
+/// [`FilterError::UnknownAttribute`] only if the grammar holds; any other [`FilterError`] as for [`parse`].
 pub(crate) fn parse_value_path(
     text: &str,
     resource_type: &'static ResourceType,
@@ -130,7 +130,7 @@ impl<'t> Parser<'t> {
         self.tokens.get(self.next).map(|(token, _)| token)
     }
 
-    /// Position of the next token, counted from 1.
+    /// Returns the position of the next token, counted from 1.
     fn position(&self) -> usize {
         let offset = self
             .tokens
@@ -224,7 +224,7 @@ impl<'t> Parser<'t> {
         Ok(inner)
     }
 
-    /// `attribute pr`, `attribute operator value` or `attribute[filter]`.
+    /// Parses `attribute pr`, `attribute operator value` or `attribute[filter]`.
     fn expression(&mut self, scope: Scope) -> Result<Filter, FilterError> {
         let path = self.attribute(scope)?;
         if self.peek() != Some(&Token::OpenBracket) {
@@ -244,7 +244,7 @@ impl<'t> Parser<'t> {
         })
     }
 
-    /// What follows an attribute: `pr`, or an operator and a value.
+    /// Parses what follows an attribute: `pr`, or an operator and a value.
     fn condition(&mut self, path: AttributePath) -> Result<Filter, FilterError> {
         if self.comparisons == MAX_FILTER_COMPARISONS {
             return Err(FilterError::TooManyComparisons);
@@ -313,7 +313,8 @@ impl<'t> Parser<'t> {
         Ok(operator)
     }
 
-    /// What follows an attribute that has brackets: the filter in them, and perhaps a sub-attribute behind them.
+    /// Parses what follows an attribute that has brackets: the filter in them, and perhaps a sub-attribute behind
+    /// them.
     fn value_path(&mut self, scope: Scope, path: AttributePath) -> Result<ValuePath, FilterError> {
         let is_unknown = path.attribute.is(&UNKNOWN);
         let nestable = matches!(scope, Scope::Resource(_) | Scope::AnyResource(_))
@@ -337,7 +338,7 @@ impl<'t> Parser<'t> {
         })
     }
 
-    /// `.sub-attribute`, if it follows.
+    /// Parses `.sub-attribute`, if it follows.
     fn behind_brackets(
         &mut self,
         attribute: &'static Attribute,
@@ -384,7 +385,7 @@ impl<'t> Parser<'t> {
     }
 }
 
-/// Comparing a complex attribute means its `value` sub-attribute (RFC 7643 §2.4).
+/// Returns the path to compare: for a complex attribute its `value` sub-attribute (RFC 7643 §2.4).
 fn value_of_complex(path: AttributePath) -> Result<AttributePath, FilterError> {
     if path.leaf().kind != Type::Complex {
         return Ok(path);
@@ -402,7 +403,7 @@ fn value_of_complex(path: AttributePath) -> Result<AttributePath, FilterError> {
     })
 }
 
-/// A quoted value, or `true`, `false` or a number without quotes.
+/// Parses a quoted value, or `true`, `false` or a number without quotes.
 fn string_value(attribute: &Attribute, text: &str) -> Value {
     match attribute.kind {
         Type::Boolean => dialect::boolean_as_string(text).map_or_else(|| text.into(), Value::Bool),
@@ -410,7 +411,7 @@ fn string_value(attribute: &Attribute, text: &str) -> Value {
     }
 }
 
-/// Whether operator and value make sense for the attribute.
+/// Checks whether operator and value fit the attribute.
 fn check(
     attribute: &'static Attribute,
     operator: Operator,
@@ -466,7 +467,7 @@ fn unquoted_text(word: &str) -> Option<&str> {
 }
 
 /// `emails[type eq "work"].value eq "…"`: a comparison behind the brackets, which the grammar of
-/// RFC 7644 does not have. It asks for one value that meets both, so it joins the filter inside.
+/// RFC 7644 does not have. It means one value that meets both, so it joins the filter inside.
 ///
 /// Sent by: Entra, when it matches users by an email (Microsoft's page "Troubleshoot user
 /// provisioning validation"; no capture is known).

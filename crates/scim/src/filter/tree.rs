@@ -78,7 +78,7 @@ impl Operator {
 }
 
 impl Filter {
-    /// The number of comparisons, `pr` included.
+    /// Returns the number of comparisons, `pr` included.
     #[must_use]
     pub fn comparisons(&self) -> usize {
         match self {
@@ -102,7 +102,7 @@ pub struct ValuePath {
 }
 
 impl ValuePath {
-    /// The path without its filter.
+    /// Returns the path without its filter.
     #[must_use]
     pub fn target(&self) -> AttributePath {
         AttributePath {

@@ -83,7 +83,7 @@ impl Method {
         }
     }
 
-    /// The method as HTTP spells it.
+    /// Returns the method as HTTP spells it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
@@ -113,7 +113,7 @@ impl BulkRequest {
     /// ```
     ///
     /// # Errors
-    /// `invalidSyntax`, or 413 for too many operations.
+    /// `invalidSyntax` if a member is missing or has the wrong type, 413 for too many operations.
     pub fn parse(mut message: RawMembers) -> Result<Self, ScimError> {
         dialect::bulk_message(&mut message);
         let operations = message.remove("Operations");
@@ -126,7 +126,7 @@ impl BulkRequest {
         };
         if operations.is_empty() {
             return Err(ScimError::invalid_syntax(
-                "'Operations' must contain at least one operation.",
+                "'Operations' is empty; send at least one operation.",
             )
             .rule(rule::BULK_OPERATIONS));
         }
@@ -157,7 +157,7 @@ impl BulkRequest {
         let mut declared = operations.iter().filter_map(BulkOperation::declared);
         if let Some(twice) = declared.find(|bulk_id| !bulk_ids.insert(*bulk_id)) {
             return Err(ScimError::invalid_syntax(format!(
-                "The bulkId '{twice}' is given twice; each must be unique in the request."
+                "The 'bulkId' '{twice}' is given twice; send a different one for each operation."
             ))
             .rule(rule::BULK_ID));
         }
@@ -167,7 +167,7 @@ impl BulkRequest {
         })
     }
 
-    /// The operations with their indexes, in the order they are processed in: that of the request,
+    /// Returns the operations with their indexes, in the order they are processed in: that of the request,
     /// but that one which creates a resource comes before the first that refers to it.
     #[must_use]
     pub fn in_order(&self) -> Vec<(usize, &BulkOperation)> {
@@ -239,8 +239,10 @@ impl<'r> Ordering<'r> {
 impl BulkOperation {
     fn parse(operation: &RawValue) -> Result<Self, ScimError> {
         let Some(mut members) = read::<RawMembers>(operation) else {
-            return Err(ScimError::invalid_syntax("An operation must be an object.")
-                .rule(rule::BULK_OPERATION));
+            return Err(
+                ScimError::invalid_syntax("An element of 'Operations' must be an object.")
+                    .rule(rule::BULK_OPERATION),
+            );
         };
         dialect::bulk_operation(&mut members);
         let mut text = |name: &str| {
@@ -257,7 +259,7 @@ impl BulkOperation {
         let version = text("version")?;
         let (Some(method), Some(path)) = (method, path) else {
             return Err(
-                ScimError::invalid_syntax("An operation needs 'method' and 'path'.")
+                ScimError::invalid_syntax("A bulk operation needs 'method' and 'path'.")
                     .rule(rule::BULK_OPERATION),
             );
         };
@@ -268,10 +270,10 @@ impl BulkOperation {
             .rule(rule::BULK_OPERATION));
         }
         if path.contains('?') {
-            return Err(
-                ScimError::invalid_syntax("The 'path' of an operation takes no query.")
-                    .rule(rule::BULK_OPERATION),
-            );
+            return Err(ScimError::invalid_syntax(
+                "The 'path' of an operation takes no query; send it without '?'.",
+            )
+            .rule(rule::BULK_OPERATION));
         }
         if bulk_id
             .as_ref()
@@ -293,7 +295,7 @@ impl BulkOperation {
         })
     }
 
-    /// The `bulkId` that others may refer to: that of a resource it creates.
+    /// Returns the `bulkId` that others may refer to: that of a resource it creates.
     #[must_use]
     pub fn declared(&self) -> Option<&str> {
         self.bulk_id
@@ -302,7 +304,7 @@ impl BulkOperation {
     }
 }
 
-/// The BulkResponse message.
+/// Returns the BulkResponse message.
 #[must_use]
 pub fn bulk_response(operations: Vec<Value>) -> Value {
     json!({"schemas": [BULK_RESPONSE_URN], "Operations": operations})

@@ -11,7 +11,7 @@ use crate::error::shortened;
 use crate::raw::read;
 use crate::{ScimError, rule};
 
-/// What is known of the resource a `bulkId` stands for.
+/// The state of the resource that a `bulkId` stands for.
 #[derive(Debug, Clone)]
 enum Created {
     NotYet,
@@ -26,7 +26,7 @@ enum Created {
 pub struct BulkIds(BTreeMap<String, Created>);
 
 impl BulkIds {
-    /// Those that the operations declare.
+    /// Returns the `bulkId`s that the operations declare.
     #[must_use]
     pub fn of(request: &BulkRequest) -> Self {
         let declared = request
@@ -90,7 +90,7 @@ impl BulkIds {
         Ok(resolved)
     }
 
-    /// The id of the resource created under a `bulkId`.
+    /// Returns the id of the resource created under a `bulkId`.
     fn id(&self, bulk_id: &str) -> Option<&str> {
         match self.0.get(bulk_id)? {
             Created::As(id) => Some(id),
@@ -118,10 +118,10 @@ impl BulkIds {
     }
 }
 
-/// The refusal of operations that wait for each other.
+/// Returns the refusal of operations that refer to each other in a circle.
 fn circular() -> ScimError {
     ScimError::conflict(
-        "The operation waits for one that waits for it, or for others that do so; create the resources first, and their references in a second request.",
+        "Circular reference between bulkIds; create the resources first, and add their references in a second request.",
     )
     .rule(rule::BULK_CIRCLE)
 }

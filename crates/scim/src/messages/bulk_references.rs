@@ -13,7 +13,7 @@ pub const MAX_BULK_DATA_BYTES: usize = 256 * 1024;
 /// How a `bulkId` is referred to in data and paths.
 pub(super) const REFERENCE: &str = "bulkId:";
 
-/// The `bulkId`s that an operation refers to. Data that is too large is refused when its turn comes.
+/// Returns the `bulkId`s that an operation refers to. Data that is too large is refused when its turn comes.
 pub(super) fn references(path: &str, data: Option<&RawValue>) -> BTreeSet<String> {
     let mut references: BTreeSet<String> = path
         .split('/')
@@ -27,17 +27,17 @@ pub(super) fn references(path: &str, data: Option<&RawValue>) -> BTreeSet<String
     references
 }
 
-/// The `bulkId` that a text refers to.
+/// Returns the `bulkId` that a text refers to.
 pub(super) fn referred(text: &str) -> Option<&str> {
     text.strip_prefix(REFERENCE)
 }
 
-/// A text in two: a reference may be all of it, or the end of a URL (`$ref`).
+/// Splits a text before its last segment: a reference may be the whole text, or the end of a URL (`$ref`).
 pub(super) fn last_segment(text: &str) -> (&str, &str) {
     text.split_at(text.rfind('/').map_or(0, |slash| slash + 1))
 }
 
-/// The `bulkId`s that a value, which stands under this name, refers to.
+/// Collects the `bulkId`s that the value of a member with this name refers to.
 pub(super) fn collect_references(value: &Value, name: &str, references: &mut BTreeSet<String>) {
     match value {
         Value::String(text) if is_for_references(name) => {
@@ -57,7 +57,7 @@ pub(super) fn collect_references(value: &Value, name: &str, references: &mut BTr
     }
 }
 
-/// Whether a reference may stand under a name: as a `value`, its `$ref` or a manager. Elsewhere,
+/// Returns whether a reference may stand under a name: as a `value`, its `$ref` or a manager. Elsewhere,
 /// such as in a title, a text just looks like one.
 pub(super) fn is_for_references(name: &str) -> bool {
     let last = name.rsplit([':', '.']).next().unwrap_or(name);

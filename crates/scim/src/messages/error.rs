@@ -7,7 +7,7 @@ use crate::ScimError;
 /// URN of the Error message.
 pub const ERROR_URN: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
-/// Returns the message that tells a client why its request was refused. `status` is a string there.
+/// Returns the message that says why a request was refused. `status` is a string there.
 #[must_use]
 pub fn error_message(error: &ScimError) -> Value {
     let mut message = json!({

@@ -33,7 +33,7 @@ impl<R> ListResponse<R> {
         }
     }
 
-    /// A page by index; `itemsPerPage` is the number of resources in it.
+    /// Returns a page by index; `itemsPerPage` is the number of resources in it.
     #[must_use]
     pub fn by_index(total_results: usize, start_index: usize, resources: Vec<R>) -> Self {
         Self {
@@ -43,7 +43,7 @@ impl<R> ListResponse<R> {
         }
     }
 
-    /// A page by cursor. To count all results would cost more than the page, so `totalResults` is left
+    /// Returns a page by cursor. To count all results would cost more than the page, so `totalResults` is left
     /// out (RFC 9865 §2).
     #[must_use]
     pub fn by_cursor(next_cursor: Option<String>, resources: Vec<R>) -> Self {
@@ -53,7 +53,7 @@ impl<R> ListResponse<R> {
         }
     }
 
-    /// Nothing but the total, for `count=0` by cursor.
+    /// Returns the total only, for `count=0` by cursor.
     #[must_use]
     pub fn total_only(total_results: usize) -> Self {
         Self {

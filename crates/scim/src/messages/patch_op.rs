@@ -1,4 +1,5 @@
-//! PatchOp (RFC 7644 §3.5.2): operations apply one after another to a copy, so that a message applies as a whole or not at all.
+//! PatchOp (RFC 7644 §3.5.2): operations apply one after another to a copy, so that a message applies as a whole or not
+//! at all.
 
 use serde_json::{Map, Value};
 
@@ -25,12 +26,12 @@ pub struct PatchOp {
     undeclared: usize,
 }
 
-/// What a message makes of a document.
+/// The result of applying a message to a document.
 #[derive(Debug)]
 pub struct Patched {
     /// The changed document.
     pub document: Document,
-    /// What the message did not change, because a singular attribute is not the one it means.
+    /// The changes that were skipped, because a singular attribute does not match the filter in their path.
     pub skipped: Vec<Skipped>,
 }
 
@@ -77,7 +78,8 @@ impl PatchOp {
     /// ```
     ///
     /// # Errors
-    /// `invalidSyntax`, `invalidPath`, `noTarget` or `mutability`, naming the operation.
+    /// `invalidSyntax` for a message or operation of the wrong form, `invalidPath` for a path that no schema declares,
+    /// `noTarget` for `remove` without a path, `mutability` for a read-only attribute. Each names the operation.
     pub fn parse(
         mut message: Map<String, Value>,
         resource_type: &'static ResourceType,
@@ -91,7 +93,7 @@ impl PatchOp {
         };
         if operations.is_empty() {
             return Err(ScimError::invalid_syntax(
-                "'Operations' must contain at least one operation.",
+                "'Operations' is empty; send at least one operation.",
             )
             .rule(rule::PATCH_OPERATIONS));
         }
@@ -126,14 +128,14 @@ impl PatchOp {
         })
     }
 
-    /// How many attributes and sub-attributes of the message were left out, because no schema
+    /// Returns how many attributes and sub-attributes of the message were left out, because no schema
     /// declares them.
     #[must_use]
     pub fn undeclared(&self) -> usize {
         self.undeclared
     }
 
-    /// The number of changes that the operations make; one without a path may make several.
+    /// Returns the number of changes that the operations make; one without a path may make several.
     #[must_use]
     pub fn changes(&self) -> usize {
         self.steps.len()
@@ -142,8 +144,9 @@ impl PatchOp {
     /// Applies the message to the resource with this id, within a work budget.
     ///
     /// # Errors
-    /// `invalidValue`, `noTarget` or `mutability`, naming the operation. A budget that is used up is
-    /// `invalidValue`. The document is untouched.
+    /// `invalidValue` for a value that breaks the schema, `noTarget` for a filter that selects no value, `mutability`
+    /// for another `id`. Each names the operation. A budget that is used up is `invalidValue`. The document is
+    /// untouched.
     pub fn apply(
         &self,
         id: &str,

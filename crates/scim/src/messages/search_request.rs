@@ -64,7 +64,7 @@ impl<'q> SearchRequest<'q> {
         Ok(request)
     }
 
-    /// Whether a query has a parameter of this name, in any case.
+    /// Returns whether a query has a parameter of this name, in any case.
     #[must_use]
     pub fn is_parameter(name: &str) -> bool {
         Self::default().slot(name).is_some()
@@ -73,7 +73,7 @@ impl<'q> SearchRequest<'q> {
     /// Checks that a parameter has no value yet.
     ///
     /// # Errors
-    /// `invalidValue` if it has one.
+    /// `invalidValue` if the request has this parameter twice.
     pub fn refuse_repeated(&mut self, name: &str) -> Result<(), ScimError> {
         match self.slot(name) {
             Some(Some(_)) => Err(ScimError::invalid_value(format!(
@@ -106,16 +106,17 @@ impl<'q> SearchRequest<'q> {
         }
     }
 
-    /// The filter, not parsed yet.
+    /// Returns the filter, not parsed yet.
     #[must_use]
     pub fn filter(&self) -> Option<&str> {
         self.filter.as_deref()
     }
 
-    /// `startIndex`, `count` and `cursor`.
+    /// Returns the page: `startIndex`, `count` and `cursor`.
     ///
     /// # Errors
-    /// `invalidValue` for what is not an integer, or both methods of pagination; `invalidCount` with a cursor.
+    /// `invalidValue` if `startIndex`, or `count` without `cursor`, is not an integer, or `startIndex` and `cursor` are
+    /// given together. `invalidCount` if `count` with `cursor` is not an integer.
     pub fn page(&self) -> Result<Page, ScimError> {
         Page::parse(
             self.start_index.as_deref(),
@@ -124,7 +125,7 @@ impl<'q> SearchRequest<'q> {
         )
     }
 
-    /// What decides which resources are found, and in what order: a cursor belongs to one such query.
+    /// Returns what decides which resources are found, and in what order: a cursor belongs to one such query.
     #[must_use]
     pub fn identity(&self) -> String {
         let parts = [&self.filter, &self.sort_by, &self.sort_order];
@@ -133,7 +134,7 @@ impl<'q> SearchRequest<'q> {
             .join("\0")
     }
 
-    /// `sortBy` and `sortOrder`.
+    /// Returns the sorting: `sortBy` and `sortOrder`.
     ///
     /// # Errors
     /// `invalidValue` for an attribute that has no order, or an unknown order.
@@ -145,7 +146,7 @@ impl<'q> SearchRequest<'q> {
         )
     }
 
-    /// `attributes` and `excludedAttributes`.
+    /// Returns the projection: `attributes` and `excludedAttributes`.
     ///
     /// # Errors
     /// `invalidValue` if both are given, or too many names.

@@ -1,4 +1,4 @@
-//! What a change does to a document.
+//! Applies changes to a document.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::work::{Exhausted, Work};
 use crate::{ScimError, rule};
 
 /// Applies one change. A `$ref` that was not sent with a new `value` would still point to the old
-/// one, so it goes.
+/// one, so it is removed.
 pub(crate) fn step(
     change: &Effect,
     id: &str,
@@ -80,7 +80,7 @@ fn apply_change(
     match change {
         Effect::AssertId(value) if value.as_str() == Some(id) => Ok(()),
         Effect::AssertId(_) => Err(ScimError::mutability(
-            "'id' is read-only, and the one sent is not this resource's.",
+            "'id' is read-only, and this value is not the resource's id; leave 'id' out of the request.",
         )
         .rule(rule::ID_MISMATCH)
         .about("id")),
@@ -104,7 +104,7 @@ fn apply_change(
     }
 }
 
-/// `add` (§3.5.2.1): a singular value is set, a complex one merged, a multi-valued one extended by
+/// Applies `add` (§3.5.2.1): a singular value is set, a complex one merged, a multi-valued one extended by
 /// the values it does not have yet. Null clears.
 fn add(
     document: &mut Document,
@@ -139,7 +139,7 @@ fn add(
     }
 }
 
-/// `replace` (§3.5.2.3): like `add`, but a multi-valued attribute loses its other values. The
+/// Applies `replace` (§3.5.2.3): like `add`, but a multi-valued attribute loses its other values. The
 /// sub-attributes a complex value does not mention stay.
 fn replace(
     document: &mut Document,
@@ -168,7 +168,7 @@ fn replace(
     }
 }
 
-/// Whether an element is an object without any sub-attribute we know.
+/// Returns whether an element is an object without any sub-attribute we know.
 fn has_nothing_known(attribute: &Attribute, element: &Value) -> bool {
     let is_known = |name: &String| attribute.sub_attribute(name).is_some();
     element
@@ -249,7 +249,7 @@ fn merge_complex(
     Ok(())
 }
 
-/// A path such as `emails.type`, without a filter, means that sub-attribute of every value.
+/// Sets a sub-attribute of every value, for a path such as `emails.type` without a filter.
 fn set_in_every_value(
     document: &mut Document,
     path: &AttributePath,

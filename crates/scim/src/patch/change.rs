@@ -1,4 +1,4 @@
-//! One change of one attribute, as an operation asks for it.
+//! One change of one attribute, as an operation requests it.
 
 use serde_json::Value;
 
@@ -55,7 +55,7 @@ pub(crate) enum Target {
 }
 
 impl Effect {
-    /// An error about the attribute that is changed, with the whole path for the log.
+    /// Returns an error about the attribute that is changed, with the whole path for the log.
     pub(crate) fn named_in(&self, error: ScimError) -> ScimError {
         match self {
             Self::Add(target, _) | Self::Replace(target, _) | Self::Remove(target) => {
@@ -75,7 +75,7 @@ impl Effect {
 }
 
 impl Target {
-    /// The attribute that it leads to.
+    /// Returns the attribute that it leads to.
     pub(crate) fn attribute(&self) -> &'static Attribute {
         match self {
             Self::Attribute(path) => path.leaf(),

@@ -35,8 +35,7 @@ pub(super) fn validate_elements(
     Ok(validated)
 }
 
-/// Takes sub-attributes away, and says whether what is left means anything: a type and a mark
-/// without a value do not.
+/// Removes sub-attributes, and returns whether the rest is meaningful: a type and a mark without a value are not.
 pub(super) fn is_meaningful_without(element: &mut Value, cleared: &[&Attribute]) -> bool {
     let Some(members) = element.as_object_mut() else {
         return true;
@@ -50,7 +49,7 @@ pub(super) fn is_meaningful_without(element: &mut Value, cleared: &[&Attribute])
     }
 }
 
-/// The sub-attributes that are given as null.
+/// Returns the sub-attributes that are given as null.
 pub(super) fn cleared_members(attribute: &Attribute, value: &Value) -> Vec<&'static Attribute> {
     let members = value.as_object().into_iter().flatten();
     members
@@ -113,7 +112,7 @@ fn is_same_value(
         && is_equal(attribute, "type", left, right, work)?)
 }
 
-/// Whether two elements have the same sub-attribute, as comparisons see it.
+/// Returns whether two elements have the same sub-attribute, as comparisons see it.
 fn is_equal(
     attribute: &Attribute,
     name: &str,
@@ -133,7 +132,7 @@ fn is_equal(
     }
 }
 
-/// Whether an element is the one a `remove` lists: by `value`, and by `type` where it is given;
+/// Returns whether an element is the one a `remove` lists: by `value`, and by `type` where it is given;
 /// a listed object without `value` must agree in all it says.
 pub(super) fn is_listed(
     attribute: &Attribute,
@@ -154,7 +153,7 @@ pub(super) fn is_listed(
     Ok(true)
 }
 
-/// When an operation makes a value primary, the one that was so before no longer is (§3.5.2).
+/// Keeps one value primary: when an operation makes a value primary, the earlier one is so no longer (§3.5.2).
 pub(super) fn keep_one_primary(elements: &mut [Value], touched: &BTreeSet<usize>) {
     let newly_primary = touched
         .iter()
@@ -181,7 +180,7 @@ pub(super) fn is_empty(element: &Value) -> bool {
     element.as_object().is_some_and(Map::is_empty)
 }
 
-/// Puts elements back, but for those that were emptied.
+/// Puts elements back, except those that were emptied.
 pub(super) fn put_elements(
     document: &mut Document,
     path: &AttributePath,

@@ -1,4 +1,4 @@
-//! From an operation of the message to changes of attributes.
+//! Parses the operations of the message into changes of attributes.
 
 use serde_json::Value;
 
@@ -29,8 +29,10 @@ impl Parser {
     /// Parses an operation; one without a path makes several edits.
     pub(crate) fn operation(&mut self, operation: Value) -> Result<Vec<Edit>, ScimError> {
         let Value::Object(mut operation) = operation else {
-            return Err(ScimError::invalid_syntax("An operation must be an object.")
-                .rule(rule::PATCH_OPERATION));
+            return Err(
+                ScimError::invalid_syntax("An element of 'Operations' must be an object.")
+                    .rule(rule::PATCH_OPERATION),
+            );
         };
         let op = match operation.get("op").and_then(Value::as_str) {
             Some("add") => Op::Add,
@@ -77,7 +79,7 @@ impl Parser {
         }
     }
 
-    /// RFC 7644 §3.5.2.1 and §3.5.2.3: without a path, the value is an object of attributes.
+    /// Parses an operation without a path, whose value is an object of attributes (RFC 7644 §3.5.2.1, §3.5.2.3).
     fn without_path(&mut self, op: Op, value: Option<Value>) -> Result<Vec<Edit>, ScimError> {
         if op == Op::Remove {
             return Err(ScimError::no_target("'remove' needs a 'path'.")
@@ -152,7 +154,7 @@ impl Parser {
         Ok(vec![change.into()])
     }
 
-    /// The attributes of one schema together: `{"URN": {…}}`, or its URN as path.
+    /// Returns the attributes of one schema together: `{"URN": {…}}`, or its URN as path.
     fn schema_assignments(
         &mut self,
         op: Op,
@@ -191,7 +193,7 @@ impl Parser {
     }
 }
 
-/// `None` for a well-formed path to an attribute no schema declares: such an operation is skipped,
+/// Parses a path. `None` for a well-formed path to an attribute no schema declares: such an operation is skipped,
 /// because refusing it would lose the deactivation that may be sent with it. What we do not know
 /// of a read-only attribute is as read-only as the rest of it.
 fn parse_path(
@@ -230,7 +232,7 @@ fn read_only(attribute: &Attribute) -> ScimError {
     .about(attribute.name)
 }
 
-/// The read-only sub-attribute that a change of a complex attribute is about, if it is about
+/// Returns the read-only sub-attribute that a change of a complex attribute is about, if it is about
 /// nothing else we know.
 fn only_read_only(change: &Effect) -> Option<&'static Attribute> {
     let (Effect::Add(Target::Attribute(path), Value::Object(members))
@@ -251,7 +253,7 @@ fn remove_schema(
 ) -> Result<Effect, ScimError> {
     if schema.id == resource_type.schema.id {
         return Err(ScimError::mutability(
-            "The core schema has required attributes and cannot be removed.",
+            "'path' is the core schema, which has required attributes and cannot be removed; name the attributes to remove.",
         )
         .rule(rule::PATCH_REMOVE_REQUIRED)
         .about(schema.id));
@@ -259,7 +261,7 @@ fn remove_schema(
     Ok(Effect::RemoveExtension(schema))
 }
 
-/// The new content of the elements that a filter selects: an object, or an array of one. An object
+/// Returns the new content of the elements that a filter selects: an object, or an array of one. An object
 /// of only empty strings in place of what is there is null.
 fn single_element(op: Op, attribute: &Attribute, value: Value) -> Result<Value, ScimError> {
     let is_placeholder = op == Op::Replace
@@ -283,7 +285,7 @@ fn attribute_removal(path: AttributePath, value: Option<Value>) -> Result<Effect
     let attribute = path.leaf();
     if attribute.required {
         return Err(ScimError::mutability(format!(
-            "'{}' is required and cannot be removed.",
+            "'{}' is required and cannot be removed; replace its value instead.",
             attribute.name
         ))
         .rule(rule::PATCH_REMOVE_REQUIRED)
@@ -321,7 +323,7 @@ fn values_read_before(path: &PatchPath) -> bool {
 }
 
 /// `{"op": "Remove", "path": "emails", "value": [{"value": "a@x.org"}]}`: what to remove of a
-/// multi-valued attribute, listed instead of filtered. `None` if nothing is listed and all goes.
+/// multi-valued attribute, listed instead of filtered. `None` if nothing is listed and all values are removed.
 ///
 /// Sent by: Entra without its flag (Entra, known issues; AzureAD/SCIMReferenceCode#10), JumpCloud.
 fn removal_by_value(path: &AttributePath, value: Option<Value>) -> Option<Value> {

@@ -31,7 +31,7 @@ pub enum PathError {
 }
 
 impl PatchPath {
-    /// The attribute on the path that clients may not write, if there is one.
+    /// Returns the attribute on the path that clients may not write, if there is one.
     #[must_use]
     pub fn read_only(&self) -> Option<&'static Attribute> {
         match self {
@@ -107,7 +107,7 @@ pub(super) fn keys_as_paths(
     }
 }
 
-/// Whether the part of a key before its first dot is an attribute we know. URNs have dots too.
+/// Returns whether the part of a key before its first dot is an attribute we know. URNs have dots too.
 fn begins_as_known(key: &str, resource_type: &ResourceType) -> bool {
     let behind_urn = key.rfind(':').map_or(0, |colon| colon + 1);
     let (urn, name) = key.split_at(behind_urn);

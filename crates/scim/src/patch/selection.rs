@@ -5,7 +5,7 @@ use crate::resource::Document;
 use crate::schema::Attribute;
 use crate::work::{Exhausted, Work};
 
-/// The attribute that does not match the filter which an edit has for it; one that has no value
+/// Returns the attribute that does not match the filter which an edit has for it; one that has no value
 /// matches no filter.
 pub(crate) fn unmatched(
     edit: &Edit,

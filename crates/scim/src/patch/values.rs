@@ -1,4 +1,4 @@
-//! Changes of the elements that a filter in the path selects.
+//! Changes the elements that a filter in the path selects.
 
 use std::collections::BTreeSet;
 
@@ -75,7 +75,7 @@ pub(super) fn write_values(
     put_elements(document, &values.path, elements, work)
 }
 
-/// Writes into the selected elements. One that means nothing any more is left as an empty object.
+/// Writes into the selected elements. An element that has become meaningless is left as an empty object.
 fn write_selected(
     values: &ValuePath,
     elements: &mut [Value],
@@ -84,7 +84,7 @@ fn write_selected(
     write: Write,
     cleared: &[&Attribute],
 ) {
-    let told_by_filter = element_from_filter(&values.filter).unwrap_or_default();
+    let named_by_filter = element_from_filter(&values.filter).unwrap_or_default();
     for index in selected {
         let Some(element) = elements.get_mut(*index) else {
             continue;
@@ -99,7 +99,7 @@ fn write_selected(
             (None, Value::Object(content)) => {
                 if write == Write::Substitute {
                     // What the filter says stays, so that a repeated request finds the element again.
-                    members.retain(|name, _| told_by_filter.contains_key(name));
+                    members.retain(|name, _| named_by_filter.contains_key(name));
                 }
                 members.extend(content.clone());
             }
@@ -111,7 +111,7 @@ fn write_selected(
     }
 }
 
-/// Whether a repeated request would find the element that was made, unless nothing is left of it.
+/// Returns whether a repeated request would find the element that was made, unless nothing is left of it.
 fn is_found_again(
     values: &ValuePath,
     element: Option<&Value>,
@@ -124,9 +124,9 @@ fn is_found_again(
     }
 }
 
-/// The element that a PATCH to `emails[type eq "work"].value` makes where none matches: the values
-/// its filter asks for. RFC 7644 §3.5.2.3 alone would answer 400 noTarget, and its erratum 8097 on
-/// `add` is held. `None` if the filter does not say by `eq` what the element would be.
+/// Returns the element that a PATCH to `emails[type eq "work"].value` makes where none matches: the values
+/// its filter requires. RFC 7644 §3.5.2.3 alone would require 400 noTarget, and its erratum 8097 on
+/// `add` is held for document update. `None` if the filter does not say by `eq` what the element would be.
 ///
 /// Sent by: Entra, for every attribute of a multi-valued one that the user did not have
 /// (Captain-P-Goldfish/SCIM-SDK#416).
@@ -156,7 +156,7 @@ fn element_from_filter(filter: &Filter) -> Option<Map<String, Value>> {
     }
 }
 
-/// RFC 7644 table 9: a filter that selects nothing is `noTarget`.
+/// Removes the selected elements; `noTarget` if the filter selects none (RFC 7644 table 9).
 pub(super) fn remove_values(
     document: &mut Document,
     values: &ValuePath,
@@ -171,7 +171,7 @@ pub(super) fn remove_values(
     put_elements(document, &values.path, elements, work)
 }
 
-/// Takes the selected elements, or the sub-attribute in them, away.
+/// Removes the selected elements, or the sub-attribute in them.
 fn clear_values(values: &ValuePath, elements: &mut Vec<Value>, selected: &BTreeSet<usize>) {
     let mut index = 0;
     elements.retain_mut(|element| {
@@ -189,7 +189,7 @@ fn clear_values(values: &ValuePath, elements: &mut Vec<Value>, selected: &BTreeS
 
 fn no_match(attribute: &Attribute) -> ScimError {
     ScimError::no_target(format!(
-        "No value of '{}' matches the filter in 'path'.",
+        "No value of '{0}' matches the filter in 'path'; correct the filter, or add a value with the path '{0}'.",
         attribute.name
     ))
     .rule(rule::PATCH_NO_TARGET)

@@ -62,13 +62,13 @@ impl Document {
         Self(members)
     }
 
-    /// The members, to keep them without the document.
+    /// Returns the members, to keep them without the document.
     #[must_use]
     pub fn into_members(self) -> Map<String, Value> {
         self.0
     }
 
-    /// The members: core attributes and `externalId` by name, extensions by URN.
+    /// Returns the members: core attributes and `externalId` by name, extensions by URN.
     #[must_use]
     pub fn members(&self) -> &Map<String, Value> {
         &self.0
@@ -136,7 +136,7 @@ impl Document {
         Ok(())
     }
 
-    /// The value a path leads to. A sub-attribute is looked up in a singular attribute only.
+    /// Returns the value that a path leads to. A sub-attribute is read in a singular attribute only.
     #[must_use]
     pub fn get(&self, path: &AttributePath) -> Option<&Value> {
         let container = match path.extension {
@@ -193,13 +193,13 @@ impl Document {
         self.0.shift_remove(extension.id);
     }
 
-    /// A singular string attribute of the core schema, or `externalId`.
+    /// Returns a singular string attribute of the core schema, or `externalId`.
     #[must_use]
     pub fn string(&self, name: &str) -> Option<&str> {
         self.0.get(name)?.as_str()
     }
 
-    /// Whether the user that this document describes may sign in: `active` is true.
+    /// Returns whether the user that this document describes may sign in: `active` is true.
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.0.get("active") == Some(&Value::Bool(true))
@@ -210,7 +210,7 @@ impl Document {
         self.0.insert(name.to_owned(), value);
     }
 
-    /// The elements of a multi-valued attribute of the core schema.
+    /// Returns the elements of a multi-valued attribute of the core schema.
     #[must_use]
     pub fn elements(&self, name: &str) -> &[Value] {
         self.0
@@ -219,7 +219,7 @@ impl Document {
             .map_or(&[], Vec::as_slice)
     }
 
-    /// The elements of a multi-valued attribute of the core schema, to change.
+    /// Returns the elements of a multi-valued attribute of the core schema, to change.
     pub fn elements_mut(&mut self, name: &str) -> impl Iterator<Item = &mut Value> {
         self.0
             .get_mut(name)
@@ -231,7 +231,7 @@ impl Document {
     /// Checks that every required attribute has a value.
     ///
     /// # Errors
-    /// `invalidValue` naming the attribute.
+    /// `invalidValue`, which names a required attribute without a value.
     pub fn check_required(&self, resource_type: &ResourceType) -> Result<(), ScimError> {
         let missing = resource_type
             .schema
@@ -250,7 +250,7 @@ impl Document {
         }
     }
 
-    /// Names of the attributes in which two documents differ; an extension's with its URN.
+    /// Returns the names of the attributes in which two documents differ; an extension's with its URN.
     #[must_use]
     pub fn changed_attributes(&self, other: &Self, resource_type: &ResourceType) -> Vec<String> {
         resource_type
@@ -289,8 +289,7 @@ fn set_in(members: &mut Map<String, Value>, path: &AttributePath, value: Option<
     };
 }
 
-/// `schemas` must name the core schema (RFC 7643 §3); one that does not means the body is something
-/// else.
+/// Checks that `schemas` names the core schema (RFC 7643 §3). If it does not, the body is of another kind.
 fn check_schemas(schemas: &Value, resource_type: &ResourceType) -> Result<(), ScimError> {
     let is_core = |urn: &Value| {
         let urn = urn.as_str();

@@ -18,20 +18,20 @@ pub struct Meta {
     pub version: u64,
 }
 
-/// An instant as clients see it (RFC 7643 §2.3.5): in UTC, always with milliseconds, because some
+/// Returns an instant as clients see it (RFC 7643 §2.3.5): in UTC, always with milliseconds, because some
 /// parsers take a fixed number of digits, and texts of equal length are in the order of time.
 #[must_use]
 pub fn date_time(instant: Timestamp) -> String {
     format!("{instant:.3}")
 }
 
-/// Where a resource of this type lives.
+/// Returns where a resource of this type lives.
 #[must_use]
 pub fn location(base_url: &str, resource_type: &ResourceType, id: &str) -> String {
     format!("{base_url}{}/{id}", resource_type.endpoint)
 }
 
-/// The complete resource, as a GET without `attributes` returns it.
+/// Returns the complete resource, as a GET without `attributes` returns it.
 #[must_use]
 pub fn render(
     resource_type: &ResourceType,

@@ -1,4 +1,4 @@
-//! Values checked against their attribute.
+//! Validates values against their attribute.
 
 use std::collections::HashSet;
 
@@ -24,7 +24,7 @@ pub const MAX_VALUES: usize = 100;
 /// Validates a value for an attribute; `None` means unassigned.
 ///
 /// # Errors
-/// `invalidValue` naming the attribute and the type it takes.
+/// `invalidValue` if the value has another type than the attribute; it names both.
 pub fn validate(attribute: &Attribute, value: Value) -> Result<Option<Value>, ScimError> {
     if value.is_null() {
         return Ok(None);
@@ -45,7 +45,7 @@ pub fn validate(attribute: &Attribute, value: Value) -> Result<Option<Value>, Sc
     Ok((!elements.is_empty()).then_some(Value::Array(elements)))
 }
 
-/// The refusal of an attribute, or a sub-attribute of it, that comes under two names.
+/// Returns the refusal of an attribute, or a sub-attribute of it, that comes under two names.
 pub(crate) fn given_twice(attribute: &Attribute, sub_attribute: &Attribute) -> ScimError {
     let name = if attribute.is(sub_attribute) {
         attribute.name.to_owned()
@@ -72,11 +72,11 @@ pub(crate) fn drop_repeated(elements: &mut Vec<Value>) {
 /// Checks how many values a multi-valued attribute is given, before anything is done with them.
 ///
 /// # Errors
-/// `invalidValue` naming the attribute for more than [`MAX_VALUES`].
+/// `invalidValue`, which names the attribute, for more than [`MAX_VALUES`].
 pub(crate) fn check_number(attribute: &Attribute, elements: &[Value]) -> Result<(), ScimError> {
     if elements.len() > MAX_VALUES {
         return Err(ScimError::invalid_value(format!(
-            "'{}' may have at most {MAX_VALUES} values.",
+            "'{}' may have at most {MAX_VALUES} values; send fewer.",
             attribute.name
         ))
         .rule(rule::VALUES_NUMBER)
@@ -89,7 +89,7 @@ pub(crate) fn check_number(attribute: &Attribute, elements: &[Value]) -> Result<
 /// at most one is primary (RFC 7643 §2.4).
 ///
 /// # Errors
-/// `invalidValue` naming the attribute.
+/// `invalidValue`, which names the attribute, for more than [`MAX_VALUES`], or more than one primary.
 pub(crate) fn check_elements(attribute: &Attribute, elements: &[Value]) -> Result<(), ScimError> {
     check_number(attribute, elements)?;
     let primaries = elements
@@ -107,7 +107,7 @@ pub(crate) fn check_elements(attribute: &Attribute, elements: &[Value]) -> Resul
     Ok(())
 }
 
-/// Whether an element is marked as the primary one.
+/// Returns whether an element is marked as the primary one.
 #[must_use]
 pub fn is_primary(element: &Value) -> bool {
     element.get("primary") == Some(&Value::Bool(true))
@@ -116,7 +116,7 @@ pub fn is_primary(element: &Value) -> bool {
 /// Validates one value: of a singular attribute, or one element of a multi-valued one.
 ///
 /// # Errors
-/// `invalidValue` naming the attribute and the type it takes.
+/// `invalidValue` if the value has another type than the attribute; it names both.
 pub(crate) fn validate_element(
     attribute: &Attribute,
     value: Value,
@@ -172,10 +172,10 @@ fn validate_complex(
     Ok((!validated.is_empty()).then_some(Value::Object(validated)))
 }
 
-/// The refusal of a PATCH that would take the value of an attribute away that must keep one.
+/// Returns the refusal of a PATCH that would clear an attribute that must have a value.
 pub(crate) fn cannot_be_cleared(attribute: &Attribute) -> ScimError {
     ScimError::invalid_value(format!(
-        "'{}' must have a value and cannot be cleared; send the value it is to have.",
+        "'{}' must have a value and cannot be cleared; send the new value.",
         attribute.name
     ))
     .rule(rule::ATTRIBUTE_CLEARED)

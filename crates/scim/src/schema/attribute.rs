@@ -32,7 +32,7 @@ pub enum Mutability {
     ReadWrite,
 }
 
-/// When an attribute is part of an answer (RFC 7643 §7).
+/// When an attribute is part of a response (RFC 7643 §7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Returned {
@@ -111,7 +111,7 @@ impl Attribute {
         }
     }
 
-    /// An attribute that no schema declares.
+    /// Returns an attribute that no schema declares.
     pub(crate) const fn unknown() -> Self {
         Self::new("", Type::String, "")
     }
@@ -159,86 +159,86 @@ impl Attribute {
         attribute
     }
 
-    /// The same attribute with an array of values.
+    /// Returns the same attribute with an array of values.
     #[must_use]
     pub const fn multi_valued(mut self) -> Self {
         self.multi_valued = true;
         self
     }
 
-    /// The same attribute, which a client must give a value.
+    /// Returns the same attribute, which a client must give a value.
     #[must_use]
     pub const fn required(mut self) -> Self {
         self.required = true;
         self
     }
 
-    /// The same attribute, compared with regard to case.
+    /// Returns the same attribute, compared with regard to case.
     #[must_use]
     pub const fn case_exact(mut self) -> Self {
         self.case_exact = true;
         self
     }
 
-    /// The same attribute, which clients may not write.
+    /// Returns the same attribute, which clients may not write.
     #[must_use]
     pub const fn read_only(mut self) -> Self {
         self.mutability = Mutability::ReadOnly;
         self
     }
 
-    /// Read-only, and in every resource.
+    /// Returns the same attribute, read-only and in every resource.
     pub(super) const fn always_there(self) -> Self {
         self.required().read_only()
     }
 
-    /// The same attribute, returned whatever `attributes` and `excludedAttributes` say.
+    /// Returns the same attribute, returned whatever `attributes` and `excludedAttributes` say.
     #[must_use]
     pub const fn always_returned(mut self) -> Self {
         self.returned = Returned::Always;
         self
     }
 
-    /// The same attribute, whose values must differ.
+    /// Returns the same attribute, whose values must differ.
     #[must_use]
     pub const fn unique(mut self) -> Self {
         self.uniqueness = Uniqueness::Server;
         self
     }
 
-    /// The same attribute, which the server gives a value where a client gives none.
+    /// Returns the same attribute, which the server gives a value where a client gives none.
     #[must_use]
     pub const fn with_default(mut self) -> Self {
         self.has_default = true;
         self
     }
 
-    /// The same attribute with suggested values.
+    /// Returns the same attribute with suggested values.
     #[must_use]
     pub const fn canonical(mut self, values: &'static [&'static str]) -> Self {
         self.canonical_values = values;
         self
     }
 
-    /// The sub-attribute of that name, in any case.
+    /// Returns the sub-attribute of that name, in any case.
     #[must_use]
     pub fn sub_attribute(&self, name: &str) -> Option<&'static Attribute> {
         find(self.sub_attributes, name)
     }
 
-    /// Whether this is the very same table entry.
+    /// Returns whether this is the very same table entry.
     #[must_use]
     pub fn is(&self, other: &Attribute) -> bool {
         std::ptr::eq(self, other)
     }
 
-    /// Whether a PATCH may take its value away.
+    /// Returns whether a PATCH may take its value away.
     #[must_use]
     pub fn is_clearable(&self) -> bool {
         !self.required && !self.has_default
     }
 
-    /// Whether clients may not write it.
+    /// Returns whether clients may not write it.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
         self.mutability == Mutability::ReadOnly
@@ -279,14 +279,14 @@ impl Schema {
         }
     }
 
-    /// The same schema with the URNs that it had before.
+    /// Returns the same schema with the URNs that it had before.
     #[must_use]
     pub const fn older_urns(mut self, urns: &'static [&'static str]) -> Self {
         self.older_urns = urns;
         self
     }
 
-    /// The attribute of that name, in any case.
+    /// Returns the attribute of that name, in any case.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&'static Attribute> {
         find(self.attributes, name)

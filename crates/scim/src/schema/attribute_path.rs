@@ -1,9 +1,9 @@
-//! Where an attribute stands in a resource.
+//! The place of an attribute in a resource.
 
 use super::attribute::{Attribute, Schema};
 use crate::ScimError;
 
-/// A known attribute, and where it stands in a resource.
+/// A known attribute, and its place in a resource.
 #[derive(Debug, Clone, Copy)]
 pub struct AttributePath {
     /// The extension whose object holds it; `None` for common and core attributes.
@@ -15,13 +15,13 @@ pub struct AttributePath {
 }
 
 impl AttributePath {
-    /// The attribute the path ends at.
+    /// Returns the attribute the path ends at.
     #[must_use]
     pub fn leaf(&self) -> &'static Attribute {
         self.sub_attribute.unwrap_or(self.attribute)
     }
 
-    /// The attribute on the path that clients may not write, if there is one.
+    /// Returns the attribute on the path that clients may not write, if there is one.
     #[must_use]
     pub fn read_only(&self) -> Option<&'static Attribute> {
         [self.attribute, self.leaf()]
@@ -29,13 +29,13 @@ impl AttributePath {
             .find(|attribute| attribute.is_read_only())
     }
 
-    /// Whether it leads to a sub-attribute of every value of a multi-valued attribute.
+    /// Returns whether it leads to a sub-attribute of every value of a multi-valued attribute.
     #[must_use]
     pub fn is_in_every_value(&self) -> bool {
         self.attribute.multi_valued && self.sub_attribute.is_some()
     }
 
-    /// An error about the attribute that the path ends at, with the whole path for the log.
+    /// Returns an error about the attribute that the path ends at, with the whole path for the log.
     #[must_use]
     pub fn named_in(&self, error: ScimError) -> ScimError {
         match self.sub_attribute {
@@ -46,7 +46,7 @@ impl AttributePath {
         }
     }
 
-    /// The same path without its sub-attribute.
+    /// Returns the same path without its sub-attribute.
     #[must_use]
     pub fn whole(&self) -> Self {
         Self {
@@ -74,7 +74,7 @@ pub struct Declared {
 }
 
 impl Declared {
-    /// The path to the attribute as a whole.
+    /// Returns the path to the attribute as a whole.
     #[must_use]
     pub fn path(self) -> AttributePath {
         AttributePath {

@@ -1,6 +1,6 @@
 //! Schemas of what the discovery endpoints return (RFC 7643 §5-§7, listed in §8.7.2; RFC 9865 §4).
 //!
-//! They have what §8.7.2 lists, but for where it is at odds with the rest of the RFC:
+//! They have what §8.7.2 lists, except where it contradicts the rest of the RFC:
 //! `schemaExtensions` and `referenceTypes` are multi-valued, references are compared with case
 //! (§2.3.7), and `etag`, an authentication scheme's `type` and `primary` (§5) and the type `binary`
 //! (§2.3.6) are there.
@@ -60,7 +60,7 @@ static BULK: &[Attribute] = &[
 
 static FILTER: &[Attribute] = &[
     IS_SUPPORTED,
-    Attribute::integer("maxResults", "Most resources in an answer.").always_there(),
+    Attribute::integer("maxResults", "Most resources in a response.").always_there(),
 ];
 
 static PAGINATION: &[Attribute] = &[
@@ -78,11 +78,7 @@ static PAGINATION: &[Attribute] = &[
     )
     .read_only(),
     Attribute::integer("maxPageSize", "Most resources in a page.").read_only(),
-    Attribute::integer(
-        "cursorTimeout",
-        "How long a cursor is good for, in seconds.",
-    )
-    .read_only(),
+    Attribute::integer("cursorTimeout", "How long a cursor is valid, in seconds.").read_only(),
 ];
 
 static AUTHENTICATION_SCHEMES: &[Attribute] = &[

@@ -20,12 +20,12 @@ pub struct ResourceType {
 }
 
 impl ResourceType {
-    /// Core schema and extensions.
+    /// Returns the core schema and the extensions.
     pub fn schemas(&self) -> impl Iterator<Item = &'static Schema> + use<> {
         std::iter::once(self.schema).chain(self.extensions.iter().copied())
     }
 
-    /// Every attribute of the schemas, and the common ones.
+    /// Returns every attribute of the schemas, and the common ones.
     pub fn declared(&self) -> impl Iterator<Item = Declared> + use<> {
         let core = COMMON_ATTRIBUTES.iter().chain(self.schema.attributes);
         let extended = self.extensions.iter().copied().flat_map(|extension| {

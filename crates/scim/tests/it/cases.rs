@@ -32,7 +32,7 @@ fn data(name: &str) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"))
 }
 
-/// The files of a folder by their names without extension.
+/// Returns the files of a folder by their names without extension.
 fn data_files(folder: &str) -> Vec<(String, Value)> {
     let entries = std::fs::read_dir(data_path(folder)).unwrap();
     let mut names: Vec<String> = entries
@@ -69,7 +69,7 @@ fn document(body: &Value) -> Result<Document, ScimError> {
     Document::from_input(body, &USER)
 }
 
-/// The resource as clients see it. A service gives `active` a value where a client gives none.
+/// Returns the resource as clients see it. A service gives `active` a value where a client gives none.
 fn seen(mut document: Document, version: u64) -> Map<String, Value> {
     if document.members().get("active").is_none() {
         document.set_core("active", true.into());
@@ -83,7 +83,7 @@ fn seen(mut document: Document, version: u64) -> Map<String, Value> {
     render(&USER, ID, document, &meta, "https://scim.example.com")
 }
 
-/// Whether everything expected is there; objects may have more members, and `"{any}"` is anything but null.
+/// Returns whether everything expected is there; objects may have more members, and `"{any}"` is anything but null.
 fn contains(actual: &Value, expected: &Value) -> bool {
     match (actual, expected) {
         (actual, Value::String(text)) if text == "{any}" => !actual.is_null(),
@@ -104,7 +104,7 @@ fn contains(actual: &Value, expected: &Value) -> bool {
     }
 }
 
-/// What is wrong with a result, if anything.
+/// Returns what is wrong with a result, if anything.
 fn compared(
     result: Result<Document, ScimError>,
     version: u64,
@@ -122,15 +122,15 @@ fn compared(
         }
     };
     let seen = Value::Object(seen(document, version));
-    let (gone, kept): (Map<String, Value>, Map<String, Value>) = object(&case[expected])
+    let (removed, kept): (Map<String, Value>, Map<String, Value>) = object(&case[expected])
         .into_iter()
         .partition(|(_, value)| value.is_null());
     let dropped = case["dropped"].as_array().into_iter().flatten();
-    let mut gone = gone
+    let mut removed = removed
         .keys()
         .map(String::as_str)
         .chain(dropped.filter_map(Value::as_str));
-    if let Some(name) = gone.find(|name| seen.get(name).is_some()) {
+    if let Some(name) = removed.find(|name| seen.get(name).is_some()) {
         return Some(format!("{name} is there: {seen}"));
     }
     (!contains(&seen, &Value::Object(kept))).then(|| format!("{seen}"))
@@ -163,7 +163,7 @@ fn check_patch(case: &Value) -> Option<String> {
     compared(after, 2, case, "after")
 }
 
-/// Whether a user matches a filter, or `"refused"`.
+/// Returns whether a user matches a filter, or `"refused"`.
 fn found(user: &Value, filter: &str) -> Value {
     let user = seen(document(user).expect("a user"), 1);
     match parse(filter, Scope::Resource(&USER)) {
@@ -179,7 +179,7 @@ fn check_filter(case: &Value) -> Option<String> {
     (found != case["finds"]).then(|| format!("{found}, not {}", case["finds"]))
 }
 
-/// The failures of a file's cases, each with the file and what the case is about.
+/// Returns the failures of a file's cases, each with the file and what the case is about.
 fn failures(file: &str, cases: &Value, check: impl Fn(&Value) -> Option<String>) -> Vec<String> {
     let cases = cases.as_array().unwrap().iter();
     cases

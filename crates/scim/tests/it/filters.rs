@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::generate::{config, text, user};
 use crate::{CASES, CHEAP_CASES, USER};
 
-/// Every path to something that can be compared, with its text.
+/// Returns every path to something that can be compared, with its text.
 fn paths() -> Vec<AttributePath> {
     let mut paths = Vec::new();
     for declared in USER.declared() {
@@ -141,7 +141,7 @@ fn printed(filter: &Filter, in_brackets: bool) -> String {
     }
 }
 
-/// What a filter finds, with nothing but the RFC's sentences in mind.
+/// Returns what a filter finds, with nothing but the RFC's sentences in mind.
 fn holds(filter: &Filter, root: &Value) -> bool {
     match filter {
         Filter::And(parts) => !parts.iter().any(|part| !holds(part, root)),

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 const SEED: u64 = 20_261_123;
 
-/// How a property is tried that has so many cases by default.
+/// Returns how a property is tried that has so many cases by default.
 pub(crate) fn config(cases: u32) -> ProptestConfig {
     let seed = match std::env::var("PROPTEST_RNG_SEED") {
         Ok(seed) => seed.parse().expect("PROPTEST_RNG_SEED is a number"),
@@ -36,7 +36,7 @@ pub(crate) fn config(cases: u32) -> ProptestConfig {
     }
 }
 
-/// Text that is compared often enough to be equal at times: several cases, and beyond ASCII.
+/// Returns the text that is compared often enough to be equal at times: several cases, and beyond ASCII.
 pub(crate) fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         8 => select(vec!["a", "A", "b", "ab", "AB", "ba", "work", "Home", "a b", "x.org", "0"])
@@ -125,7 +125,7 @@ pub(crate) fn json_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A value of an attribute, in canonical form: nothing null, nothing empty.
+/// Returns a value of an attribute, in canonical form: nothing null, nothing empty.
 fn value_of(attribute: &'static Attribute) -> BoxedStrategy<Value> {
     let one = match attribute.kind {
         Type::Boolean => any::<bool>().prop_map(Value::from).boxed(),
@@ -182,7 +182,7 @@ fn members_of(attributes: &'static [Attribute]) -> BoxedStrategy<Map<String, Val
     all
 }
 
-/// A user as a client sends it.
+/// Returns a user as a client sends it.
 pub(crate) fn user(
     resource_type: &'static ResourceType,
 ) -> impl Strategy<Value = Map<String, Value>> {

@@ -57,7 +57,7 @@ fn name() -> impl Strategy<Value = Value> {
     })
 }
 
-/// What selects emails: one condition, or several.
+/// Returns what selects emails: one condition, or several.
 fn filter() -> BoxedStrategy<String> {
     let kind = || kind().prop_map(|kind| format!("type eq \"{kind}\""));
     let value = || word().prop_map(|value| format!("value eq \"{value}\""));
@@ -87,7 +87,7 @@ fn extension() -> impl Strategy<Value = Value> {
     )
 }
 
-/// The path to an attribute of the extension, with its URN or, as Entra sends it, without.
+/// Returns the path to an attribute of the extension, with its URN or, as Entra sends it, without.
 fn extension_path() -> impl Strategy<Value = String> {
     prop_oneof![
         Just(format!("{ENTERPRISE}:department")),
@@ -96,7 +96,7 @@ fn extension_path() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Keys that are paths themselves, in an operation without one.
+/// Returns the keys that are paths themselves, in an operation without one.
 fn keys() -> impl Strategy<Value = Value> {
     let words = || word().prop_map(Value::from).boxed();
     let key = prop_oneof![
@@ -399,7 +399,7 @@ fn apply_extended(
     Ok(())
 }
 
-/// Name and value of `name eq "value"`.
+/// Returns the name and value of `name eq "value"`.
 fn comparison(condition: &str) -> (&str, Value) {
     let (name, wanted) = condition.split_once(" eq ").unwrap();
     (name, serde_json::from_str(wanted).unwrap())
@@ -422,8 +422,8 @@ fn selects(filter: &str, email: &Members) -> bool {
         .any(|part| part.split(" and ").all(holds))
 }
 
-/// What a filter says by `eq` that the email is.
-fn told(filter: &str) -> Option<Members> {
+/// Returns what a filter says by `eq` that the email is.
+fn from_filter(filter: &str) -> Option<Members> {
     if filter.contains(" or ") || filter.contains("not (") {
         return None;
     }
@@ -467,13 +467,13 @@ fn apply_selected(
         }
         return put(user, all);
     }
-    let told = told(filter);
+    let from_filter = from_filter(filter);
     let is_new = selected.is_empty();
     if is_new {
-        all.push(told.clone().ok_or(Refused)?);
+        all.push(from_filter.clone().ok_or(Refused)?);
         selected.push(all.len() - 1);
     }
-    let told = told.unwrap_or_default();
+    let from_filter = from_filter.unwrap_or_default();
     for index in &selected {
         match (sub_attribute, &value) {
             (Some(name), value) => {
@@ -481,7 +481,7 @@ fn apply_selected(
             }
             (None, Value::Object(content)) => {
                 if op == "replace" {
-                    all[*index].retain(|name, _| told.contains_key(name));
+                    all[*index].retain(|name, _| from_filter.contains_key(name));
                 }
                 all[*index].extend(content.clone());
             }

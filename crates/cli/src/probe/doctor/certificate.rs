@@ -1,4 +1,4 @@
-//! What a server's certificate is worth.
+//! Checks of a server's certificate.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::report::CheckResult;
 
-/// It is to be renewed when it is valid for fewer days.
+/// Days before it expires from which on it must be renewed.
 const DAYS_TO_RENEW: i64 = 30;
 
 const RENEW: &str = "Renew it, and let what made it renew it in time (ACM does so by itself while its DNS record is there).";
@@ -20,12 +20,12 @@ const RENAME: &str = "Give the Tenant URL the name that the certificate is made 
 const REPLACE: &str =
     "Have a certificate of a public authority, made for servers and for this name.";
 
-/// What a server identifies itself by.
+/// The certificate of a server.
 #[derive(Debug)]
 pub(super) struct Certificate {
     /// Whether it is trusted and made for the host.
     verdict: Result<(), Error>,
-    /// When it ends to be valid, if it tells.
+    /// The time at which it expires, if it names one.
     expires: Option<Timestamp>,
 }
 
@@ -41,7 +41,7 @@ impl Certificate {
         }
     }
 
-    /// What is to be said of it, for this host.
+    /// Returns the result of its check, for this host.
     pub(super) fn finding(&self, host: &str) -> CheckResult {
         let days = self
             .expires
@@ -60,7 +60,7 @@ impl Certificate {
     }
 }
 
-/// Why a certificate, or one in its chain, is not trusted.
+/// Returns why a certificate, or one in its chain, is not trusted.
 fn distrusted(error: &Error, host: &str) -> CheckResult {
     use CertificateError as Flaw;
     let flaw = match error {
@@ -80,22 +80,22 @@ fn distrusted(error: &Error, host: &str) -> CheckResult {
             "it is not valid yet",
             "Set this machine's clock, or have a certificate that is valid by now.",
         ),
-        // The others are those of an issuer who bears a trusted one's name.
+        // The other flaws are those of an issuer with the name of a trusted one.
         Flaw::UnknownIssuer
         | Flaw::BadSignature
         | Flaw::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => CheckResult::failed(
-            "its issuer is unknown: nobody whom this machine trusts vouches for it",
+            "its issuer is unknown: no authority that this machine trusts has signed it",
             "Let the server send the whole chain, from its own certificate to the last intermediate one, of a public authority, as Entra demands. If a private one is meant, give its certificate with --ca-file.",
         ),
         Flaw::NotValidForName => CheckResult::failed(format!("it is not made for {host}"), RENAME),
         Flaw::NotValidForNameContext { presented, .. } => {
             let names: Vec<&str> = presented.iter().map(|name| bare(name)).collect();
             CheckResult::failed(
-                format!("it is not made for {host}, but for {}", names.join(", ")),
+                format!("it is made for {}, not for {host}", names.join(", ")),
                 RENAME,
             )
         }
-        // What rustls has no name for is told by webpki, in words of its source.
+        // For a flaw without a name of its own, rustls passes on the name in webpki's source.
         Flaw::Other(other) if other.to_string() == "CaUsedAsEndEntity" => CheckResult::failed(
             "it is that of an authority, not of a server; one that signs itself, as openssl req -x509 makes it, is mostly so",
             REPLACE,
@@ -104,7 +104,7 @@ fn distrusted(error: &Error, host: &str) -> CheckResult {
     }
 }
 
-/// A name, of what rustls writes as `DnsName("localhost")`.
+/// Returns a name, of what rustls writes as `DnsName("localhost")`.
 fn bare(name: &str) -> &str {
     let mut parts = name.split(['(', ')', '"']);
     parts.rfind(|part| !part.is_empty()).unwrap_or(name)
@@ -118,19 +118,19 @@ fn time(time: UnixTime) -> Option<Timestamp> {
     Timestamp::from_second(time.as_secs().try_into().ok()?).ok()
 }
 
-/// When a certificate ends to be valid. rustls reads X.509 but shows nothing of it, except for
+/// Returns when a certificate expires. rustls reads X.509 but shows nothing of it, except for
 /// when a certificate has expired; at the end of time all of them have.
 fn expires(certificate: &CertificateDer<'_>, provider: &CryptoProvider) -> Option<Timestamp> {
     let certificate = ParsedCertificate::try_from(certificate).ok()?;
     let end_of_time = UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX));
-    let judged = verify_server_cert_signed_by_trust_anchor(
+    let verified = verify_server_cert_signed_by_trust_anchor(
         &certificate,
         &RootCertStore::empty(),
         &[],
         end_of_time,
         provider.signature_verification_algorithms.all,
     );
-    match judged {
+    match verified {
         Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
             time(not_after)
         }

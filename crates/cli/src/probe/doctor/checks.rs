@@ -1,4 +1,4 @@
-//! What is checked, one thing after another.
+//! The checks, one after another.
 
 use std::net::TcpStream;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::connection::Connection;
 use super::load;
 use super::report::{Check, CheckResult};
 use super::tls::{NoHandshake, shake_hands};
-use crate::probe::endpoint::{Answer, Authorization, Endpoint, MEDIA_TYPE};
+use crate::probe::endpoint::{Authorization, Endpoint, MEDIA_TYPE, Response};
 use crate::probe::outcome::Outcome;
 use crate::probe::token::SOURCES;
 
@@ -33,10 +33,11 @@ const ERROR_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
 const CORRECT_URL: &str =
     "Give the Tenant URL: https://<domain>/scim/v2/, with or without ?aadOptscim062020.";
-const SEE_LOG: &str = "See the instance's log (on AWS the functions' in CloudWatch) for what keeps it from answering, then try again.";
-const SEE_PROXY: &str = "Look whether the proxy (HTTPS_PROXY, NO_PROXY) lets this machine through to the instance, and the instance's log.";
+const SEE_LOG: &str =
+    "See the instance's log (on AWS the functions' in CloudWatch) for the reason, then try again.";
+const SEE_PROXY: &str = "Check whether the proxy (HTTPS_PROXY, NO_PROXY) lets this machine through to the instance, and read the instance's log.";
 const THROTTLED: &str = "Wait a while and try again; if that does not help, raise ThrottlingRateLimit in the template's parameters.";
-const SEE_FRONT: &str = "Look at what is before the instance (firewall, authorizer): this is no answer of its own. On AWS, with a DomainName the API's default address is closed: give the Tenant URL of that domain.";
+const SEE_FRONT: &str = "Check what is before the instance (firewall, authorizer): this response does not come from the instance. On AWS, with a DomainName the API's default address is closed: give the Tenant URL of that domain.";
 const DEPLOY: &str = "Deploy the current version of the service.";
 
 /// A check.
@@ -45,7 +46,7 @@ pub(super) enum Step {
     Reachable,
     TlsVersion,
     Certificate,
-    ScimAnswers,
+    ScimResponses,
     Clock,
     Activation,
     Discovery,
@@ -66,7 +67,7 @@ impl Step {
         Self::Reachable,
         Self::TlsVersion,
         Self::Certificate,
-        Self::ScimAnswers,
+        Self::ScimResponses,
         Self::Clock,
         Self::Activation,
         Self::Discovery,
@@ -86,7 +87,7 @@ impl Step {
             Self::Reachable => "reachable",
             Self::TlsVersion => "TLS version",
             Self::Certificate => "certificate",
-            Self::ScimAnswers => "SCIM answers",
+            Self::ScimResponses => "SCIM responses",
             Self::Clock => "clock",
             Self::Activation => "activation",
             Self::Discovery => "discovery",
@@ -102,14 +103,14 @@ impl Step {
         }
     }
 
-    /// The check without which this one cannot be made.
+    /// Returns the check without which this one cannot be made.
     fn needs(self) -> Option<Self> {
         match self {
             Self::Reachable => None,
             Self::TlsVersion => Some(Self::Reachable),
             Self::Certificate => Some(Self::TlsVersion),
-            Self::ScimAnswers => Some(Self::Certificate),
-            Self::Clock | Self::Activation => Some(Self::ScimAnswers),
+            Self::ScimResponses => Some(Self::Certificate),
+            Self::Clock | Self::Activation => Some(Self::ScimResponses),
             Self::Discovery | Self::Key => Some(Self::Activation),
             Self::MediaType | Self::PublicUrl | Self::Latency => Some(Self::Discovery),
             Self::TestConnection
@@ -129,12 +130,12 @@ pub(super) struct Examination {
     connection: Option<Result<Connection, CheckResult>>,
     stream: Option<TcpStream>,
     certificate: Option<Certificate>,
-    /// What `/ServiceProviderConfig` is answered without a key.
-    description: Option<Answer>,
-    /// How far the server's clock is ahead of this machine's, if it tells.
+    /// The response to `/ServiceProviderConfig` without a key.
+    description: Option<Response>,
+    /// How far the server's clock is ahead of this machine's, if the response has a date.
     skew: Option<i64>,
-    /// What the search for a user who cannot exist is answered, once the key is accepted.
-    search: Option<Answer>,
+    /// The response to the search for a user that cannot exist, once the key is accepted.
+    search: Option<Response>,
 }
 
 impl Examination {
@@ -196,7 +197,7 @@ impl Examination {
             Step::Reachable => self.reachable(),
             Step::TlsVersion => self.tls_version(),
             Step::Certificate => self.certificate(),
-            Step::ScimAnswers => self.scim_answers(),
+            Step::ScimResponses => self.scim_responses(),
             Step::Clock => self.clock(),
             Step::Activation => self.activation(),
             Step::Discovery => self.discovery(),
@@ -251,11 +252,11 @@ impl Examination {
                 "Let it speak TLS 1.2 and 1.3 (on AWS the domain name's security policy TLS_1_2), and nothing older.",
             ),
             Err(NoHandshake::NotTls) => CheckResult::failed(
-                "what answers at this port does not speak TLS, or not in time",
+                "the server at this port does not speak TLS, or not in time",
                 "Correct the port in the Tenant URL, or have TLS before the instance.",
             ),
             Err(NoHandshake::NoAuthorities(error)) => CheckResult::failed(
-                format!("this machine does not know whom to trust: {error}"),
+                format!("this machine has no trusted authorities: {error}"),
                 "Install the certificates of authorities here (package ca-certificates).",
             ),
             Err(NoHandshake::Other(error)) => CheckResult::failed(
@@ -272,33 +273,33 @@ impl Examination {
         }
     }
 
-    fn scim_answers(&mut self) -> CheckResult {
+    fn scim_responses(&mut self) -> CheckResult {
         let before = Timestamp::now();
-        let answer = match self.get("/ServiceProviderConfig", Authorization::Nothing) {
-            Ok(answer) => answer,
+        let response = match self.get("/ServiceProviderConfig", Authorization::Nothing) {
+            Ok(response) => response,
             Err(error) => {
                 let change = match self.endpoint.is_behind_proxy() {
                     true => SEE_PROXY,
                     false => SEE_LOG,
                 };
-                return CheckResult::failed(format!("no answer: {error}"), change);
+                return CheckResult::failed(format!("no response: {error}"), change);
             }
         };
-        self.skew = skew(answer.date.as_deref(), before, Timestamp::now());
-        let saw = answer.summary();
-        if !is_of_scim(&answer) {
-            let media_type = answer.media_type.as_deref().unwrap_or("nothing");
+        self.skew = skew(response.date.as_deref(), before, Timestamp::now());
+        let saw = response.summary();
+        if !is_of_scim(&response) {
+            let media_type = response.media_type.as_deref().unwrap_or("nothing");
             let saw =
-                format!("{saw}, with {media_type}: none of a SCIM service provider's answers");
-            return CheckResult::failed(saw, change_of_description(&answer));
+                format!("{saw}, with {media_type}: not the response of a SCIM service provider");
+            return CheckResult::failed(saw, change_of_description(&response));
         }
-        self.description = Some(answer);
+        self.description = Some(response);
         CheckResult::passed(saw)
     }
 
     fn clock(&mut self) -> CheckResult {
         let Some(skew) = self.skew else {
-            return CheckResult::needless("the answer does not tell a time");
+            return CheckResult::needless("the response has no time");
         };
         let saw = match skew {
             0 => "the server's is as this machine's".to_owned(),
@@ -320,43 +321,43 @@ impl Examination {
     fn activation(&mut self) -> CheckResult {
         let description = self.description.as_ref();
         match description {
-            Some(answer)
-                if answer.status == 403 && detail(answer).contains(ACTIVATION_VARIABLE) =>
+            Some(response)
+                if response.status == 403 && detail(response).contains(ACTIVATION_VARIABLE) =>
             {
                 CheckResult::failed(
-                    answer.summary(),
+                    response.summary(),
                     format!(
                         "Set ScimInstanceActivation=True in the template's parameters and deploy; elsewhere set {ACTIVATION_VARIABLE}=True in the instance's environment and restart it."
                     ),
                 )
             }
-            Some(answer) if answer.is_success() => CheckResult::passed("SCIM is activated"),
-            Some(answer) => {
-                CheckResult::needless(format!("it cannot be seen from {}", answer.status))
+            Some(response) if response.is_success() => CheckResult::passed("SCIM is activated"),
+            Some(response) => {
+                CheckResult::needless(format!("status {} does not show it", response.status))
             }
-            None => CheckResult::skipped("there was no answer"),
+            None => CheckResult::skipped("there was no response"),
         }
     }
 
     fn discovery(&mut self) -> CheckResult {
         match &self.description {
-            Some(answer) if answer.is_success() && has_schema(answer, CONFIG_SCHEMA) => {
+            Some(response) if response.is_success() && has_schema(response, CONFIG_SCHEMA) => {
                 CheckResult::passed("/ServiceProviderConfig can be read without a key")
             }
-            Some(answer) => CheckResult::failed(
+            Some(response) => CheckResult::failed(
                 format!(
                     "/ServiceProviderConfig cannot be read without a key: {}",
-                    answer.summary()
+                    response.summary()
                 ),
-                change_of_description(answer),
+                change_of_description(response),
             ),
-            None => CheckResult::skipped("there was no answer"),
+            None => CheckResult::skipped("there was no response"),
         }
     }
 
     fn media_type(&mut self) -> CheckResult {
-        let answer = self.description.as_ref();
-        match answer.and_then(|answer| answer.media_type.as_deref()) {
+        let response = self.description.as_ref();
+        match response.and_then(|response| response.media_type.as_deref()) {
             Some(MEDIA_TYPE) => CheckResult::passed(MEDIA_TYPE),
             other => CheckResult::warned(
                 format!("{}, not {MEDIA_TYPE}", other.unwrap_or("nothing")),
@@ -366,15 +367,18 @@ impl Examination {
     }
 
     fn public_url(&mut self) -> CheckResult {
-        let answer = self.description.as_ref();
-        let told = answer.and_then(|answer| answer.body.pointer("/meta/location")?.as_str());
-        match told {
+        let response = self.description.as_ref();
+        let reported =
+            response.and_then(|response| response.body.pointer("/meta/location")?.as_str());
+        match reported {
             Some(url) if self.endpoint.holds(url) => CheckResult::passed(url),
             Some(url) => CheckResult::warned(
-                format!("the answers tell URLs such as {url}, which are not below the Tenant URL"),
-                "Set PublicUrl in the template's parameters (SCIM_PUBLIC_URL, or serve --public-url) to the Tenant URL's scheme and host, and deploy; or give the Tenant URL that the answers tell.",
+                format!(
+                    "the responses have URLs such as {url}, which are not below the Tenant URL"
+                ),
+                "Set PublicUrl in the template's parameters (SCIM_PUBLIC_URL, or serve --public-url) to the Tenant URL's scheme and host, and deploy; or give the Tenant URL that the responses show.",
             ),
-            None => CheckResult::needless("the answer tells no URL"),
+            None => CheckResult::needless("the response has no URL"),
         }
     }
 
@@ -382,21 +386,21 @@ impl Examination {
         if !self.endpoint.has_token() {
             return CheckResult::skipped(format!("no token was given; give one by {SOURCES}"));
         }
-        let answer = match self.search_nobody() {
-            Ok(answer) => answer,
-            Err(error) => return CheckResult::failed(format!("no answer: {error}"), SEE_LOG),
+        let response = match self.search_without_match() {
+            Ok(response) => response,
+            Err(error) => return CheckResult::failed(format!("no response: {error}"), SEE_LOG),
         };
-        let saw = answer.summary();
-        match answer.status {
+        let saw = response.summary();
+        match response.status {
             401 => CheckResult::failed(
                 saw,
                 "Make another key, cargo scim key create --company COMPANY --owner USER --name NAME, of a user who is active (cargo scim user show), and give its token to the provider.",
             ),
-            403 if detail(&answer).contains("users:manage") => CheckResult::failed(
+            403 if detail(&response).contains("users:manage") => CheckResult::failed(
                 saw,
                 "Give the key's owner the permission: cargo scim user grant USER --company COMPANY. It takes effect within a minute.",
             ),
-            403 if detail(&answer).contains("suspended") => CheckResult::failed(
+            403 if detail(&response).contains("suspended") => CheckResult::failed(
                 saw,
                 "Resume the company: cargo scim company resume COMPANY. It takes effect within a minute.",
             ),
@@ -404,26 +408,26 @@ impl Examination {
             404 => CheckResult::failed(saw, CORRECT_URL),
             429 => CheckResult::failed(saw, THROTTLED),
             200..=299 => {
-                self.search = Some(answer);
+                self.search = Some(response);
                 CheckResult::passed("it is accepted")
             }
             _ => CheckResult::failed(saw, SEE_LOG),
         }
     }
 
-    /// As Entra does it: the search for a user who cannot exist finds nobody.
+    /// Checks that the search for a user that cannot exist finds none, as Entra does.
     fn test_connection(&mut self) -> CheckResult {
         match &self.search {
-            Some(answer) if is_empty_list(answer) => {
-                CheckResult::passed(format!("{}, an empty list", answer.status))
+            Some(response) if is_empty_list(response) => {
+                CheckResult::passed(format!("{}, an empty list", response.status))
             }
-            Some(answer) => CheckResult::failed(
-                format!("{}, but not an empty list", answer.summary()),
+            Some(response) => CheckResult::failed(
+                format!("{}, but not an empty list", response.summary()),
                 format!(
-                    "{DEPLOY} Entra's Test connection looks for a user who cannot exist, and wants 200 with totalResults 0."
+                    "{DEPLOY} Entra's Test connection looks for a user that cannot exist, and wants 200 with totalResults 0."
                 ),
             ),
-            None => CheckResult::skipped("there was no answer"),
+            None => CheckResult::skipped("there was no response"),
         }
     }
 
@@ -432,14 +436,14 @@ impl Examination {
             "{DEPLOY} Until then disable the group mapping in Entra, or Test connection may fail."
         );
         match self.get("/Groups", Authorization::Token) {
-            Ok(answer) if is_empty_list(&answer) => {
-                CheckResult::passed(format!("{}, an empty list", answer.status))
+            Ok(response) if is_empty_list(&response) => {
+                CheckResult::passed(format!("{}, an empty list", response.status))
             }
-            Ok(answer) => CheckResult::failed(
-                format!("{}, not an empty list", answer.summary()),
-                unless_throttled(&answer, change),
+            Ok(response) => CheckResult::failed(
+                format!("{}, not an empty list", response.summary()),
+                unless_throttled(&response, change),
             ),
-            Err(error) => CheckResult::failed(format!("no answer: {error}"), SEE_LOG),
+            Err(error) => CheckResult::failed(format!("no response: {error}"), SEE_LOG),
         }
     }
 
@@ -447,28 +451,28 @@ impl Examination {
         // Without a name, so that nothing is made where groups are supported.
         let body = json!({"schemas": [GROUP_SCHEMA]});
         let url = self.endpoint.url("/Groups");
-        let answer = self
+        let response = self
             .endpoint
             .send("POST", &url, Some(&body), Authorization::Token);
-        match answer {
-            Ok(answer) if answer.status == 501 && has_schema(&answer, ERROR_SCHEMA) => {
-                CheckResult::passed(answer.summary())
+        match response {
+            Ok(response) if response.status == 501 && has_schema(&response, ERROR_SCHEMA) => {
+                CheckResult::passed(response.summary())
             }
-            Ok(answer) => CheckResult::failed(
-                format!("{}, not 501 with a SCIM error", answer.summary()),
+            Ok(response) => CheckResult::failed(
+                format!("{}, not 501 with a SCIM error", response.summary()),
                 unless_throttled(
-                    &answer,
+                    &response,
                     format!("{DEPLOY} Until then disable the group mapping in Entra."),
                 ),
             ),
-            Err(error) => CheckResult::failed(format!("no answer: {error}"), SEE_LOG),
+            Err(error) => CheckResult::failed(format!("no response: {error}"), SEE_LOG),
         }
     }
 
-    /// An owner whom the provider manages can be deactivated by it, and the key with them.
+    /// Checks that the provider does not manage the key's owner: it could deactivate the owner, and the key with them.
     fn owner(&mut self) -> CheckResult {
         match self.get("/Me", Authorization::Token) {
-            Ok(answer) if answer.is_success() => match answer.body.get("externalId") {
+            Ok(response) if response.is_success() => match response.body.get("externalId") {
                 None | Some(Value::Null) => CheckResult::passed(
                     "nothing shows that the provider manages the user whose key this is (no externalId)",
                 ),
@@ -477,11 +481,11 @@ impl Examination {
                     "Use a service user outside of the provider's scope: cargo scim user create, then user grant, then key create, and give the new key's token to the provider.",
                 ),
             },
-            Ok(answer) => CheckResult::warned(
-                format!("/Me does not tell: {}", answer.summary()),
-                unless_throttled(&answer, DEPLOY),
+            Ok(response) => CheckResult::warned(
+                format!("/Me does not show it: {}", response.summary()),
+                unless_throttled(&response, DEPLOY),
             ),
-            Err(error) => CheckResult::failed(format!("no answer: {error}"), SEE_LOG),
+            Err(error) => CheckResult::failed(format!("no response: {error}"), SEE_LOG),
         }
     }
 
@@ -490,20 +494,20 @@ impl Examination {
         let mut times = Vec::new();
         for _ in 0..MEASURED {
             // The connection is kept from one to the next.
-            let answer = match is_accepted {
-                true => self.search_nobody(),
+            let response = match is_accepted {
+                true => self.search_without_match(),
                 false => self.get("/ServiceProviderConfig", Authorization::Nothing),
             };
-            match answer {
-                Ok(answer) if answer.is_success() => times.push(answer.milliseconds),
-                Ok(answer) => {
-                    let (number, saw) = (times.len() + 1, answer.summary());
+            match response {
+                Ok(response) if response.is_success() => times.push(response.milliseconds),
+                Ok(response) => {
+                    let (number, saw) = (times.len() + 1, response.summary());
                     return CheckResult::failed(
                         format!("request {number} of {MEASURED}: {saw}"),
-                        unless_throttled(&answer, SEE_LOG),
+                        unless_throttled(&response, SEE_LOG),
                     );
                 }
-                Err(error) => return CheckResult::failed(format!("no answer: {error}"), SEE_LOG),
+                Err(error) => return CheckResult::failed(format!("no response: {error}"), SEE_LOG),
             }
         }
         times.sort_unstable();
@@ -520,33 +524,33 @@ impl Examination {
             ..=SLOW => CheckResult::passed(saw),
             _ => CheckResult::warned(
                 saw,
-                "Give the functions more memory (MemorySize in the template), look at the metric Latency, and run this nearer to the instance to tell the network's part.",
+                "Give the functions more memory (MemorySize in the template), look at the metric Latency, and run this nearer to the instance to see the network's part.",
             ),
         };
         finding.measuring(json!({"leastMs": least, "medianMs": median, "mostMs": most}))
     }
 
     fn load(&mut self) -> CheckResult {
-        load::sustain(|| self.search_nobody())
+        load::sustain(|| self.search_without_match())
     }
 
-    fn get(&self, target: &str, authorization: Authorization) -> Result<Answer, String> {
+    fn get(&self, target: &str, authorization: Authorization) -> Result<Response, String> {
         let url = self.endpoint.url(target);
         self.endpoint.send("GET", &url, None, authorization)
     }
 
-    /// Looks for a user who cannot exist, in Entra's words.
-    fn search_nobody(&self) -> Result<Answer, String> {
+    /// Looks for a user that cannot exist, in Entra's words.
+    fn search_without_match(&self) -> Result<Response, String> {
         let nobody = Uuid::now_v7();
         let target = format!("/Users?filter=userName+eq+%22{nobody}%22");
         self.get(&target, Authorization::Token)
     }
 }
 
-/// What to change if the description that is there for everyone is not what was answered.
-fn change_of_description(answer: &Answer) -> &'static str {
-    match answer.status {
-        300..=399 => "Give the URL that it leads to; do not rely on a provider to follow.",
+/// Returns what to change if the response is not the description that needs no key.
+fn change_of_description(response: &Response) -> &'static str {
+    match response.status {
+        300..=399 => "Give the URL that it leads to; a provider may not follow.",
         403 => SEE_FRONT,
         429 => THROTTLED,
         500..=599 => SEE_LOG,
@@ -554,43 +558,43 @@ fn change_of_description(answer: &Answer) -> &'static str {
     }
 }
 
-/// What to change, but if the request was throttled, which says nothing of the instance.
-fn unless_throttled(answer: &Answer, change: impl Into<String>) -> String {
-    match answer.status {
+/// Returns what to change, unless the request was throttled, which says nothing of the instance.
+fn unless_throttled(response: &Response, change: impl Into<String>) -> String {
+    match response.status {
         429 => THROTTLED.to_owned(),
         _ => change.into(),
     }
 }
 
-/// By how many seconds the server's clock is ahead. It told its second between two moments here,
-/// at best half-way; whatever part of that second it was does not count.
+/// Returns by how many seconds the server's clock is ahead. The server sent its time between two moments here,
+/// at best half-way. Fractions of a second do not count.
 fn skew(date: Option<&str>, before: Timestamp, after: Timestamp) -> Option<i64> {
-    let told = DateTimeParser::new().parse_timestamp(date?).ok()?;
+    let reported = DateTimeParser::new().parse_timestamp(date?).ok()?;
     let half = Duration::try_from(after.duration_since(before)).ok()? / 2;
     let here = before.checked_add(half).ok()?;
-    Some(told.as_second() - here.as_second())
+    Some(reported.as_second() - here.as_second())
 }
 
-/// Whether an answer is one of SCIM's, be it a refusal.
-fn is_of_scim(answer: &Answer) -> bool {
-    schemas(answer).any(|schema| schema.starts_with("urn:ietf:params:scim:"))
+/// Returns whether a response is one of SCIM, refusals included.
+fn is_of_scim(response: &Response) -> bool {
+    schemas(response).any(|schema| schema.starts_with("urn:ietf:params:scim:"))
 }
 
-fn has_schema(answer: &Answer, wanted: &str) -> bool {
-    schemas(answer).any(|schema| schema == wanted)
+fn has_schema(response: &Response, wanted: &str) -> bool {
+    schemas(response).any(|schema| schema == wanted)
 }
 
-fn schemas(answer: &Answer) -> impl Iterator<Item = &str> {
-    let schemas = answer.body.get("schemas").and_then(Value::as_array);
+fn schemas(response: &Response) -> impl Iterator<Item = &str> {
+    let schemas = response.body.get("schemas").and_then(Value::as_array);
     schemas.into_iter().flatten().filter_map(Value::as_str)
 }
 
-fn is_empty_list(answer: &Answer) -> bool {
-    let total = answer.body.get("totalResults").and_then(Value::as_u64);
-    answer.status == 200 && has_schema(answer, LIST_SCHEMA) && total == Some(0)
+fn is_empty_list(response: &Response) -> bool {
+    let total = response.body.get("totalResults").and_then(Value::as_u64);
+    response.status == 200 && has_schema(response, LIST_SCHEMA) && total == Some(0)
 }
 
-fn detail(answer: &Answer) -> &str {
-    let detail = answer.body.get("detail").and_then(Value::as_str);
+fn detail(response: &Response) -> &str {
+    let detail = response.body.get("detail").and_then(Value::as_str);
     detail.unwrap_or_default()
 }

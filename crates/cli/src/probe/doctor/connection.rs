@@ -20,7 +20,7 @@ pub(super) struct Connection {
 /// Finds the instance's address and connects to it, or to the first of several that takes it.
 ///
 /// # Errors
-/// What is in the way.
+/// The result of the check that found no way to connect.
 pub(super) async fn open(endpoint: &Endpoint) -> Result<Connection, CheckResult> {
     if endpoint.is_behind_proxy() {
         return Err(CheckResult::needless(
@@ -33,7 +33,7 @@ pub(super) async fn open(endpoint: &Endpoint) -> Result<Connection, CheckResult>
         .map_err(|_| {
             CheckResult::failed(
                 format!("the name {host} was not resolved within {}", in_seconds()),
-                "Look whether this machine reaches its name servers.",
+                "Check whether this machine reaches its name servers.",
             )
         })?
         .map_err(|error| {
@@ -66,7 +66,7 @@ pub(super) async fn open(endpoint: &Endpoint) -> Result<Connection, CheckResult>
     Err(last)
 }
 
-/// The connection for those who wait for answers, though not for ever.
+/// Makes the connection blocking, with timeouts.
 fn blocking(stream: TcpStream) -> std::io::Result<std::net::TcpStream> {
     let stream = stream.into_std()?;
     stream.set_nonblocking(false)?;
@@ -82,12 +82,12 @@ fn in_the_way(address: SocketAddr, error: &std::io::Error) -> CheckResult {
             "Start the instance, or correct host and port in the Tenant URL.",
         ),
         ErrorKind::TimedOut => CheckResult::failed(
-            format!("{address} did not answer within {}", in_seconds()),
+            format!("{address} did not respond within {}", in_seconds()),
             "Open the firewall or security group before it for this machine and the provider.",
         ),
         _ => CheckResult::failed(
-            format!("{address} cannot be connected to: {error}"),
-            "Look whether this machine has a route to it.",
+            format!("no connection to {address}: {error}"),
+            "Check whether this machine has a route to it.",
         ),
     }
 }

@@ -7,38 +7,38 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::report::CheckResult;
-use crate::probe::endpoint::{Answer, MAX_CONNECTIONS};
+use crate::probe::endpoint::{MAX_CONNECTIONS, Response};
 
 /// How long requests are begun.
 const DURATION: Duration = Duration::from_secs(3);
 /// The rate that Microsoft asks of an endpoint, in requests per second.
-const ASKED_RATE: f64 = 25.0;
+const REQUESTED_RATE: f64 = 25.0;
 
 /// What came of the requests.
 #[derive(Default)]
 struct Tally {
-    answered: u32,
+    successful: u32,
     throttled: u32,
     errors: u32,
 }
 
-/// Sends requests by `send` over all connections at once, each when the one before is answered.
-pub(super) fn sustain(send: impl Fn() -> Result<Answer, String> + Sync) -> CheckResult {
+/// Sends requests by `send` over all connections at once, each when the one before has its response.
+pub(super) fn sustain(send: impl Fn() -> Result<Response, String> + Sync) -> CheckResult {
     let tally = Mutex::new(Tally::default());
     let started = Instant::now();
     thread::scope(|scope| {
         for _ in 0..MAX_CONNECTIONS {
             scope.spawn(|| {
                 while started.elapsed() < DURATION {
-                    let answer = send();
+                    let response = send();
                     let Ok(mut tally) = tally.lock() else { return };
-                    match answer.as_ref().map(|answer| answer.status) {
-                        Ok(200..=299) => tally.answered += 1,
+                    match response.as_ref().map(|response| response.status) {
+                        Ok(200..=299) => tally.successful += 1,
                         Ok(429) => tally.throttled += 1,
                         Ok(_) => tally.errors += 1,
                         Err(_) => {
                             tally.errors += 1;
-                            // Who is not answered would only try again faster.
+                            // After an error the next request would only fail faster.
                             return;
                         }
                     }
@@ -52,19 +52,19 @@ pub(super) fn sustain(send: impl Fn() -> Result<Answer, String> + Sync) -> Check
 
 impl Tally {
     fn finding(&self, seconds: f64) -> CheckResult {
-        let rate = f64::from(self.answered) / seconds;
+        let rate = f64::from(self.successful) / seconds;
         let saw = format!(
             "{rate:.0} requests a second over {MAX_CONNECTIONS} connections in {seconds:.1} s, {} refused with 429, {} failed",
             self.throttled, self.errors
         );
-        let finding = if self.answered == 0 {
+        let finding = if self.successful == 0 {
             CheckResult::failed(saw, "See the instance's log and the metric Errors.")
         } else if self.errors > 0 {
             CheckResult::warned(
                 saw,
                 "See the instance's log and the metric Errors for what failed.",
             )
-        } else if rate >= ASKED_RATE {
+        } else if rate >= REQUESTED_RATE {
             CheckResult::passed(saw)
         } else if self.throttled > 0 {
             CheckResult::warned(
@@ -81,7 +81,7 @@ impl Tally {
             "requestsPerSecond": (rate * 10.0).round() / 10.0,
             "seconds": (seconds * 10.0).round() / 10.0,
             "connections": MAX_CONNECTIONS,
-            "answered": self.answered,
+            "answered": self.successful,
             "throttled": self.throttled,
             "errors": self.errors,
         }))

@@ -65,7 +65,7 @@ impl Doctor {
         report.verdict()
     }
 
-    /// Who may vouch for the instance's certificate.
+    /// Returns the authorities that may have signed the instance's certificate.
     fn roots(&self) -> Result<RootCerts, Failure> {
         let Some(file) = &self.ca_file else {
             // What this machine trusts, so that a company's own authority counts.

@@ -1,4 +1,4 @@
-//! What the doctor tells.
+//! The report of `doctor`.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -55,7 +55,7 @@ impl CheckResult {
         Self::new(Outcome::Skipped, why.into(), None)
     }
 
-    /// A check that is not needed here, so that others can do without.
+    /// Returns a check that is not needed here, so that others can do without.
     pub(super) fn needless(why: impl Into<String>) -> Self {
         Self {
             blocks_dependents: false,
@@ -63,7 +63,7 @@ impl CheckResult {
         }
     }
 
-    /// The same with figures, for scripts.
+    /// Returns the same result with figures, for scripts.
     pub(super) fn measuring(self, measured: Value) -> Self {
         Self {
             measured: Some(measured),
@@ -118,7 +118,7 @@ impl DoctorReport {
         line(&format!("\n{}", counts.join(", ")))
     }
 
-    /// Why the program must not end with success, if so.
+    /// Fails if the exit status must be one of failure.
     pub(super) fn verdict(&self) -> Result<(), Failure> {
         match self.count(Outcome::Failed) {
             0 => Ok(()),

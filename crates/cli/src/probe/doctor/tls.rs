@@ -1,4 +1,4 @@
-//! A TLS handshake of its own, because an HTTP client tells neither version nor certificate.
+//! A TLS handshake of its own, because an HTTP client shows neither version nor certificate.
 
 use std::io::ErrorKind;
 use std::net::TcpStream;
@@ -28,9 +28,9 @@ pub(super) struct Handshake {
 pub(super) enum NoHandshake {
     /// The server knows older versions only.
     TooOld,
-    /// What answers does not speak TLS, or does not answer at all.
+    /// The server does not speak TLS, or does not respond at all.
     NotTls,
-    /// This machine does not know whom to trust.
+    /// This machine has no trusted authorities.
     NoAuthorities(Error),
     Other(Failure),
 }
@@ -43,7 +43,7 @@ pub(super) fn shake_hands(
 ) -> Result<Handshake, NoHandshake> {
     let provider = Arc::new(ring::default_provider());
     let witness = Arc::new(Witness {
-        judge: judge(roots, &provider)?,
+        verifier: verifier(roots, &provider)?,
         provider: Arc::clone(&provider),
         seen: OnceLock::new(),
     });
@@ -98,8 +98,8 @@ fn other(failure: Failure) -> NoHandshake {
     NoHandshake::Other(failure)
 }
 
-/// Who decides whether a certificate is trusted: the one who does for HTTP requests.
-fn judge(
+/// Returns the verifier of certificates, the same as for HTTP requests.
+fn verifier(
     roots: &RootCerts,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, NoHandshake> {
@@ -117,11 +117,11 @@ fn judge(
     Ok(verifier)
 }
 
-/// Keeps what a judge says of a certificate and lets the handshake go on, so that all of it is
+/// Keeps what a verifier says of a certificate and lets the handshake go on, so that all of it is
 /// seen. Nothing is ever sent over the connection that comes of it.
 #[derive(Debug)]
 struct Witness {
-    judge: Arc<dyn ServerCertVerifier>,
+    verifier: Arc<dyn ServerCertVerifier>,
     provider: Arc<CryptoProvider>,
     seen: OnceLock<Certificate>,
 }
@@ -136,7 +136,7 @@ impl ServerCertVerifier for Witness {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let verdict =
-            self.judge
+            self.verifier
                 .verify_server_cert(certificate, intermediates, host, ocsp_response, now);
         let verdict = verdict.map(|_| ());
         self.seen
@@ -150,7 +150,7 @@ impl ServerCertVerifier for Witness {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.judge
+        self.verifier
             .verify_tls12_signature(message, certificate, signature)
     }
 
@@ -160,11 +160,11 @@ impl ServerCertVerifier for Witness {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.judge
+        self.verifier
             .verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.judge.supported_verify_schemes()
+        self.verifier.supported_verify_schemes()
     }
 }

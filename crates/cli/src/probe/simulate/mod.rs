@@ -30,13 +30,13 @@ pub(crate) struct Simulate {
     url: String,
     #[command(flatten)]
     token: TokenArguments,
-    /// Speak as Entra with aadOptscim062020 in its tenant URL (the default if it is in --url)
+    /// Send what Entra sends with aadOptscim062020 in its tenant URL (the default if it is in --url)
     #[arg(long, conflicts_with = "no_flag")]
     flag: bool,
-    /// Speak as Entra without aadOptscim062020, whatever --url says
+    /// Send what Entra sends without aadOptscim062020, whatever --url says
     #[arg(long)]
     no_flag: bool,
-    /// How many users to lead through their lives, one after the other
+    /// How many users to play, one after the other
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
     users: u16,
     /// Print the report as JSON, for scripts
@@ -105,7 +105,7 @@ impl Simulate {
         report.verdict()
     }
 
-    /// Whether Entra's flag is spoken; `None` for who knows none.
+    /// Returns whether Entra's flag is used; `None` for a provider without the flag.
     fn flag(&self) -> Result<Option<bool>, Failure> {
         if self.provider == Provider::Entra {
             return Ok(Some(self.flag || (has_flag(&self.url) && !self.no_flag)));
@@ -117,8 +117,8 @@ impl Simulate {
     }
 }
 
-/// Ends the simulation at the first signal: the step under way ends, and what was made is removed.
-/// At the second one it is left as it is.
+/// Ends the simulation at the first signal: the step under way ends, and the users that were created are removed.
+/// At the second signal they stay.
 async fn ending(
     end: impl Future<Output = ()>,
     is_over: Arc<AtomicBool>,
@@ -126,8 +126,10 @@ async fn ending(
 ) -> Result<(), Failure> {
     end.await;
     is_over.store(true, Ordering::Relaxed);
-    complain(&"ending: what was made is being removed; once more to leave it there".into());
+    complain(&"interrupted: removing the users that were created; press Ctrl-C again to leave them there".into());
     end_signal()?.await;
-    complain(&format!("ended at once; users whose names begin with {prefix} may be left").into());
+    complain(
+        &format!("ended at once; users whose names begin with {prefix} may be left behind").into(),
+    );
     std::process::exit(1)
 }

@@ -1,4 +1,4 @@
-//! Leads the conversation, and cleans up after it.
+//! Plays the conversation, and cleans up after it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,14 +11,14 @@ use uuid::Uuid;
 
 use super::report::{Played, SimulationReport};
 use super::scenario::{Scenario, Step, encoded};
-use crate::probe::endpoint::{Answer, Authorization, Endpoint, MEDIA_TYPE};
+use crate::probe::endpoint::{Authorization, Endpoint, MEDIA_TYPE, Response};
 use crate::probe::outcome::Outcome;
 
 /// A POST that may have made a user.
 struct Made {
     user_name: String,
     id: Option<String>,
-    /// Whether the server said clearly what came of it.
+    /// Whether the response showed clearly if it was created.
     is_settled: bool,
 }
 
@@ -27,13 +27,13 @@ pub(super) struct Player<'p> {
     endpoint: &'p Endpoint,
     scenario: &'p Scenario,
     progress: &'p ProgressBar,
-    /// Set from outside to end early; what was made is removed all the same.
+    /// Set from outside to end early; the users that were created are removed all the same.
     is_over: &'p AtomicBool,
     /// Users that may exist and are to be removed.
     made: Vec<Made>,
     played: Vec<Played>,
     left_behind: Vec<String>,
-    /// A media type that was answered and is not SCIM's.
+    /// The media type of a response, if it is not SCIM's.
     odd_media_type: Option<String>,
 }
 
@@ -64,7 +64,7 @@ impl<'p> Player<'p> {
         let connects = scenario
             .connection
             .iter()
-            // A server that lets everyone in lets the provider in too.
+            // A server that accepts every token accepts the provider's too.
             .all(|step| self.run(step, None, &mut variables, &mut Value::Null) || step.wrong_token);
         for number in 1..=users {
             if !connects || self.is_ending() {
@@ -170,32 +170,32 @@ impl<'p> Player<'p> {
         self.remember(played, &sent);
         let passed = match sent {
             Err(error) => {
-                played.got = self.endpoint.shown(&format!("no answer: {error}"));
+                played.got = self.endpoint.shown(&format!("no response: {error}"));
                 false
             }
-            Ok(answer) => {
-                played.status = Some(answer.status);
-                played.milliseconds = Some(answer.milliseconds);
-                let is_expected = step.expect.status.contains(&answer.status);
-                let mut wrong = match is_expected && answer.is_success() {
-                    true => examine(step, expected, &answer, variables),
+            Ok(response) => {
+                played.status = Some(response.status);
+                played.milliseconds = Some(response.milliseconds);
+                let is_expected = step.expect.status.contains(&response.status);
+                let mut wrong = match is_expected && response.is_success() {
+                    true => examine(step, expected, &response, variables),
                     false => Vec::new(),
                 };
-                if played.method == "POST" && answer.is_success() && !self.is_known_by_id() {
-                    wrong.push("the id it tells is not that of the user".to_owned());
+                if played.method == "POST" && response.is_success() && !self.is_known_by_id() {
+                    wrong.push("the id in the response is not that of the user".to_owned());
                     for name in step.capture.keys() {
                         variables.remove(name);
                     }
                 }
-                let told: Vec<String> = std::iter::once(answer.summary())
+                let reported: Vec<String> = std::iter::once(response.summary())
                     .chain(wrong.clone())
                     .collect();
-                played.got = self.endpoint.shown(&told.join("; "));
+                played.got = self.endpoint.shown(&reported.join("; "));
                 let is_odd = |found: &String| *found != self.scenario.accept;
-                let media_type = answer.media_type.filter(is_odd);
+                let media_type = response.media_type.filter(is_odd);
                 self.odd_media_type = self.odd_media_type.take().or(media_type);
                 if step.method == "GET" {
-                    *last_read = answer.body;
+                    *last_read = response.body;
                 }
                 is_expected && wrong.is_empty()
             }
@@ -210,37 +210,39 @@ impl<'p> Player<'p> {
         }
     }
 
-    /// Keeps the account of what may exist on the server.
-    fn remember(&mut self, played: &Played, sent: &Result<Answer, String>) {
+    /// Records the users that may exist on the server.
+    fn remember(&mut self, played: &Played, sent: &Result<Response, String>) {
         if played.method != "POST" {
             return;
         }
-        let answer = sent.as_ref().ok();
+        let response = sent.as_ref().ok();
         self.made.push(Made {
             user_name: user_name(played.body.as_ref()),
-            id: answer.filter(|answer| answer.is_success()).and_then(id_of),
-            is_settled: answer.is_some_and(|answer| answer.status < 500),
+            id: response
+                .filter(|response| response.is_success())
+                .and_then(id_of),
+            is_settled: response.is_some_and(|response| response.status < 500),
         });
     }
 
-    /// Whether the user that was made last is found by the id that was told; if not, the id is
-    /// somebody else's, and forgotten.
+    /// Returns whether the user that was made last is found by the id in the response. If not, the id is
+    /// another user's, and is dropped.
     fn is_known_by_id(&mut self) -> bool {
         let Some(made) = self.made.last() else {
             return true;
         };
-        let bears_name = |id: &String| match self.read(id) {
-            Ok(answer) => bears(&answer.body, &made.user_name, false),
+        let has_name = |id: &String| match self.read(id) {
+            Ok(response) => has_user_name(&response.body, &made.user_name, false),
             Err(_) => false,
         };
-        let is_known = made.id.as_ref().is_some_and(bears_name);
+        let is_known = made.id.as_ref().is_some_and(has_name);
         if let Some(made) = self.made.last_mut().filter(|_| !is_known) {
             made.id = None;
         }
         is_known
     }
 
-    fn read(&self, id: &str) -> Result<Answer, String> {
+    fn read(&self, id: &str) -> Result<Response, String> {
         self.endpoint
             .send("GET", &self.url_of(id), None, Authorization::Token)
     }
@@ -250,7 +252,7 @@ impl<'p> Player<'p> {
         self.endpoint.url(&encoded("/Users/{id}", &path))
     }
 
-    /// Removes what was made, and looks whether it is gone.
+    /// Removes the users that were created, and verifies that they are deleted.
     fn clean_up(&mut self) {
         self.progress.set_message("cleaning up");
         let made = std::mem::take(&mut self.made);
@@ -259,12 +261,12 @@ impl<'p> Player<'p> {
             if let Some(id) = &made.id {
                 ids.push((id.clone(), made.user_name.clone()));
             }
-            // Whatever the server said of it: it may be there under its name.
+            // Whatever the response was, the user may exist under its name.
             match self.ids_by_name(&made.user_name) {
                 Ok(found) if found.is_empty() && made.id.is_none() && !made.is_settled => {
                     self.left(
                         &made.user_name,
-                        "perhaps: it is not known what became of its making",
+                        "perhaps: the response to its creation was lost",
                     );
                 }
                 Ok(found) => ids.extend(found.into_iter().map(|id| (id, made.user_name.clone()))),
@@ -282,11 +284,11 @@ impl<'p> Player<'p> {
         ids.dedup_by(|left, right| left.1 == right.1);
         for (_, user_name) in &ids {
             let found = self.ids_by_name(user_name);
-            let is_told = self
+            let is_reported = self
                 .left_behind
                 .iter()
-                .any(|told| told.starts_with(user_name));
-            if !is_told && found.is_ok_and(|found| !found.is_empty()) {
+                .any(|reported| reported.starts_with(user_name));
+            if !is_reported && found.is_ok_and(|found| !found.is_empty()) {
                 self.left(user_name, "it is still found by its name");
             }
         }
@@ -304,7 +306,7 @@ impl<'p> Player<'p> {
         if read.status == 404 {
             return Ok(());
         }
-        if !bears(&read.body, user_name, true) {
+        if !has_user_name(&read.body, user_name, true) {
             return Err(format!(
                 "GET {id}: {}, so it was not removed",
                 read.summary()
@@ -316,27 +318,27 @@ impl<'p> Player<'p> {
         match (deleted.is_success(), self.read(id)?.status) {
             (_, 404) => Ok(()),
             (true, status) => Err(format!(
-                "DELETE was answered {}, and the user is still there: GET {status}",
+                "the response to DELETE was {}, and the user is still there: GET {status}",
                 deleted.status
             )),
             (false, _) => Err(format!("DELETE {}", deleted.summary())),
         }
     }
 
-    /// The ids of users who bear exactly this name. What else a server may find is not ours.
+    /// Returns the ids of users with exactly this name. Others that a server may find were not made here.
     fn ids_by_name(&self, user_name: &str) -> Result<Vec<String>, String> {
         let name = Variables::from([("name".to_owned(), user_name.to_owned())]);
         let target = encoded("/Users?filter=userName%20eq%20%22{name}%22", &name);
         let url = self.endpoint.url(&target);
-        let answer = self
+        let response = self
             .endpoint
             .send("GET", &url, None, Authorization::Token)?;
-        if !answer.is_success() && answer.status != 404 {
-            return Err(format!("it cannot be looked for: {}", answer.summary()));
+        if !response.is_success() && response.status != 404 {
+            return Err(format!("the search for it failed: {}", response.summary()));
         }
-        let found = answer.body.get("Resources").and_then(Value::as_array);
+        let found = response.body.get("Resources").and_then(Value::as_array);
         let found = found.into_iter().flatten();
-        let bearers = found.filter(|user| bears(user, user_name, false));
+        let bearers = found.filter(|user| has_user_name(user, user_name, false));
         Ok(bearers
             .filter_map(|user| text_of(user.get("id")?))
             .collect())
@@ -347,7 +349,7 @@ impl<'p> Player<'p> {
             return;
         };
         self.played.push(Played {
-            step: "every answer is SCIM".to_owned(),
+            step: "every response is SCIM".to_owned(),
             user: None,
             outcome: Outcome::Warned,
             method: "any".to_owned(),
@@ -362,8 +364,8 @@ impl<'p> Player<'p> {
     }
 }
 
-/// Whether a user bears a name, or ends with it as a soft delete makes it.
-fn bears(user: &Value, user_name: &str, or_ends_with_it: bool) -> bool {
+/// Returns whether a user has a name, or one that ends with it, as a soft delete makes it.
+fn has_user_name(user: &Value, user_name: &str, or_ends_with_it: bool) -> bool {
     let found = user
         .get("userName")
         .and_then(Value::as_str)
@@ -372,11 +374,11 @@ fn bears(user: &Value, user_name: &str, or_ends_with_it: bool) -> bool {
     found == wanted || (or_ends_with_it && found.ends_with(&wanted))
 }
 
-fn id_of(answer: &Answer) -> Option<String> {
-    text_of(answer.body.get("id")?)
+fn id_of(response: &Response) -> Option<String> {
+    text_of(response.body.get("id")?)
 }
 
-/// An id, which some servers make a number; not one that would lead to another path.
+/// Returns an id, which some servers make a number; not one that would lead to another path.
 fn text_of(id: &Value) -> Option<String> {
     match id {
         Value::String(text) if ["", ".", ".."].contains(&text.as_str()) => None,
@@ -399,24 +401,28 @@ fn laid_over(last_read: &Value, body: Value) -> Value {
     Value::Object(members)
 }
 
-/// What is wrong with the body of an answer, and takes out of it what later steps need.
+/// Returns what is wrong with the body of a response, and captures what later steps need.
 fn examine(
     step: &Step,
     expected: &Value,
-    answer: &Answer,
+    response: &Response,
     variables: &mut Variables,
 ) -> Vec<String> {
     let mut wrong = Vec::new();
     if !expected.is_null() {
-        wrong.extend(differences_with(Arrays::Containing, expected, &answer.body));
+        wrong.extend(differences_with(
+            Arrays::Containing,
+            expected,
+            &response.body,
+        ));
     }
     let present = |pointer: &&String| {
-        let found = answer.body.pointer(pointer);
+        let found = response.body.pointer(pointer);
         found.is_some_and(|found| !found.is_null())
     };
     for pointer in step.expect.absent.iter().filter(present) {
         wrong.push(format!("{pointer} is there"));
     }
-    wrong.extend(conversation::capture(&step.capture, &answer.body, variables).err());
+    wrong.extend(conversation::capture(&step.capture, &response.body, variables).err());
     wrong
 }

@@ -1,4 +1,4 @@
-//! What the simulation tells.
+//! The report of `simulate`.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::probe::outcome::Outcome;
 /// Most steps that are explained in the readable report; the others look alike.
 const EXPLAINED: usize = 10;
 
-/// Who was played, how, and against what.
+/// The provider that was played, how, and against which endpoint.
 pub(super) struct Head {
     pub(super) provider: &'static str,
     /// Entra's dialect.
@@ -44,7 +44,7 @@ pub(super) struct Played {
 pub(super) struct SimulationReport {
     /// Whether the provider would have begun to provision.
     pub(super) connects: bool,
-    /// Whether it was told to end early.
+    /// Whether it was interrupted.
     pub(super) is_cut_short: bool,
     pub(super) played: Vec<Played>,
     /// Users that could not be removed, and why.
@@ -116,7 +116,7 @@ impl SimulationReport {
         line(&format!("\n{}", counts.join(", ")))
     }
 
-    /// Why the provider does not get as far as its first user, if so.
+    /// Returns why the provider does not get as far as its first user, if so.
     fn refusal(&self) -> Option<String> {
         let failed = |played: &&Played| played.outcome == Outcome::Failed;
         let last = self
@@ -125,16 +125,14 @@ impl SimulationReport {
             .rfind(failed)
             .filter(|_| !self.connects)?;
         Some(match last.status {
-            None => format!("there was no answer: {}", last.got),
-            Some(300..=399) => {
-                "the endpoint redirects; do not rely on a provider to follow.".to_owned()
-            }
+            None => format!("there was no response: {}", last.got),
+            Some(300..=399) => "the endpoint redirects; a provider may not follow.".to_owned(),
             Some(401) => "the endpoint does not accept the token.".to_owned(),
             Some(403) => format!("the endpoint refuses every request: {}", last.got),
             Some(404) => {
                 "there is no SCIM endpoint at this URL, which ends before '/Users'.".to_owned()
             }
-            Some(_) => "the answer is none of a SCIM service provider.".to_owned(),
+            Some(_) => "the response is not that of a SCIM service provider.".to_owned(),
         })
     }
 
@@ -166,7 +164,7 @@ impl SimulationReport {
         }
     }
 
-    /// Why the program must not end with success, if so.
+    /// Fails if the exit status must be one of failure.
     pub(super) fn verdict(&self) -> Result<(), Failure> {
         let failed = self.count(Outcome::Failed);
         if !self.connects {
@@ -176,14 +174,14 @@ impl SimulationReport {
         } else if !self.left_behind.is_empty() {
             Err("some of the simulated users could not be removed".into())
         } else if self.is_cut_short {
-            Err("the simulation was ended before it was over".into())
+            Err("the simulation was interrupted".into())
         } else {
             Ok(())
         }
     }
 }
 
-/// One line: outcome, step, statuses, slowest answer.
+/// Returns one line: outcome, step, statuses, slowest response.
 fn summary(name: &str, width: usize, played: &[&Played]) -> String {
     let worst = [Outcome::Failed, Outcome::Skipped, Outcome::Warned]
         .into_iter()

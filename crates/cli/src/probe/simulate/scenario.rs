@@ -25,7 +25,7 @@ pub(super) struct Scenario {
     pub(super) user: Vec<Step>,
 }
 
-/// One request, and what the provider needs of the answer.
+/// One request, and what the provider needs of the response.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Step {
@@ -37,39 +37,39 @@ pub(super) struct Step {
     #[serde(default)]
     pub(super) query: String,
     pub(super) body: Option<Value>,
-    /// Whether the body's members are laid over the answer to the last GET, as clients do that
+    /// Whether the body's members are laid over the response to the last GET, as clients do that
     /// read, change and write back.
     #[serde(default)]
     pub(super) over_last_read: bool,
     pub(super) expect: Expectation,
-    /// Variables taken out of the answer, by JSON pointer.
+    /// Variables taken out of the response, by JSON pointer.
     #[serde(default)]
     pub(super) capture: Map<String, Value>,
     /// Only with Entra's `aadOptscim062020` flag, or only without it.
     pub(super) flag: Option<bool>,
-    /// Whether the provider gets along with another answer.
+    /// Whether the provider gets along with another response.
     #[serde(default)]
     pub(super) is_advice: bool,
-    /// Whether nothing more is done with this user if the answer is another.
+    /// Whether nothing more is done with this user if the response is another.
     #[serde(default)]
     pub(super) is_essential: bool,
     /// Whether it is sent with a token that is wrong.
     #[serde(default)]
     pub(super) wrong_token: bool,
-    /// What the provider does if the answer is another.
+    /// What the provider does if the response is another.
     pub(super) means: String,
 }
 
-/// What the provider needs of an answer.
+/// What the provider needs of a response.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Expectation {
     /// Any of these.
     pub(super) status: Vec<u16>,
-    /// What a successful answer must hold, in whatever order.
+    /// What a successful response must hold, in whatever order.
     #[serde(default)]
     pub(super) body: Value,
-    /// JSON pointers to what must not be in a successful answer.
+    /// JSON pointers to what must not be in a successful response.
     #[serde(default)]
     pub(super) absent: Vec<String>,
 }
@@ -81,7 +81,7 @@ const UNRESERVED: AsciiSet = NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// Part of a URL with the variables in it, encoded.
+/// Returns the part of a URL with the variables in it, encoded.
 pub(super) fn encoded(text: &str, variables: &Variables) -> String {
     let encode = |value: &String| utf8_percent_encode(value, &UNRESERVED).to_string();
     let variables = variables
@@ -99,7 +99,7 @@ fn unnamed() -> String {
 }
 
 impl Scenario {
-    /// The conversation of a provider; Entra's in the dialect that the flag chooses.
+    /// Returns the conversation of a provider; Entra's in the dialect that the flag chooses.
     pub(super) fn of(provider: Provider, flag: bool) -> Result<Self, Failure> {
         let text = match provider {
             Provider::Entra => include_str!("scenarios/entra.json"),
@@ -116,13 +116,13 @@ impl Scenario {
 }
 
 impl Step {
-    /// Path and query with the variables in them, encoded.
+    /// Returns the path and query with the variables in them, encoded.
     pub(super) fn target(&self, variables: &Variables) -> String {
         let mark = if self.query.is_empty() { "" } else { "?" };
         encoded(&format!("{}{mark}{}", self.path, self.query), variables)
     }
 
-    /// What is expected, in words.
+    /// Returns what is expected, in words.
     pub(super) fn expected(&self, variables: &Variables) -> String {
         let statuses: Vec<String> = self.expect.status.iter().map(u16::to_string).collect();
         let mut text = statuses.join(" or ");

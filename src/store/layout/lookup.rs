@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
-use super::attributes::LOOK_UP_USER;
+use super::attributes::LOOKUP_USER;
 use super::item::{Item, ItemBuilder, Reader, Value};
 use super::keys::Key;
 use crate::directory::{CompanyId, User, UserId};
@@ -15,15 +15,15 @@ use crate::store::StoreError;
 use scim::compare::comparable;
 use scim::schema::{Attribute, COMMON_ATTRIBUTES, USER_SCHEMA};
 
-/// Sort key of the lookup item of a `userName`: there is one, whoever has the name.
+/// Sort key of the lookup item of a `userName`: there is one for all users.
 pub(super) const USER_NAME_SK: &str = "USER";
 
-/// What is stored of a look-up's value.
+/// The digest of a lookup's value, which is stored instead of the value.
 pub(crate) type Digest = [u8; 32];
 
 /// An attribute that users are found by, without reading any other user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LookUp {
+pub enum Lookup {
     /// Unique in the company.
     UserName,
     /// Not unique.
@@ -32,7 +32,7 @@ pub enum LookUp {
     Email,
 }
 
-impl LookUp {
+impl Lookup {
     pub(super) const ALL: [Self; 3] = [Self::UserName, Self::ExternalId, Self::Email];
 
     pub(super) const fn name(self) -> &'static str {
@@ -53,7 +53,7 @@ impl LookUp {
         }
     }
 
-    /// Partition key of the look-up items for a value. Its SHA-256 keeps keys short and free of
+    /// Returns the partition key of the lookup items for a value. Its SHA-256 keeps keys short and free of
     /// personal data; folding follows the schema's `caseExact`.
     pub(crate) fn pk(self, company: CompanyId, value: &str) -> String {
         let comparable = match self.attribute() {
@@ -68,8 +68,8 @@ impl LookUp {
         format!("COMPANY#{company}#{}#{hash}", self.name())
     }
 
-    /// Key of the look-up item that leads from a value to a user. There can be only one for a
-    /// `userName`, whoever bears it: that is what makes it unique.
+    /// Returns the key of the lookup item that leads from a value to a user. A `userName` has the same key for every
+    /// user: that makes it unique.
     pub(crate) fn key(self, company: CompanyId, value: &str, user: UserId) -> Key {
         Key {
             pk: self.pk(company, value),
@@ -77,7 +77,7 @@ impl LookUp {
         }
     }
 
-    /// The same key, of a value that only its digest is known of.
+    /// Returns the same key, for a value of which only the digest is known.
     pub(crate) fn key_of_digest(self, company: CompanyId, digest: &Digest, user: UserId) -> Key {
         Key {
             pk: self.partition(company, digest),
@@ -93,59 +93,59 @@ impl LookUp {
     }
 }
 
-/// Key of the lookup item of a `userName`.
+/// Returns the key of the lookup item of a `userName`.
 pub(crate) fn user_name(company: CompanyId, user_name: &str) -> Key {
     Key {
-        pk: LookUp::UserName.pk(company, user_name),
+        pk: Lookup::UserName.pk(company, user_name),
         sk: USER_NAME_SK.to_owned(),
     }
 }
 
-/// Reads the user id from the sort key of a look-up that is not unique.
-pub(crate) fn user_of_look_up(sk: &str) -> Option<UserId> {
+/// Reads the user id from the sort key of a lookup that is not unique.
+pub(crate) fn user_of_lookup(sk: &str) -> Option<UserId> {
     UserId::parse(sk.strip_prefix("USER#")?)
 }
 
 /// A lookup item by its key; ordered, so that differences are too.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct LookUpEntry {
+pub(crate) struct LookupEntry {
     pub(crate) key: Key,
     pub(crate) is_user_name: bool,
 }
 
 /// Returns the lookup items that a user must have; no others may lead to the user.
-pub(crate) fn look_ups(company: CompanyId, user: &User) -> BTreeSet<LookUpEntry> {
+pub(crate) fn lookups(company: CompanyId, user: &User) -> BTreeSet<LookupEntry> {
     let emails = user
         .document
         .elements("emails")
         .iter()
         .filter_map(|element| element.get("value").and_then(Json::as_str))
-        .map(|value| (LookUp::Email, value));
+        .map(|value| (Lookup::Email, value));
     let user_name = user.document.string("userName");
     let external_id = user.document.string("externalId");
     user_name
-        .map(|value| (LookUp::UserName, value))
+        .map(|value| (Lookup::UserName, value))
         .into_iter()
-        .chain(external_id.map(|value| (LookUp::ExternalId, value)))
+        .chain(external_id.map(|value| (Lookup::ExternalId, value)))
         .chain(emails)
         .filter(|(_, value)| !value.is_empty())
-        .map(|(look_up, value)| LookUpEntry {
-            key: look_up.key(company, value, user.id),
-            is_user_name: look_up == LookUp::UserName,
+        .map(|(lookup, value)| LookupEntry {
+            key: lookup.key(company, value, user.id),
+            is_user_name: lookup == Lookup::UserName,
         })
         .collect()
 }
 
 /// Returns the lookup item that leads to a user.
-pub(crate) fn from_look_up(primary: Key, user: UserId) -> Item {
+pub(crate) fn from_lookup(primary: Key, user: UserId) -> Item {
     ItemBuilder::new(primary)
-        .with(LOOK_UP_USER, Value::string(user))
+        .with(LOOKUP_USER, Value::string(user))
         .build()
 }
 
 /// Reads which user a lookup item leads to.
-pub(crate) fn user_id_of_look_up(item: &Item) -> Result<UserId, StoreError> {
-    Reader(item).parsed(LOOK_UP_USER, UserId::parse)
+pub(crate) fn user_id_of_lookup(item: &Item) -> Result<UserId, StoreError> {
+    Reader(item).parsed(LOOKUP_USER, UserId::parse)
 }
 
 #[cfg(test)]
@@ -153,16 +153,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn look_ups_fold_as_the_schema_compares_and_never_show_the_value() {
+    fn lookups_fold_as_the_schema_compares_and_never_show_the_value() {
         let company = CompanyId::parse("018f2d5c-3b1a-7c4e-9f00-000000000001").unwrap();
-        let pk = |look_up: LookUp, value| look_up.pk(company, value);
+        let pk = |lookup: Lookup, value| lookup.pk(company, value);
         assert_eq!(
-            pk(LookUp::UserName, "Ａda@x.eu"),
-            pk(LookUp::UserName, "ada@X.EU")
+            pk(Lookup::UserName, "Ａda@x.eu"),
+            pk(Lookup::UserName, "ada@X.EU")
         );
-        assert_eq!(pk(LookUp::Email, "ADA@x.eu"), pk(LookUp::Email, "ada@x.eu"));
-        assert_ne!(pk(LookUp::ExternalId, "A1"), pk(LookUp::ExternalId, "a1"));
-        assert_ne!(pk(LookUp::UserName, "a"), pk(LookUp::Email, "a"));
-        assert!(!pk(LookUp::UserName, "ada@x.eu").contains("ada"));
+        assert_eq!(pk(Lookup::Email, "ADA@x.eu"), pk(Lookup::Email, "ada@x.eu"));
+        assert_ne!(pk(Lookup::ExternalId, "A1"), pk(Lookup::ExternalId, "a1"));
+        assert_ne!(pk(Lookup::UserName, "a"), pk(Lookup::Email, "a"));
+        assert!(!pk(Lookup::UserName, "ada@x.eu").contains("ada"));
     }
 }
