@@ -75,16 +75,17 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads the variables by `read`, such as [`std::env::var`]. An empty one is as good as absent.
-    pub fn from_variables(read: impl Fn(&str) -> Option<String>) -> Self {
-        let read = |name: &str| read(name).filter(|value| !value.trim().is_empty());
+    /// Reads the variables by `read_raw`, such as [`std::env::var`]. An empty one is as good as absent.
+    pub fn from_variables(read_raw: impl Fn(&str) -> Option<String>) -> Self {
+        let read = |name: &str| read_raw(name).filter(|value| !value.trim().is_empty());
         Self {
             is_activated: read(ACTIVATION_VARIABLE).is_some_and(|value| is_activated(&value)),
             public_url: read(PUBLIC_URL_VARIABLE),
             documentation_uri: read(DOCUMENTATION_VARIABLE).map(|uri| uri.trim().to_owned()),
             table: read(TABLE_VARIABLE).unwrap_or_else(|| DEFAULT_TABLE.to_owned()),
             dynamodb_endpoint_url: read(ENDPOINT_VARIABLE),
-            audit_retention_days: match read(AUDIT_RETENTION_VARIABLE) {
+            // An empty one is refused: records that were to be kept for long would be lost.
+            audit_retention_days: match read_raw(AUDIT_RETENTION_VARIABLE) {
                 Some(days) => audit_retention_days(&days),
                 None => Ok(DEFAULT_RETENTION_DAYS),
             },

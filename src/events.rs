@@ -9,6 +9,7 @@
 
 use std::collections::HashSet;
 
+use aws_config::SdkConfig;
 use aws_lambda_events::dynamodb::EventRecord;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_smithy_types::DateTime;
@@ -17,6 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::aws::cause_of;
+use crate::config::EventConfig;
 use crate::directory::USER;
 use crate::store::dynamodb::stream::{UserBefore, UserTransition, user_of};
 
@@ -55,6 +57,19 @@ struct Outgoing {
 }
 
 impl Publisher {
+    /// Makes a publisher that uses EventBridge and SQS where the SDK's configuration points to.
+    #[must_use]
+    pub fn new(sdk_config: &SdkConfig, events: EventConfig, base_url: String) -> Self {
+        Self {
+            event_bridge: aws_sdk_eventbridge::Client::new(sdk_config),
+            bus: events.bus,
+            sqs: aws_sdk_sqs::Client::new(sdk_config),
+            dead_letter_queue: events.dead_letter_queue,
+            content: events.content,
+            base_url,
+        }
+    }
+
     /// Makes sure that there is a bus: EventBridge takes events for a bus that does not exist, and delivers them
     /// nowhere.
     ///

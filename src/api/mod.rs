@@ -3,10 +3,13 @@
 
 pub mod accept;
 pub mod authentication;
+mod bookmarks;
 mod bulk;
 mod computing;
 mod discovery;
+mod dispatch;
 mod error;
+mod exchange;
 mod groups;
 pub mod key_limits;
 mod me;
@@ -25,24 +28,26 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use jiff::Timestamp;
-use scim::messages::SearchRequest;
 use scim::{Rule, ScimError, resource};
 use tokio::time::Instant;
 
 use crate::config::{ACTIVATION_VARIABLE, Clock, Config};
-use crate::directory::{CompanyId, KeyId, Operation, USER, UserId};
+use crate::directory::{CompanyId, KeyId, USER};
+use crate::store::Store;
 use crate::store::usage::measured;
-use crate::store::{Store, UserChange};
 use crate::telemetry::RequestRecord;
+pub use exchange::Exchange;
+
 use accept::preferred;
-use authentication::{AuthenticationCache, CachedVerdicts, Caller, authenticate, token_of};
+use authentication::{AuthenticationCache, Caller, authenticate, token_of};
+use bookmarks::PageBookmarks;
 use computing::Computing;
-use error::{not_in_time, unauthorized};
+use dispatch::{dispatch, nothing_at};
+use error::not_in_time;
 use key_limits::{Admission, KeyLimits};
 use message::{BodySource, Request, Response};
-use route::{BASE_PATH, Endpoint, Handler, Route, base_url};
+use route::{Handler, Route, base_url};
 use router::Match;
-use users::bookmarks::PageBookmarks;
 
 /// Deadline of a request: its response comes before API Gateway's timeout of 30 s.
 const DEADLINE: Duration = Duration::from_secs(25);
@@ -90,53 +95,6 @@ enum Head {
     Admitted(Admitted),
     /// A path that takes these methods, for OPTIONS.
     Options(String),
-}
-
-/// One request, as the endpoints see it.
-#[derive(Clone)]
-pub struct Exchange<'r> {
-    request: &'r Request,
-    /// Identifies the change in the audit trail.
-    change_id: String,
-    /// The path segment for `{id}`.
-    id: String,
-    /// URL of the service, with the base path and without trailing slash.
-    base_url: String,
-    now: Timestamp,
-    store: &'r Store,
-    authentication: &'r AuthenticationCache,
-    bookmarks: &'r PageBookmarks,
-    computing: &'r Computing,
-    /// URL of documentation for people, if there is one.
-    documentation_uri: Option<&'r str>,
-    /// Attributes of the request that no schema declares, for the log.
-    undeclared: &'r AtomicUsize,
-}
-
-impl<'r> Exchange<'r> {
-    /// Counts attributes that are left out because no schema declares them.
-    fn count_undeclared(&self, attributes: usize) {
-        self.undeclared.fetch_add(attributes, Ordering::Relaxed);
-    }
-
-    fn query(&self) -> Result<SearchRequest<'r>, ScimError> {
-        query::parse(&self.request.query)
-    }
-
-    /// Returns what is cached about the keys of a user who is about to be written.
-    fn verdicts_about(&self, caller: Caller, owner: UserId) -> CachedVerdicts<'r> {
-        self.authentication.verdicts_about(caller.company, owner)
-    }
-
-    fn change_by(&self, caller: Caller, operation: Operation) -> UserChange {
-        UserChange {
-            company: caller.company,
-            actor: caller.actor(),
-            operation,
-            request_id: self.change_id.clone(),
-            now: self.now,
-        }
-    }
 }
 
 impl Service {
@@ -428,61 +386,6 @@ async fn in_time<T>(
 ) -> Result<T, Refused> {
     let done = tokio::time::timeout_at(deadline, work).await;
     done.unwrap_or_else(|_| Err(not_in_time().into()))
-}
-
-async fn dispatch(
-    endpoint: Endpoint,
-    exchange: &Exchange<'_>,
-    caller: Option<Caller>,
-) -> Result<Response, ScimError> {
-    let caller = || caller.ok_or_else(unauthorized);
-    match endpoint {
-        Endpoint::ListUsers => users::list(exchange, caller()?).await,
-        Endpoint::CreateUser => users::create(exchange, caller()?).await,
-        Endpoint::GetUser => users::get(exchange, caller()?).await,
-        Endpoint::ReplaceUser => users::replace(exchange, caller()?).await,
-        Endpoint::PatchUser => users::patch(exchange, caller()?).await,
-        Endpoint::DeleteUser => users::delete(exchange, caller()?).await,
-        Endpoint::SearchUsers => users::search_users(exchange, caller()?).await,
-        Endpoint::SearchAll => users::search_all(exchange, caller()?).await,
-        Endpoint::QueryAll => users::query_all(exchange, caller()?).await,
-        Endpoint::Bulk => bulk::bulk(exchange, caller()?).await,
-        Endpoint::GetMe => me::get(exchange, caller()?).await,
-        Endpoint::ReplaceMe => me::replace(exchange, caller()?).await,
-        Endpoint::PatchMe => me::patch(exchange, caller()?).await,
-        Endpoint::RefuseCreateMe => me::refuse_create(),
-        Endpoint::RefuseDeleteMe => me::refuse_delete(),
-        Endpoint::ListGroups => groups::list_groups(exchange),
-        Endpoint::SearchGroups => groups::search_groups(exchange),
-        Endpoint::GetGroup => groups::get_group(),
-        Endpoint::RefuseGroups => groups::refuse_groups(),
-        Endpoint::ServiceProviderConfig => discovery::service_provider_config(exchange),
-        Endpoint::ListResourceTypes => discovery::list_resource_types(exchange),
-        Endpoint::GetResourceType => discovery::get_resource_type(exchange),
-        Endpoint::ListSchemas => discovery::list_schemas(exchange),
-        Endpoint::GetSchema => discovery::get_schema(exchange),
-        Endpoint::OpenApi => openapi::openapi(exchange),
-    }
-}
-
-/// Returns the refusal of a path at which there is nothing. It names the path that the client most likely means.
-fn nothing_at<B>(request: &Request<B>) -> ScimError {
-    if let Some(path) = near_miss::nearest(&request.path) {
-        return ScimError::not_found(format!(
-            "There is nothing at this path; send the request to {BASE_PATH}{path}."
-        ))
-        .rule(rule::PATH_MISSPELT);
-    }
-    if let Some(path) = query::path_within(&request.query) {
-        return ScimError::not_found(format!(
-            "The path is inside the query string; send the request to {BASE_PATH}{path}, and parameters behind a '?' at its end."
-        ))
-        .rule(rule::PATH_MISSPELT);
-    }
-    ScimError::not_found(format!(
-        "There is nothing at this path; users are at {BASE_PATH}/Users."
-    ))
-    .rule(rule::PATH_UNKNOWN)
 }
 
 /// An error, with the methods that the path takes, or the location of the resource.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::api::route::base_url;
 use crate::aws::handler::of_handler;
-use crate::config::{Config, EventConfig};
+use crate::config::Config;
 use crate::events::Publisher;
 use crate::telemetry;
 
@@ -29,20 +29,8 @@ pub async fn run() -> Result<(), Error> {
     telemetry::log_as_json(&config);
     let public_url = config.public_url.as_deref();
     let base_url = base_url(public_url.ok_or("SCIM_PUBLIC_URL is not set")?);
-    let EventConfig {
-        content,
-        bus,
-        dead_letter_queue,
-    } = config.events?;
     let sdk_config = of_handler(None).await;
-    let publisher = Publisher {
-        event_bridge: aws_sdk_eventbridge::Client::new(&sdk_config),
-        bus,
-        sqs: aws_sdk_sqs::Client::new(&sdk_config),
-        dead_letter_queue,
-        content,
-        base_url,
-    };
+    let publisher = Publisher::new(&sdk_config, config.events?, base_url);
     publisher.find_bus().await?;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<StreamEvent>| {
         Ok::<_, Error>(respond(&publisher, event.payload).await)

@@ -17,12 +17,12 @@ const CONFINED: [(&str, &[&str]); 10] = [
     ("aws_sdk_dynamodb", &["store"]),
     ("aws_sdk_eventbridge", &["events.rs"]),
     ("aws_sdk_sqs", &["events.rs"]),
-    ("aws_", &["aws", "store", "events.rs"]),
+    ("aws_", &["aws", "store", "events.rs", "lambda"]),
     ("dynoxide", &[]),
     ("rusqlite", &[]),
-    ("http::", &["api", "lambda.rs"]),
+    ("http::", &["api", "lambda"]),
     ("hyper", &[]),
-    ("lambda_http", &["lambda.rs", "events.rs"]),
+    ("lambda_http", &["lambda"]),
     ("tokio", &["store", "api", "bin"]),
 ];
 

@@ -1,6 +1,7 @@
 //! `/Users`: one function per route.
 
-pub(super) mod bookmarks;
+mod access;
+mod by_index;
 mod list;
 mod page;
 mod selection;

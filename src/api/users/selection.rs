@@ -9,21 +9,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::StreamExt as _;
 use scim::compare::SortKey;
 use scim::cursor::{MARK_BYTES, Position};
-use scim::filter::{Filter, Operator};
-use scim::schema::AttributePath;
+use scim::filter::Filter;
 use scim::sort::Sort;
 use scim::work::{Exhausted, Work};
 use scim::{ScimError, cursor};
 use serde_json::{Map, Value};
 
-use super::bookmarks::Bookmark;
+use super::access::{Access, Candidates};
 use super::page::PageBuilder;
 use super::rendered;
 use crate::api::Exchange;
 use crate::api::authentication::Caller;
 use crate::api::rule;
-use crate::directory::{CompanyId, User, UserId};
-use crate::store::{Lookup, Scan, Store, StoreError, StoredUser, read_units};
+use crate::directory::{User, UserId};
+use crate::store::{Scan, StoreError, StoredUser, read_units};
 
 /// Most users that a page by cursor reads for a filter that no lookup serves; if fewer match
 /// than were requested, the page is short and the next one goes on.
@@ -50,7 +49,7 @@ pub(super) struct Selection<'s> {
 }
 
 /// One of the users that match.
-struct Match {
+pub(super) struct Match {
     id: UserId,
     sort_key: Option<SortKey>,
     /// Whether the page before ended with this user, still at the same place.
@@ -59,74 +58,13 @@ struct Match {
 
 /// All users that match, in order.
 #[derive(Default)]
-struct Matches {
-    found: Vec<Match>,
+pub(super) struct Matches {
+    pub(super) found: Vec<Match>,
     /// The complete resources, if they are few. Others are read again for the page they are on.
     kept: Option<HashMap<UserId, Map<String, Value>>>,
 }
 
 impl Selection<'_> {
-    /// Puts the users at `offset..` on the page, and returns the number of all.
-    ///
-    /// # Errors
-    /// `tooMany` beyond the limits of a scan, 429 without scan budget, 503 if the store does not respond.
-    pub(super) async fn by_index(
-        &self,
-        offset: usize,
-        page: &mut PageBuilder,
-        work: &mut Work,
-    ) -> Result<usize, ScimError> {
-        if self.filter.is_some() || self.sort.is_some() {
-            let mut all = self.all(None, work).await?;
-            let total = all.found.len();
-            all.found.drain(..offset.min(total));
-            self.fill(page, all, work).await?;
-            return Ok(total);
-        }
-        let (total, ids) = self.ids_by_index(offset, page.count()).await?;
-        self.read_onto(page, ids, work).await?;
-        Ok(total)
-    }
-
-    /// Returns the number of all users, and the ids of those at `offset..offset + count`: the counters have the
-    /// total, the index the ids.
-    async fn ids_by_index(
-        &self,
-        offset: usize,
-        count: usize,
-    ) -> Result<(usize, Vec<UserId>), ScimError> {
-        let (store, company) = (self.exchange.store, self.caller.company);
-        let mut total = store.count_users(company).await?;
-        let bookmark = Bookmark::behind(offset, self.caller);
-        let last = self
-            .exchange
-            .bookmarks
-            .last_before(bookmark, self.exchange.now);
-        let ids = match last {
-            _ if count == 0 => Vec::new(),
-            Some(last) => {
-                // Users that this walk has passed may be deleted now. One more user than the page has
-                // shows whether to go on, which the smaller total does not.
-                let mut ids = store.user_ids_after(company, Some(last), count + 1).await?;
-                total = total.max(offset + ids.len());
-                ids.truncate(count);
-                ids
-            }
-            None if offset >= total => Vec::new(),
-            None => store.user_ids(company, offset, count).await?,
-        };
-        Ok((total, ids))
-    }
-
-    /// Remembers where a page by index ended, for the one that goes on from there.
-    pub(super) fn remember_end(&self, offset: usize, page: &PageBuilder) {
-        if let (Some(last), None, None) = (page.last(), &self.filter, self.sort) {
-            let bookmark = Bookmark::behind(offset + page.len(), self.caller);
-            let (last, now) = (UserId::new(last.after), self.exchange.now);
-            self.exchange.bookmarks.remember(bookmark, last, now);
-        }
-    }
-
     /// Puts the users after a position on the page. Returns the last user that was read, if there may be more.
     ///
     /// # Errors
@@ -253,7 +191,7 @@ impl Selection<'_> {
     }
 
     /// Puts the users of these ids on the page, and returns whether the page ends before the last.
-    async fn read_onto(
+    pub(super) async fn read_onto(
         &self,
         page: &mut PageBuilder,
         ids: Vec<UserId>,
@@ -273,7 +211,7 @@ impl Selection<'_> {
 
     /// Puts the first of these users on the page, and returns whether it ends before it is full. Users
     /// that were deleted meanwhile, or no longer match, are left out.
-    async fn fill(
+    pub(super) async fn fill(
         &self,
         page: &mut PageBuilder,
         all: Matches,
@@ -294,7 +232,11 @@ impl Selection<'_> {
     }
 
     /// Finds all users that match, in order, up to the limits of one request.
-    async fn all(&self, from: Option<Position>, work: &mut Work) -> Result<Matches, ScimError> {
+    pub(super) async fn all(
+        &self,
+        from: Option<Position>,
+        work: &mut Work,
+    ) -> Result<Matches, ScimError> {
         let (store, company) = (self.exchange.store, self.caller.company);
         let access = self.filter.as_ref().and_then(Access::of);
         let candidates = match &access {
@@ -472,84 +414,5 @@ fn unsorted(after: UserId) -> Position {
     Position {
         after: after.uuid(),
         mark: [0; MARK_BYTES],
-    }
-}
-
-/// The users that may match a filter.
-enum Candidates {
-    /// The only one, already read.
-    One(Option<Box<User>>),
-    /// The users that share a value, in order.
-    Some(Vec<UserId>),
-    /// All of the company.
-    All,
-}
-
-/// How the candidates of a filter are found without reading all users.
-#[derive(Debug, PartialEq)]
-enum Access<'f> {
-    Id(&'f str),
-    Lookup(Lookup, &'f str),
-}
-
-impl<'f> Access<'f> {
-    /// Returns the access for an equality, or for the side of an `and` that fewest users can match.
-    fn of(filter: &'f Filter) -> Option<Self> {
-        match filter {
-            Filter::And(parts) => parts
-                .iter()
-                .filter_map(Self::of)
-                .min_by_key(|access| !access.is_unique()),
-            Filter::Compare {
-                path,
-                operator: Operator::Eq,
-                value,
-            } if path.extension.is_none() => Self::of_equality(path, value.value().as_str()?),
-            Filter::Values { path, filter } if path.attribute.name == "emails" => Self::of(filter),
-            _ => None,
-        }
-    }
-
-    /// Returns the access for an equality with a text.
-    fn of_equality(path: &AttributePath, value: &'f str) -> Option<Self> {
-        match (path.attribute.name, path.sub_attribute) {
-            ("id", None) => Some(Self::Id(value)),
-            ("userName", None) => Some(Self::Lookup(Lookup::UserName, value)),
-            ("externalId", None) => Self::lookup(Lookup::ExternalId, value),
-            ("emails", Some(sub_attribute)) if sub_attribute.name == "value" => {
-                Self::lookup(Lookup::Email, value)
-            }
-            _ => None,
-        }
-    }
-
-    /// Returns whether it finds one user at most.
-    fn is_unique(&self) -> bool {
-        matches!(self, Self::Id(_) | Self::Lookup(Lookup::UserName, _))
-    }
-
-    /// Returns a lookup. Empty values have no lookup items.
-    fn lookup(lookup: Lookup, value: &'f str) -> Option<Self> {
-        (!value.is_empty()).then_some(Self::Lookup(lookup, value))
-    }
-
-    async fn candidates(
-        &self,
-        store: &Store,
-        company: CompanyId,
-    ) -> Result<Candidates, StoreError> {
-        Ok(match *self {
-            Self::Id(id) => Candidates::One(match UserId::parse(id) {
-                Some(id) => store.user(company, id).await?.map(Box::new),
-                None => None,
-            }),
-            Self::Lookup(Lookup::UserName, value) => {
-                let user = store.user_by_user_name(company, value).await?;
-                Candidates::One(user.map(Box::new))
-            }
-            Self::Lookup(lookup, value) => {
-                Candidates::Some(store.user_ids_by_lookup(company, lookup, value).await?)
-            }
-        })
     }
 }

@@ -6,6 +6,7 @@ mod evaluator;
 mod lexer;
 mod parser;
 mod tree;
+mod typing;
 
 pub use error::{FilterError, MAX_FILTER_COMPARISONS, MAX_FILTER_DEPTH, MAX_FILTER_LENGTH};
 pub use evaluator::elements_at;

@@ -1,11 +1,9 @@
 //! The checks, one after another.
 
 use std::net::TcpStream;
-use std::time::Duration;
 
 use indicatif::ProgressBar;
 use jiff::Timestamp;
-use jiff::fmt::rfc2822::DateTimeParser;
 use paradigm_scim::config::ACTIVATION_VARIABLE;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -13,8 +11,9 @@ use uuid::Uuid;
 use super::certificate::Certificate;
 use super::connection::Connection;
 use super::load;
+use super::reading::{detail, has_schema, is_empty_list, is_of_scim, skew};
 use super::report::{Check, CheckResult};
-use super::tls::{NoHandshake, shake_hands};
+use super::step::Step;
 use crate::probe::endpoint::{Authorization, Endpoint, MEDIA_TYPE, Response};
 use crate::probe::outcome::Outcome;
 use crate::probe::token::SOURCES;
@@ -28,7 +27,6 @@ const SLOW: u64 = 1000;
 
 const CONFIG_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
 const GROUP_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
-const LIST_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 const ERROR_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
 const CORRECT_URL: &str =
@@ -40,102 +38,20 @@ const THROTTLED: &str = "Wait a while and try again; if that does not help, rais
 const SEE_FRONT: &str = "Check what is before the instance (firewall, authorizer): this response does not come from the instance. On AWS, with a DomainName the API's default address is closed: give the Tenant URL of that domain.";
 const DEPLOY: &str = "Deploy the current version of the service.";
 
-/// A check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
-    Reachable,
-    TlsVersion,
-    Certificate,
-    ScimResponses,
-    Clock,
-    Activation,
-    Discovery,
-    MediaType,
-    PublicUrl,
-    Key,
-    TestConnection,
-    GroupsRead,
-    GroupsRefused,
-    Owner,
-    Latency,
-    Load,
-}
-
-impl Step {
-    /// All checks, in their order.
-    pub(super) const ALL: [Self; 16] = [
-        Self::Reachable,
-        Self::TlsVersion,
-        Self::Certificate,
-        Self::ScimResponses,
-        Self::Clock,
-        Self::Activation,
-        Self::Discovery,
-        Self::MediaType,
-        Self::PublicUrl,
-        Self::Key,
-        Self::TestConnection,
-        Self::GroupsRead,
-        Self::GroupsRefused,
-        Self::Owner,
-        Self::Latency,
-        Self::Load,
-    ];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Reachable => "reachable",
-            Self::TlsVersion => "TLS version",
-            Self::Certificate => "certificate",
-            Self::ScimResponses => "SCIM responses",
-            Self::Clock => "clock",
-            Self::Activation => "activation",
-            Self::Discovery => "discovery",
-            Self::MediaType => "media type",
-            Self::PublicUrl => "public URL",
-            Self::Key => "key",
-            Self::TestConnection => "test connection",
-            Self::GroupsRead => "groups read",
-            Self::GroupsRefused => "groups refused",
-            Self::Owner => "key's owner",
-            Self::Latency => "latency",
-            Self::Load => "load",
-        }
-    }
-
-    /// Returns the check without which this one cannot be made.
-    fn needs(self) -> Option<Self> {
-        match self {
-            Self::Reachable => None,
-            Self::TlsVersion => Some(Self::Reachable),
-            Self::Certificate => Some(Self::TlsVersion),
-            Self::ScimResponses => Some(Self::Certificate),
-            Self::Clock | Self::Activation => Some(Self::ScimResponses),
-            Self::Discovery | Self::Key => Some(Self::Activation),
-            Self::MediaType | Self::PublicUrl | Self::Latency => Some(Self::Discovery),
-            Self::TestConnection
-            | Self::GroupsRead
-            | Self::GroupsRefused
-            | Self::Owner
-            | Self::Load => Some(Self::Key),
-        }
-    }
-}
-
 /// Checks an endpoint.
 pub(super) struct Examination {
-    endpoint: Endpoint,
-    with_load: bool,
+    pub(super) endpoint: Endpoint,
+    pub(super) with_load: bool,
     /// Until the check that uses it.
-    connection: Option<Result<Connection, CheckResult>>,
-    stream: Option<TcpStream>,
-    certificate: Option<Certificate>,
+    pub(super) connection: Option<Result<Connection, CheckResult>>,
+    pub(super) stream: Option<TcpStream>,
+    pub(super) certificate: Option<Certificate>,
     /// The response to `/ServiceProviderConfig` without a key.
-    description: Option<Response>,
+    pub(super) description: Option<Response>,
     /// How far the server's clock is ahead of this machine's, if the response has a date.
-    skew: Option<i64>,
+    pub(super) skew: Option<i64>,
     /// The response to the search for a user that cannot exist, once the key is accepted.
-    search: Option<Response>,
+    pub(super) search: Option<Response>,
 }
 
 impl Examination {
@@ -210,66 +126,6 @@ impl Examination {
             Step::Owner => self.owner(),
             Step::Latency => self.latency(),
             Step::Load => self.load(),
-        }
-    }
-
-    fn reachable(&mut self) -> CheckResult {
-        match self.connection.take() {
-            Some(Ok(connection)) => {
-                let (address, milliseconds) = (connection.address, connection.took.as_millis());
-                self.stream = Some(connection.stream);
-                CheckResult::passed(format!("{address}, in {milliseconds} ms"))
-                    .measuring(json!({"address": address, "milliseconds": milliseconds}))
-            }
-            Some(Err(finding)) => finding,
-            None => CheckResult::skipped("there was no attempt"),
-        }
-    }
-
-    fn tls_version(&mut self) -> CheckResult {
-        let stream = self.stream.take();
-        if !self.endpoint.is_https() {
-            return match self.endpoint.is_loopback() {
-                true => CheckResult::needless("plain http, which does for this machine"),
-                false => CheckResult::failed(
-                    "plain http: everyone on the way could read the key, so nothing was sent",
-                    "Begin the Tenant URL with https://, and have TLS before the instance.",
-                ),
-            };
-        }
-        let Some(mut stream) = stream else {
-            return CheckResult::needless("a proxy is in between");
-        };
-        let shaken = shake_hands(&mut stream, self.endpoint.host(), self.endpoint.roots());
-        match shaken {
-            Ok(handshake) => {
-                self.certificate = Some(handshake.certificate);
-                CheckResult::passed(format!("{} was agreed on", handshake.version))
-                    .measuring(json!({"version": handshake.version}))
-            }
-            Err(NoHandshake::TooOld) => CheckResult::failed(
-                "the server speaks neither TLS 1.3 nor TLS 1.2",
-                "Let it speak TLS 1.2 and 1.3 (on AWS the domain name's security policy TLS_1_2), and nothing older.",
-            ),
-            Err(NoHandshake::NotTls) => CheckResult::failed(
-                "the server at this port does not speak TLS, or not in time",
-                "Correct the port in the Tenant URL, or have TLS before the instance.",
-            ),
-            Err(NoHandshake::NoAuthorities(error)) => CheckResult::failed(
-                format!("this machine has no trusted authorities: {error}"),
-                "Install the certificates of authorities here (package ca-certificates).",
-            ),
-            Err(NoHandshake::Other(error)) => CheckResult::failed(
-                format!("there was no handshake: {error}"),
-                "See the log of what ends TLS before the instance.",
-            ),
-        }
-    }
-
-    fn certificate(&mut self) -> CheckResult {
-        match self.certificate.take() {
-            Some(certificate) => certificate.finding(self.endpoint.host()),
-            None => CheckResult::needless("none was seen, for the same reason"),
         }
     }
 
@@ -564,37 +420,4 @@ fn unless_throttled(response: &Response, change: impl Into<String>) -> String {
         429 => THROTTLED.to_owned(),
         _ => change.into(),
     }
-}
-
-/// Returns by how many seconds the server's clock is ahead. The server sent its time between two moments here,
-/// at best half-way. Fractions of a second do not count.
-fn skew(date: Option<&str>, before: Timestamp, after: Timestamp) -> Option<i64> {
-    let reported = DateTimeParser::new().parse_timestamp(date?).ok()?;
-    let half = Duration::try_from(after.duration_since(before)).ok()? / 2;
-    let here = before.checked_add(half).ok()?;
-    Some(reported.as_second() - here.as_second())
-}
-
-/// Returns whether a response is one of SCIM, refusals included.
-fn is_of_scim(response: &Response) -> bool {
-    schemas(response).any(|schema| schema.starts_with("urn:ietf:params:scim:"))
-}
-
-fn has_schema(response: &Response, wanted: &str) -> bool {
-    schemas(response).any(|schema| schema == wanted)
-}
-
-fn schemas(response: &Response) -> impl Iterator<Item = &str> {
-    let schemas = response.body.get("schemas").and_then(Value::as_array);
-    schemas.into_iter().flatten().filter_map(Value::as_str)
-}
-
-fn is_empty_list(response: &Response) -> bool {
-    let total = response.body.get("totalResults").and_then(Value::as_u64);
-    response.status == 200 && has_schema(response, LIST_SCHEMA) && total == Some(0)
-}
-
-fn detail(response: &Response) -> &str {
-    let detail = response.body.get("detail").and_then(Value::as_str);
-    detail.unwrap_or_default()
 }

@@ -4,8 +4,11 @@ mod certificate;
 mod checks;
 mod connection;
 mod load;
+mod reading;
 mod report;
+mod step;
 mod tls;
+mod transport;
 
 use std::path::PathBuf;
 
@@ -15,8 +18,9 @@ use ureq::tls::{PemItem, RootCerts, parse_pem};
 use crate::probe::endpoint::{Endpoint, USER_AGENT};
 use crate::probe::token::TokenArguments;
 use crate::{Failure, progress};
-use checks::{Examination, Step};
+use checks::Examination;
 use report::DoctorReport;
+use step::Step;
 
 #[derive(Args)]
 pub(crate) struct Doctor {

@@ -17,11 +17,11 @@ const MAX_BOOKMARKS: usize = 1024;
 
 /// The bookmarks of this process.
 #[derive(Debug, Default)]
-pub(in crate::api) struct PageBookmarks(Mutex<HashMap<Bookmark, (UserId, Timestamp)>>);
+pub(super) struct PageBookmarks(Mutex<HashMap<Bookmark, (UserId, Timestamp)>>);
 
 /// A number of users that a caller has seen in pages without filter and sorting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::api) struct Bookmark {
+pub(super) struct Bookmark {
     company: CompanyId,
     key: KeyId,
     seen: usize,
@@ -30,7 +30,7 @@ pub(in crate::api) struct Bookmark {
 impl Bookmark {
     /// Returns the bookmark behind so many users.
     #[must_use]
-    pub(in crate::api) fn behind(seen: usize, caller: Caller) -> Self {
+    pub(super) fn behind(seen: usize, caller: Caller) -> Self {
         Self {
             company: caller.company,
             key: caller.key,
@@ -42,14 +42,14 @@ impl Bookmark {
 impl PageBookmarks {
     /// Returns the last user before a bookmark, if a page ended there a short time ago.
     #[must_use]
-    pub(in crate::api) fn last_before(&self, bookmark: Bookmark, now: Timestamp) -> Option<UserId> {
+    pub(super) fn last_before(&self, bookmark: Bookmark, now: Timestamp) -> Option<UserId> {
         let bookmarks = self.0.lock().ok()?;
         let (last, until) = bookmarks.get(&bookmark)?;
         (now < *until).then_some(*last)
     }
 
     /// Sets the bookmark of the last user on a page.
-    pub(in crate::api) fn remember(&self, bookmark: Bookmark, last: UserId, now: Timestamp) {
+    pub(super) fn remember(&self, bookmark: Bookmark, last: UserId, now: Timestamp) {
         let Ok(mut bookmarks) = self.0.lock() else {
             return;
         };

@@ -1,0 +1,83 @@
+//! The checks, and which of them need which other one.
+
+/// A check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    Reachable,
+    TlsVersion,
+    Certificate,
+    ScimResponses,
+    Clock,
+    Activation,
+    Discovery,
+    MediaType,
+    PublicUrl,
+    Key,
+    TestConnection,
+    GroupsRead,
+    GroupsRefused,
+    Owner,
+    Latency,
+    Load,
+}
+
+impl Step {
+    /// All checks, in their order.
+    pub(super) const ALL: [Self; 16] = [
+        Self::Reachable,
+        Self::TlsVersion,
+        Self::Certificate,
+        Self::ScimResponses,
+        Self::Clock,
+        Self::Activation,
+        Self::Discovery,
+        Self::MediaType,
+        Self::PublicUrl,
+        Self::Key,
+        Self::TestConnection,
+        Self::GroupsRead,
+        Self::GroupsRefused,
+        Self::Owner,
+        Self::Latency,
+        Self::Load,
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Reachable => "reachable",
+            Self::TlsVersion => "TLS version",
+            Self::Certificate => "certificate",
+            Self::ScimResponses => "SCIM responses",
+            Self::Clock => "clock",
+            Self::Activation => "activation",
+            Self::Discovery => "discovery",
+            Self::MediaType => "media type",
+            Self::PublicUrl => "public URL",
+            Self::Key => "key",
+            Self::TestConnection => "test connection",
+            Self::GroupsRead => "groups read",
+            Self::GroupsRefused => "groups refused",
+            Self::Owner => "key's owner",
+            Self::Latency => "latency",
+            Self::Load => "load",
+        }
+    }
+
+    /// Returns the check without which this one cannot be made.
+    pub(super) fn needs(self) -> Option<Self> {
+        match self {
+            Self::Reachable => None,
+            Self::TlsVersion => Some(Self::Reachable),
+            Self::Certificate => Some(Self::TlsVersion),
+            Self::ScimResponses => Some(Self::Certificate),
+            Self::Clock | Self::Activation => Some(Self::ScimResponses),
+            Self::Discovery | Self::Key => Some(Self::Activation),
+            Self::MediaType | Self::PublicUrl | Self::Latency => Some(Self::Discovery),
+            Self::TestConnection
+            | Self::GroupsRead
+            | Self::GroupsRefused
+            | Self::Owner
+            | Self::Load => Some(Self::Key),
+        }
+    }
+}
