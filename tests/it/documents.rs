@@ -1,62 +1,12 @@
-//! Bodies of POST and PUT (RFC 7643 §2-§4): `crates/scim/tests/data/documents.json`, each case a body with
-//! what is stored of it, or the refusal. Every case runs by POST and by PUT.
+//! Bodies of POST and PUT: what holds for every attribute. `tests/cases/documents.rs` has the single cases.
 
-use conversation::differences;
 use jiff::SignedDuration;
 use paradigm_scim::directory::USER;
 use scim::schema::Attribute;
 use serde_json::{Value, json};
 
-use test_support::data::{assert_none, data, of_case};
-use test_support::world::{Client, Response, World};
-
-#[tokio::test]
-async fn every_document_is_stored_or_refused_as_it_should() {
-    let world = World::new().await;
-    let client = world.client().await;
-    let mut failures = Vec::new();
-    for case in data("documents.json").as_array().unwrap() {
-        failures.extend(of_case("documents", case, check(&client, case).await));
-    }
-    assert_none(&failures);
-}
-
-/// Returns what is wrong with the results of a body, sent by POST and by PUT.
-pub(crate) async fn check(client: &Client<'_>, case: &Value) -> Vec<String> {
-    let created = client.post(&case["body"]).await;
-    let mut found = wrong_in(case, &created, 201);
-    if created.status == 201 {
-        client.delete(&created.id()).await;
-    }
-    let other = json!({"userName": "other@example.com", "title": "Old"});
-    let id = client.create(&other).await;
-    let replaced = client.put(&id, &case["body"]).await;
-    let wrong = wrong_in(case, &replaced, 200);
-    found.extend(wrong.iter().map(|wrong| format!("by PUT, {wrong}")));
-    client.delete(&id).await;
-    found
-}
-
-fn wrong_in(case: &Value, response: &Response, success: u16) -> Vec<String> {
-    let status = response.status;
-    let body = response.body.clone().unwrap_or_default();
-    let refused = &case["refused"];
-    if !refused.is_null() {
-        let is_refused = status == 400 && body["scimType"] == *refused;
-        let wrong = format!("not {refused}, {status} {body}");
-        return if is_refused { Vec::new() } else { vec![wrong] };
-    }
-    if status != success {
-        return vec![format!("{status} {body}")];
-    }
-    let mut found = differences(&case["stored"], &body);
-    for name in case["dropped"].as_array().into_iter().flatten() {
-        if body.get(name.as_str().unwrap()).is_some() {
-            found.push(format!("{name} is there"));
-        }
-    }
-    found
-}
+use test_support::data::assert_none;
+use test_support::world::{Client, World};
 
 /// RFC 7643 §2.5: null, an empty array and absence are the same, for every attribute and
 /// sub-attribute that the schemas declare, whatever name it is sent under.

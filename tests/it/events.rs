@@ -1,21 +1,12 @@
 //! SCIM events (RFC 9967): captured records of a table's stream, and a table with a stream.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
 
-use aws_config::{Region, SdkConfig};
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
-};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_types::body::SdkBody;
-use conversation::differences;
+use aws_config::Region;
 use embedded::Embedded;
 use paradigm_scim::aws::handler::of_handler;
 use paradigm_scim::directory::{Permission, UserId};
 use paradigm_scim::events::Publisher;
-use paradigm_scim::lambda::stream::{self, StreamEvent};
 use paradigm_scim::store::Next;
 use rustls::version::TLS13;
 use scim::event::Content;
@@ -23,143 +14,11 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::policies::template;
+use crate::support::bus::{BASE_URL, Bus, publisher};
 use test_support::authority::Authority;
-use test_support::data::{assert_none, data, data_files};
+use test_support::data::{data, data_files};
 use test_support::front::{self, Response};
 use test_support::world::World;
-
-const BASE_URL: &str = "https://scim.example.com/scim/v2";
-
-/// An event bus that keeps what it takes, and refuses what contains a text; and a queue.
-#[derive(Debug, Clone, Default)]
-struct Bus {
-    taken: Arc<Mutex<Vec<Value>>>,
-    batches: Arc<Mutex<Vec<usize>>>,
-    buried: Arc<Mutex<Vec<Value>>>,
-    /// The actions that it was requested, as IAM names them.
-    actions: Arc<Mutex<BTreeSet<String>>>,
-    refuses: Option<String>,
-    refuses_with: &'static str,
-    is_down: bool,
-}
-
-impl HttpConnector for Bus {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let target = request.headers().get("x-amz-target").unwrap();
-        self.actions.lock().unwrap().insert(action(target));
-        let status = if self.is_down { 400 } else { 200 };
-        let body: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
-        if let Some(letter) = body["MessageBody"].as_str() {
-            if !self.is_down {
-                let letter = serde_json::from_str(letter).unwrap();
-                self.buried.lock().unwrap().push(letter);
-            }
-            let status = status.try_into().unwrap();
-            let response = SdkBody::from(json!({"MessageId": "1"}).to_string());
-            return HttpConnectorFuture::ready(Ok(HttpResponse::new(status, response)));
-        }
-        if target == "AWSEvents.DescribeEventBus" {
-            let response = SdkBody::from(json!({"Name": body["Name"]}).to_string());
-            let status = status.try_into().unwrap();
-            return HttpConnectorFuture::ready(Ok(HttpResponse::new(status, response)));
-        }
-        let entries = body["Entries"].as_array().unwrap();
-        let results: Vec<Value> = entries
-            .iter()
-            .map(|entry| {
-                let detail = entry["Detail"].as_str().unwrap();
-                if self
-                    .refuses
-                    .as_deref()
-                    .is_some_and(|text| detail.contains(text))
-                {
-                    return json!({"ErrorCode": self.refuses_with});
-                }
-                let mut entry = entry.clone();
-                entry["Detail"] = serde_json::from_str(detail).unwrap();
-                self.taken.lock().unwrap().push(entry);
-                json!({"EventId": "1"})
-            })
-            .collect();
-        self.batches.lock().unwrap().push(entries.len());
-        let response = json!({"FailedEntryCount": 0, "Entries": results}).to_string();
-        let status = status.try_into().unwrap();
-        HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(response))))
-    }
-}
-
-/// Returns the action that an operation is to IAM.
-fn action(target: &str) -> String {
-    let (service, operation) = target.split_once('.').unwrap();
-    match service {
-        "AWSEvents" => format!("events:{operation}"),
-        "AmazonSQS" => format!("sqs:{operation}"),
-        other => panic!("{other}"),
-    }
-}
-
-fn publisher(config: SdkConfig, content: Content) -> Publisher {
-    let credentials = Credentials::new("test", "test", None, None, "test");
-    let config = config
-        .into_builder()
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .build();
-    Publisher {
-        event_bridge: aws_sdk_eventbridge::Client::new(&config),
-        bus: "paradigm".to_owned(),
-        sqs: aws_sdk_sqs::Client::new(&config),
-        dead_letter_queue: "https://queue.example.com/undelivered".to_owned(),
-        content,
-        base_url: BASE_URL.to_owned(),
-    }
-}
-
-impl Bus {
-    fn publisher(&self, content: Content) -> Publisher {
-        let connector = SharedHttpConnector::new(self.clone());
-        let config = Embedded::in_memory().unwrap().config().into_builder();
-        let config = config
-            .http_client(http_client_fn(move |_, _| connector.clone()))
-            .build();
-        publisher(config, content)
-    }
-
-    /// Publishes an event of the stream. Returns what the bus took, and the records to redeliver.
-    async fn after(&self, content: Content, event: &Value) -> (Vec<Value>, Vec<String>) {
-        let event: StreamEvent = serde_json::from_value(event.clone()).unwrap();
-        let response = stream::respond(&self.publisher(content), event).await;
-        let failures = response.batch_item_failures.into_iter();
-        let failures = failures.map(|failure| failure.item_identifier.unwrap());
-        let taken = std::mem::take(&mut *self.taken.lock().unwrap());
-        (taken, failures.collect())
-    }
-}
-
-#[tokio::test]
-async fn captured_records_become_the_events_of_their_cases() {
-    let mut failures = Vec::new();
-    for (name, case) in data_files("stream") {
-        let content = match case["content"].as_str() {
-            Some("Notice") => Content::Notice,
-            Some("Full") => Content::Full,
-            other => panic!("{name}: {other:?}"),
-        };
-        let bus = Bus::default();
-        let (entries, refused) = bus.after(content, &case["event"]).await;
-        let buried = bus.buried.lock().unwrap().clone();
-        let actual = json!({"entries": entries, "buried": buried, "failures": refused});
-        let found = differences(&case["expect"], &actual);
-        failures.extend(found.into_iter().map(|found| format!("{name}: {found}")));
-        if content == Content::Notice {
-            let reported = actual.to_string();
-            assert!(
-                !reported.contains("@example.com"),
-                "{name} has personal data: {reported}"
-            );
-        }
-    }
-    assert_none(&failures);
-}
 
 #[tokio::test]
 async fn the_handler_may_do_to_bus_and_queue_what_it_does_and_nothing_else() {

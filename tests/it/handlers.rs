@@ -1,10 +1,7 @@
-//! The handlers as Lambda runs them: real binaries, each event of `events/` replayed against a
-//! stand-in for the Runtime API, with an embedded DynamoDB and demo data behind it.
+//! The handlers as Lambda runs them, and the template that declares them. `tests/cases/events.rs` replays the events.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-
-use std::time::Instant;
+use std::path::Path;
 
 use conversation::differences;
 use paradigm_scim::api::route::{Handler, ROUTES, Route};
@@ -15,129 +12,14 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use yaml_rust2::YamlLoader;
 
-use crate::runtime_api::{Lambda, Outcome, read_request};
+use crate::support::handlers::{binary, cases};
+use crate::support::runtime_api::{Lambda, Outcome, read_request};
 use test_support::authority::Authority;
 use test_support::data::{assert_none, data};
-use test_support::dynamodb::DynamoDb;
 use test_support::front::{self, Response};
 
 /// The handler that serves no route.
 const PUBLISH_EVENTS: &str = "publish_events";
-
-/// An event and what its response must be.
-pub(crate) struct Case {
-    pub(crate) name: String,
-    pub(crate) handler: String,
-    pub(crate) event: Value,
-    pub(crate) expected: Value,
-}
-
-pub(crate) fn cases() -> Vec<Case> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
-    let read = |path: &Path| -> Value {
-        let text =
-            std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"))
-    };
-    let entries = |folder: &Path| -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(folder).unwrap();
-        let mut entries: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-        entries.sort();
-        entries
-    };
-    let mut cases = Vec::new();
-    for folder in entries(&root).iter().filter(|path| path.is_dir()) {
-        let handler = folder.file_name().unwrap().to_string_lossy().into_owned();
-        for path in entries(folder) {
-            let file = path.file_name().unwrap().to_string_lossy().into_owned();
-            if file.ends_with(".expected.json") {
-                continue;
-            }
-            let name = file
-                .strip_suffix(".json")
-                .expect("only JSON files")
-                .to_owned();
-            cases.push(Case {
-                name: format!("{handler}/{name}"),
-                handler: handler.clone(),
-                event: read(&path),
-                expected: read(&folder.join(format!("{name}.expected.json"))),
-            });
-        }
-    }
-    cases
-}
-
-pub(crate) fn binary(handler: &str) -> &'static str {
-    match handler {
-        "list_users" => env!("CARGO_BIN_EXE_list_users"),
-        "create_user" => env!("CARGO_BIN_EXE_create_user"),
-        "get_user" => env!("CARGO_BIN_EXE_get_user"),
-        "replace_user" => env!("CARGO_BIN_EXE_replace_user"),
-        "patch_user" => env!("CARGO_BIN_EXE_patch_user"),
-        "delete_user" => env!("CARGO_BIN_EXE_delete_user"),
-        "search" => env!("CARGO_BIN_EXE_search"),
-        "bulk" => env!("CARGO_BIN_EXE_bulk"),
-        "me" => env!("CARGO_BIN_EXE_me"),
-        "service_provider_config" => env!("CARGO_BIN_EXE_service_provider_config"),
-        "resource_types" => env!("CARGO_BIN_EXE_resource_types"),
-        "schemas" => env!("CARGO_BIN_EXE_schemas"),
-        "openapi" => env!("CARGO_BIN_EXE_openapi"),
-        "groups" => env!("CARGO_BIN_EXE_groups"),
-        "default" => env!("CARGO_BIN_EXE_default"),
-        "publish_events" => env!("CARGO_BIN_EXE_publish_events"),
-        other => panic!("there is no handler {other}"),
-    }
-}
-
-#[tokio::test]
-async fn every_event_gets_the_response_written_beside_it() {
-    let dynamodb = DynamoDb::start();
-    let settings = [("SCIM_TABLE", "paradigm-scim")];
-    let environment = [&dynamodb.environment()[..], &settings].concat();
-    let mut failures = Vec::new();
-    for case in cases() {
-        let name = &case.name;
-        let started = Instant::now();
-        let lambda = Lambda::start(binary(&case.handler), &environment).await;
-        let ready = started.elapsed().as_millis();
-        let (outcome, log) = lambda.invoke(&case.event).await;
-        let ended = started.elapsed().as_millis();
-        // Shown by --nocapture: event, status, start and whole time.
-        if let Outcome::Responded(response) = &outcome {
-            println!(
-                "{name:<40} {} {ready:>4} ms {ended:>4} ms",
-                response["statusCode"]
-            );
-        }
-        if log.contains("\"level\":\"ERROR\"") || log.contains("panicked") {
-            failures.push(format!("{name} logged: {log}"));
-        }
-        match outcome {
-            Outcome::Failed(reason) => failures.push(format!("{name} failed: {reason}\n{log}")),
-            Outcome::Responded(response) => {
-                let found = differences(&case.expected, &readable(&response));
-                failures.extend(
-                    found
-                        .into_iter()
-                        .map(|failure| format!("{name}: {failure}")),
-                );
-            }
-        }
-    }
-    assert_none(&failures);
-}
-
-/// API Gateway's response with the body as JSON instead of text.
-pub(crate) fn readable(response: &Value) -> Value {
-    let mut response = response.clone();
-    assert_eq!(response["isBase64Encoded"], false);
-    let body = response["body"].as_str().map_or(Value::Null, |text| {
-        serde_json::from_str(text).expect("a JSON body")
-    });
-    response["body"] = body;
-    response
-}
 
 /// Route keys of the template, such as `GET /scim/v2/Users`, with the binary that serves them.
 fn template_routes() -> BTreeMap<String, String> {

@@ -1,5 +1,5 @@
-//! The one integration test binary. Modules are named after routes and subjects; cases that look
-//! alike are JSON files in `tests/data`.
+//! Tests of the service. Modules are named after routes and subjects. Cases that look alike are JSON files, which
+//! `tests/cases` runs.
 
 #![allow(
     clippy::expect_used,
@@ -15,27 +15,24 @@ mod architecture;
 mod audit;
 mod authentication;
 mod budgets;
-mod conversations;
 mod counting;
 mod cursors;
-mod dialects;
 mod discovery;
 mod documents;
 mod events;
 mod fault_matrix;
 mod faults;
-mod filters;
 mod handlers;
 mod isolation;
 mod limits;
 mod logs;
 mod openapi;
-mod patches;
 mod policies;
 mod properties;
 mod refusals;
 mod releases;
-mod runtime_api;
 mod scans;
+#[path = "../support/mod.rs"]
+mod support;
 mod table;
 mod work;

@@ -22,7 +22,7 @@ use paradigm_scim::store::{Next, Store};
 use serde_json::{Value, json};
 use yaml_rust2::{Yaml, YamlLoader};
 
-use crate::handlers::{Case, cases, readable};
+use crate::support::handlers::{Case, cases, readable};
 use test_support::data::assert_none;
 use test_support::dynamodb::demo_file;
 use test_support::world::{Call, Client, World};

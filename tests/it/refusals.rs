@@ -10,8 +10,8 @@ use scim::rule as protocol;
 use serde_json::{Value, json};
 
 use crate::architecture::parts;
-use crate::handlers::{binary, cases};
-use crate::runtime_api::{Lambda, Outcome};
+use crate::support::handlers::{binary, cases};
+use crate::support::runtime_api::{Lambda, Outcome};
 use test_support::data::{assert_none, data};
 use test_support::dynamodb::DynamoDb;
 use test_support::marked::MARKER;

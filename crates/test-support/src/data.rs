@@ -34,10 +34,10 @@ pub fn data_files(folder: &str) -> Vec<(String, Value)> {
         .collect()
 }
 
-/// Failures of a case, each with its file and what it is about.
-pub fn of_case(file: &str, case: &Value, found: Vec<String>) -> Vec<String> {
+/// Failures of a case, each with what the case is about.
+pub fn of_case(case: &Value, found: Vec<String>) -> Vec<String> {
     let about = case["about"].as_str().unwrap();
-    let named = |failure| format!("{file}, {about}: {failure}");
+    let named = |failure| format!("{about}: {failure}");
     found.into_iter().map(named).collect()
 }
 

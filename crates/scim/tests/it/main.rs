@@ -12,7 +12,7 @@
     clippy::unwrap_used
 )]
 
-mod cases;
+mod dialect_rules;
 mod filters;
 mod generate;
 mod parsers;

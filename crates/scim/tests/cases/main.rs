@@ -1,4 +1,5 @@
-//! The cases in `tests/data`, each by the functions of this crate alone:
+//! The cases in `tests/data`, each by the functions of this crate alone, and one test for each file: `cargo test -p scim
+//! --test cases -- NAME` runs those whose names contain NAME.
 //!
 //! - `filters.json`: users, and for each filter the users that match, or that it is refused;
 //! - `documents.json`: a body, and what is stored of it, or the refusal;
@@ -6,58 +7,39 @@
 //! - `dialects/RULE.json`: cases of these kinds for a rule of the dialect, which is a function whose documentation
 //!   says who sends what it rewrites.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+use std::path::Path;
 
 use scim::filter::{Scope, parse};
 use scim::messages::PatchOp;
 use scim::resource::{Document, Meta, render};
+use scim::schema::{ENTERPRISE_USER, ResourceType, USER_SCHEMA};
 use scim::work::Work;
 use scim::{ScimError, dialect};
 use serde_json::{Map, Value, json};
 
-use crate::USER;
+datatest_stable::harness! {
+    { test = dialect_rule, root = "tests/data/dialects", pattern = r"\.json$" },
+    { test = documents, root = "tests/data", pattern = r"^documents\.json$" },
+    { test = filters, root = "tests/data", pattern = r"^filters\.json$" },
+    { test = patch, root = "tests/data/patches", pattern = r"\.json$" },
+}
 
 const ID: &str = "2819c223-7f76-453a-919d-413861904646";
 
-fn data_path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/data")
-        .join(name)
-}
-
-fn data(name: &str) -> Value {
-    let path = data_path(name);
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"))
-}
-
-/// Returns the files of a folder by their names without extension.
-fn data_files(folder: &str) -> Vec<(String, Value)> {
-    let entries = std::fs::read_dir(data_path(folder)).unwrap();
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.unwrap().path())
-        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
-        .collect();
-    names.sort();
-    names
-        .into_iter()
-        .map(|name| {
-            let cases = data(&format!("{folder}/{name}.json"));
-            (name, cases)
-        })
-        .collect()
-}
-
-#[track_caller]
-fn assert_none(failures: &[String]) {
-    assert!(
-        failures.is_empty(),
-        "{} failures:\n{}",
-        failures.len(),
-        failures.join("\n")
-    );
-}
+static USER: ResourceType = ResourceType {
+    name: "User",
+    endpoint: "/Users",
+    description: "User account",
+    schema: &USER_SCHEMA,
+    extensions: &[&ENTERPRISE_USER],
+};
 
 fn object(value: &Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
@@ -179,104 +161,64 @@ fn check_filter(case: &Value) -> Option<String> {
     (found != case["finds"]).then(|| format!("{found}, not {}", case["finds"]))
 }
 
-/// Returns the failures of a file's cases, each with the file and what the case is about.
-fn failures(file: &str, cases: &Value, check: impl Fn(&Value) -> Option<String>) -> Vec<String> {
-    let cases = cases.as_array().unwrap().iter();
-    cases
-        .filter_map(|case| Some(format!("{file}, {}: {}", case["about"], check(case)?)))
-        .collect()
+/// Runs the cases of a file, and fails with what they found wrong.
+fn run(path: &Path, cases: impl FnOnce(Value) -> Vec<String>) -> datatest_stable::Result<()> {
+    let failures = cases(serde_json::from_str(&std::fs::read_to_string(path)?)?);
+    match failures.is_empty() {
+        true => Ok(()),
+        false => Err(failures.join("\n").into()),
+    }
 }
 
-#[test]
-fn every_filter_finds_what_it_should() {
-    let data = data("filters.json");
-    let mut failures = Vec::new();
-    for case in data["cases"].as_array().unwrap() {
-        let filter = case["filter"].as_str().unwrap();
-        for user in data["users"].as_array().unwrap() {
-            let expected = match case["refused"] == true {
-                true => json!("refused"),
-                false => case["matches"]
-                    .as_array()
-                    .unwrap()
-                    .contains(&user["userName"])
-                    .into(),
-            };
-            let found = found(user, filter);
-            if found != expected {
-                failures.push(format!(
-                    "{filter}: {} {found}, not {expected}",
-                    user["userName"]
-                ));
+/// Runs the same check for each case of a list.
+fn run_each(path: &Path, check: impl Fn(&Value) -> Option<String>) -> datatest_stable::Result<()> {
+    run(path, |cases| {
+        let cases = cases.as_array().unwrap().iter();
+        cases
+            .filter_map(|case| Some(format!("{}: {}", case["about"], check(case)?)))
+            .collect()
+    })
+}
+
+fn filters(path: &Path) -> datatest_stable::Result<()> {
+    run(path, |data| {
+        let mut failures = Vec::new();
+        for case in data["cases"].as_array().unwrap() {
+            let filter = case["filter"].as_str().unwrap();
+            for user in data["users"].as_array().unwrap() {
+                let expected = match case["refused"] == true {
+                    true => json!("refused"),
+                    false => case["matches"]
+                        .as_array()
+                        .unwrap()
+                        .contains(&user["userName"])
+                        .into(),
+                };
+                let found = found(user, filter);
+                if found != expected {
+                    failures.push(format!(
+                        "{filter}: {} {found}, not {expected}",
+                        user["userName"]
+                    ));
+                }
             }
         }
-    }
-    assert_none(&failures);
+        failures
+    })
 }
 
-#[test]
-fn every_document_is_stored_or_refused_as_it_should() {
-    assert_none(&failures(
-        "documents",
-        &data("documents.json"),
-        check_document,
-    ));
+fn documents(path: &Path) -> datatest_stable::Result<()> {
+    run_each(path, check_document)
 }
 
-#[test]
-fn every_patch_does_what_it_should() {
-    let files = data_files("patches");
-    let failures = files
-        .iter()
-        .flat_map(|(file, cases)| failures(file, cases, check_patch));
-    assert_none(&failures.collect::<Vec<_>>());
+fn patch(path: &Path) -> datatest_stable::Result<()> {
+    run_each(path, check_patch)
 }
 
-#[test]
-fn every_rule_of_the_dialect_rewrites_what_it_should() {
-    let check = |case: &Value| match case {
+fn dialect_rule(path: &Path) -> datatest_stable::Result<()> {
+    run_each(path, |case| match case {
         case if case.get("filter").is_some() => check_filter(case),
         case if case.get("body").is_some() => check_document(case),
         case => check_patch(case),
-    };
-    let files = data_files("dialects");
-    let failures = files
-        .iter()
-        .flat_map(|(file, cases)| failures(file, cases, check));
-    assert_none(&failures.collect::<Vec<_>>());
-}
-
-#[test]
-fn every_rule_of_the_dialect_has_cases_and_every_case_a_rule() {
-    let mut rules = BTreeSet::new();
-    collect_rules(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
-        &mut rules,
-    );
-    assert!(rules.len() >= 25, "{rules:?}");
-    let files: BTreeSet<String> = data_files("dialects")
-        .into_iter()
-        .map(|(name, _)| name)
-        .collect();
-    assert_eq!(rules, files);
-}
-
-/// Collects the functions of all sources in a folder whose documentation says who sends what they rewrite.
-fn collect_rules(folder: &Path, rules: &mut BTreeSet<String>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect_rules(&path, rules);
-            continue;
-        }
-        let mut is_rule = false;
-        for line in std::fs::read_to_string(&path).unwrap().lines() {
-            is_rule |= line.starts_with("/// Sent by: ");
-            let code = line.rsplit_once("fn ").filter(|_| !line.starts_with("//"));
-            if let Some((_, function)) = code.filter(|_| is_rule) {
-                rules.insert(function.split(['(', '<']).next().unwrap().to_owned());
-                is_rule = false;
-            }
-        }
-    }
+    })
 }

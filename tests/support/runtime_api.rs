@@ -18,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The result of an invocation.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// The handler's response.
     Responded(Value),
     /// The handler reported an error, or ended.
@@ -33,7 +33,7 @@ struct Requested {
 }
 
 /// A handler that waits for an event.
-pub(crate) struct Lambda {
+pub struct Lambda {
     process: Child,
     requested: mpsc::UnboundedReceiver<Requested>,
     /// Takes the response to the request for the next event; `None` if the handler has ended.
@@ -44,7 +44,7 @@ pub(crate) struct Lambda {
 
 impl Lambda {
     /// Starts a handler and waits until it requests an event.
-    pub(crate) async fn start(program: &str, environment: &[(&str, &str)]) -> Self {
+    pub async fn start(program: &str, environment: &[(&str, &str)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let mut process = Command::new(program)
@@ -96,7 +96,7 @@ impl Lambda {
     }
 
     /// Hands out one event, and waits until it is settled and the handler requests another one.
-    pub(crate) async fn handle(&mut self, event: &Value) -> Outcome {
+    pub async fn handle(&mut self, event: &Value) -> Outcome {
         let body = event.to_string();
         let head = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nlambda-runtime-aws-request-id: request-1\r\nlambda-runtime-deadline-ms: 32503680000000\r\nlambda-runtime-invoked-function-arn: arn:aws:lambda:local:0:function:test\r\ncontent-length: {}\r\n\r\n",
@@ -129,14 +129,14 @@ impl Lambda {
     }
 
     /// Ends the handler, and returns what it logged.
-    pub(crate) async fn end(mut self) -> String {
+    pub async fn end(mut self) -> String {
         self.process.kill().await.unwrap();
         let [stdout, stderr] = self.output;
         stdout.await.unwrap() + &stderr.await.unwrap()
     }
 
     /// Hands out one event, ends the handler, and returns its response and what it logged.
-    pub(crate) async fn invoke(mut self, event: &Value) -> (Outcome, String) {
+    pub async fn invoke(mut self, event: &Value) -> (Outcome, String) {
         let outcome = self.handle(event).await;
         (outcome, self.end().await)
     }
@@ -172,7 +172,7 @@ async fn serve(mut stream: TcpStream, asking: mpsc::UnboundedSender<Requested>) 
 }
 
 /// Request line and body; `None` if the connection ends first.
-pub(crate) async fn read_request(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+pub async fn read_request(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
     let mut reader = BufReader::new(stream);
     let mut lines = Vec::new();
     loop {

@@ -1,69 +1,53 @@
 //! Whole conversations: `tests/data/conversations` by subject, `tests/data/idp` by the client that leads them,
-//! `tests/data/rfc` by the rule they show; each file is a list of steps over the real router. `capture` takes values
-//! out of a response by JSON pointer for later steps, as `{name}`. A `body` is a JSON object, raw text, or `{"base64":
-//! …}` for bytes that are no text.
+//! `tests/data/rfc` by the rule they show. Each file is a list of steps over the real router.
+//!
+//! `cast` names a file of `tests/data/casts`, whose steps come first: they create the users that several conversations
+//! are about. `capture` takes values out of a response by JSON pointer for later steps, as `{name}`. A `body` is a JSON
+//! object, raw text, or `{"base64": …}` for bytes that are no text.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use conversation::{Variables, capture, differences, filled_in};
 use serde_json::Value;
 
-use test_support::data::{assert_none, data_path, root};
+use crate::run;
+use test_support::data::data;
 use test_support::world::{Call, Client, World};
 
-#[tokio::test]
-async fn every_conversation_goes_as_written() {
-    let mut files = Vec::new();
-    collect(&data_path("conversations"), &mut files);
-    collect(&data_path("idp"), &mut files);
-    collect(&data_path("rfc"), &mut files);
-    assert!(files.len() > 50, "only {} conversations found", files.len());
-    let mut failures = Vec::new();
-    for file in files {
-        let name = file
-            .strip_prefix(root().join("tests/data"))
-            .unwrap()
-            .display()
-            .to_string();
-        let text = std::fs::read_to_string(&file).unwrap();
-        let conversation: Value =
-            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+pub(crate) fn conversation(path: &Path) -> datatest_stable::Result<()> {
+    run(path, |conversation| async move {
         let world = World::new().await;
         let client = world.client().await;
         let mut variables = Variables::from([("token".to_owned(), client.token.clone())]);
-        for (index, step) in conversation["steps"].as_array().unwrap().iter().enumerate() {
-            let found = run(&client, step, &mut variables).await;
-            failures.extend(
-                found
-                    .into_iter()
-                    .map(|failure| format!("{name}, step {}: {failure}", index + 1)),
-            );
+        let mut failures = Vec::new();
+        if let Some(cast) = conversation["cast"].as_str() {
+            let cast = data(&format!("casts/{cast}.json"));
+            failures.extend(take_all("cast", &cast, &client, &mut variables).await);
         }
-    }
-    assert_none(&failures);
+        let steps = &conversation["steps"];
+        failures.extend(take_all("step", steps, &client, &mut variables).await);
+        failures
+    })
 }
 
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    entries.sort();
-    for entry in entries {
-        if entry.is_dir() {
-            collect(&entry, files);
-        } else if entry
-            .extension()
-            .is_some_and(|extension| extension == "json")
-        {
-            files.push(entry);
-        }
+async fn take_all(
+    name: &str,
+    steps: &Value,
+    client: &Client<'_>,
+    variables: &mut Variables,
+) -> Vec<String> {
+    let mut failures = Vec::new();
+    for (index, step) in steps.as_array().unwrap().iter().enumerate() {
+        let found = take(client, step, variables).await.into_iter();
+        failures.extend(found.map(|failure| format!("{name} {}: {failure}", index + 1)));
     }
+    failures
 }
 
-async fn run(client: &Client<'_>, step: &Value, variables: &mut Variables) -> Vec<String> {
+/// Takes a step, and returns what is wrong with the response.
+async fn take(client: &Client<'_>, step: &Value, variables: &mut Variables) -> Vec<String> {
     let step = filled_in(step, variables);
     let method = step["method"].as_str().unwrap();
     let mut call = Call::new(method, step["path"].as_str().unwrap())

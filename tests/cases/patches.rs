@@ -2,23 +2,25 @@
 //! or, for a whole message, `{about, user, message}`, with the members `after`, or the refusal.
 //! `null` in `after` stands for an attribute that must be absent.
 
+use std::path::Path;
+
 use conversation::{Variables, differences, filled_in};
 use serde_json::{Map, Value, json};
 
-use test_support::data::{assert_none, data_files, of_case};
+use crate::run;
+use test_support::data::of_case;
 use test_support::world::{Call, Client, World};
 
-#[tokio::test]
-async fn every_patch_does_what_it_should() {
-    let world = World::new().await;
-    let client = world.client().await;
-    let mut failures = Vec::new();
-    for (file, cases) in data_files("patches") {
+pub(crate) fn patch(path: &Path) -> datatest_stable::Result<()> {
+    run(path, |cases| async move {
+        let world = World::new().await;
+        let client = world.client().await;
+        let mut failures = Vec::new();
         for case in cases.as_array().unwrap() {
-            failures.extend(of_case(&file, case, check(&client, case).await));
+            failures.extend(of_case(case, check(&client, case).await));
         }
-    }
-    assert_none(&failures);
+        failures
+    })
 }
 
 /// Returns what is wrong with what a PATCH did to a user of its own.

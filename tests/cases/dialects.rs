@@ -2,18 +2,19 @@
 //! those of `patches`, resources like those of `documents`, or `{about, user, filter, finds}`, where `finds` says
 //! whether that user matches or `"refused"`.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
-use crate::{documents, patches};
-use test_support::data::{assert_none, data_files, of_case};
+use crate::{documents, patches, run};
+use test_support::data::of_case;
 use test_support::world::{Client, World};
 
-#[tokio::test]
-async fn every_rule_rewrites_what_it_should() {
-    let world = World::new().await;
-    let client = world.client().await;
-    let mut failures = Vec::new();
-    for (rule, cases) in data_files("dialects") {
+pub(crate) fn dialect_rule(path: &Path) -> datatest_stable::Result<()> {
+    run(path, |cases| async move {
+        let world = World::new().await;
+        let client = world.client().await;
+        let mut failures = Vec::new();
         for case in cases.as_array().unwrap() {
             let found = if case.get("filter").is_some() {
                 check_filter(&client, case).await
@@ -22,10 +23,10 @@ async fn every_rule_rewrites_what_it_should() {
             } else {
                 patches::check(&client, case).await
             };
-            failures.extend(of_case(&rule, case, found));
+            failures.extend(of_case(case, found));
         }
-    }
-    assert_none(&failures);
+        failures
+    })
 }
 
 async fn check_filter(client: &Client<'_>, case: &Value) -> Vec<String> {
