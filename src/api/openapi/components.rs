@@ -50,77 +50,18 @@ pub(super) fn parameters() -> Value {
 }
 
 pub(super) fn schemas() -> Value {
-    let text = json!({"type": "string"});
     json!({
         "User": user(),
         "UserInput": user_input(&["userName"]),
         "UserAttributes": user_input(&[]),
         "UserList": list(reference("schemas", "User")),
         "EmptyList": list(json!(false)),
-        "PatchOp": {
-            "type": "object",
-            "required": ["Operations"],
-            "properties": {
-                "schemas": only(PATCH_OP_URN),
-                "Operations": {
-                    "type": "array", "minItems": 1, "maxItems": MAX_PATCH_OPERATIONS,
-                    "items": reference("schemas", "PatchOperation"),
-                },
-            },
-        },
+        "PatchOp": patch_op(),
         "PatchOperation": patch_operation(),
-        "SearchRequest": {
-            "type": "object",
-            "properties": {
-                "schemas": only(SEARCH_REQUEST_URN),
-                "attributes": {"type": ["array", "string"], "items": text},
-                "excludedAttributes": {"type": ["array", "string"], "items": text},
-                "filter": filter(),
-                "sortBy": sort_by(),
-                "sortOrder": sort_order(),
-                "startIndex": {"type": "integer"},
-                "count": {"type": "integer"},
-                "cursor": text,
-            },
-        },
-        "BulkRequest": {
-            "type": "object",
-            "required": ["Operations"],
-            "properties": {
-                "schemas": only(BULK_REQUEST_URN),
-                "failOnErrors": {"type": "integer", "minimum": 1},
-                "Operations": {
-                    "type": "array", "minItems": 1, "maxItems": MAX_BULK_OPERATIONS,
-                    "items": bulk_operation(),
-                },
-            },
-        },
-        "BulkResponse": {
-            "type": "object",
-            "required": ["schemas", "Operations"],
-            "properties": {
-                "schemas": {"const": [BULK_RESPONSE_URN]},
-                "Operations": {"type": "array", "items": {
-                    "type": "object",
-                    "required": ["method", "status"],
-                    "properties": {
-                        "method": text, "bulkId": text, "version": text, "location": text,
-                        "status": {"type": "string", "pattern": "^[2-5][0-9][0-9]$"},
-                        "response": reference("schemas", "Error"),
-                    },
-                }},
-            },
-        },
-        "Error": {
-            "type": "object",
-            "required": ["schemas", "status", "detail"],
-            "properties": {
-                "schemas": {"const": [ERROR_URN]},
-                "status": {"type": "string", "pattern": "^[45][0-9][0-9]$"},
-                "scimType": text,
-                "detail": {"type": "string", "minLength": 1},
-            },
-        },
+        "SearchRequest": search_request(),
+        "BulkRequest": bulk_request(),
+        "BulkResponse": bulk_response(),
+        "Error": error(),
         "ServiceProviderConfig": resource(&SERVICE_PROVIDER_CONFIG_SCHEMA),
         "ResourceType": resource(&RESOURCE_TYPE_SCHEMA),
         "ResourceTypeList": list(reference("schemas", "ResourceType")),
@@ -128,6 +69,88 @@ pub(super) fn schemas() -> Value {
         "SchemaList": list(reference("schemas", "Schema")),
         "Attribute": schema_attribute(),
         "OpenApi": {"type": "object", "required": ["openapi", "paths"]},
+    })
+}
+
+fn text() -> Value {
+    json!({"type": "string"})
+}
+
+fn patch_op() -> Value {
+    json!({
+        "type": "object",
+        "required": ["Operations"],
+        "properties": {
+            "schemas": only(PATCH_OP_URN),
+            "Operations": {
+                "type": "array", "minItems": 1, "maxItems": MAX_PATCH_OPERATIONS,
+                "items": reference("schemas", "PatchOperation"),
+            },
+        },
+    })
+}
+
+fn search_request() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "schemas": only(SEARCH_REQUEST_URN),
+            "attributes": {"type": ["array", "string"], "items": text()},
+            "excludedAttributes": {"type": ["array", "string"], "items": text()},
+            "filter": filter(),
+            "sortBy": sort_by(),
+            "sortOrder": sort_order(),
+            "startIndex": {"type": "integer"},
+            "count": {"type": "integer"},
+            "cursor": text(),
+        },
+    })
+}
+
+fn bulk_request() -> Value {
+    json!({
+        "type": "object",
+        "required": ["Operations"],
+        "properties": {
+            "schemas": only(BULK_REQUEST_URN),
+            "failOnErrors": {"type": "integer", "minimum": 1},
+            "Operations": {
+                "type": "array", "minItems": 1, "maxItems": MAX_BULK_OPERATIONS,
+                "items": bulk_operation(),
+            },
+        },
+    })
+}
+
+fn bulk_response() -> Value {
+    json!({
+        "type": "object",
+        "required": ["schemas", "Operations"],
+        "properties": {
+            "schemas": {"const": [BULK_RESPONSE_URN]},
+            "Operations": {"type": "array", "items": {
+                "type": "object",
+                "required": ["method", "status"],
+                "properties": {
+                    "method": text(), "bulkId": text(), "version": text(), "location": text(),
+                    "status": {"type": "string", "pattern": "^[2-5][0-9][0-9]$"},
+                    "response": reference("schemas", "Error"),
+                },
+            }},
+        },
+    })
+}
+
+fn error() -> Value {
+    json!({
+        "type": "object",
+        "required": ["schemas", "status", "detail"],
+        "properties": {
+            "schemas": {"const": [ERROR_URN]},
+            "status": {"type": "string", "pattern": "^[45][0-9][0-9]$"},
+            "scimType": text(),
+            "detail": {"type": "string", "minLength": 1},
+        },
     })
 }
 
