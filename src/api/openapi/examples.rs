@@ -72,7 +72,8 @@ fn searches() -> Vec<(&'static str, Value)> {
         "startIndex": 1,
         "count": 10,
     });
-    let by_cursor = json!({"schemas": [SEARCH_REQUEST_URN], "cursor": "", "count": 10, "sortBy": "userName"});
+    let by_cursor =
+        json!({"schemas": [SEARCH_REQUEST_URN], "cursor": "", "count": 10, "sortBy": "userName"});
     vec![("search", search), ("firstPageByCursor", by_cursor)]
 }
 

@@ -130,10 +130,10 @@ impl Survey {
         match kind {
             Kind::Company(company) => {
                 self.companies.entry(company).or_default().is_there = true;
-                self.note_whether(key, company, item, to_company(company, item).is_ok());
+                self.note_read(key, company, item, to_company(company, item));
             }
             Kind::Audit(company) => {
-                self.note_whether(key, company, item, to_audit_entry(item).is_ok());
+                self.note_read(key, company, item, to_audit_entry(item));
             }
             Kind::User(company, user) => self.note_user(company, user, &key, item),
             Kind::Lookup {
@@ -161,8 +161,15 @@ impl Survey {
         Ok(())
     }
 
-    fn note_whether(&mut self, key: Key, company: CompanyId, item: &Item, is_readable: bool) {
-        if !is_readable || !is_indexed_as(item, key.indexed(company).as_ref()) {
+    /// Suspects an item that was not read, or that is not in its place of the index.
+    fn note_read<T>(
+        &mut self,
+        key: Key,
+        company: CompanyId,
+        item: &Item,
+        read: Result<T, StoreError>,
+    ) {
+        if read.is_err() || !is_indexed_as(item, key.indexed(company).as_ref()) {
             self.suspect(Suspicion::Item(key));
         }
     }

@@ -169,14 +169,9 @@ impl CheckReport {
     /// end.
     fn note(&mut self, finding: &Finding, outcome: RepairOutcome, check: &Check) -> Option<String> {
         self.found += 1;
-        let is_repaired = match (finding.remedy, outcome) {
-            (Remedy::Write(_), RepairOutcome::Repaired) => true,
-            (Remedy::Write(_), RepairOutcome::Left | RepairOutcome::Failed(_))
-            | (Remedy::Advice(_), _) => false,
-        };
-        self.repaired += usize::from(is_repaired);
+        self.repaired += usize::from(is_repaired(finding, outcome));
         if check.format.is_json() {
-            self.findings.push(shown(finding, outcome, is_repaired));
+            self.findings.push(shown(finding, outcome));
             return None;
         }
         let Finding {
@@ -209,7 +204,15 @@ fn read(survey: &Survey) -> Value {
     })
 }
 
-fn shown(finding: &Finding, outcome: RepairOutcome, is_repaired: bool) -> Value {
+fn is_repaired(finding: &Finding, outcome: RepairOutcome) -> bool {
+    match (finding.remedy, outcome) {
+        (Remedy::Write(_), RepairOutcome::Repaired) => true,
+        (Remedy::Write(_), RepairOutcome::Left | RepairOutcome::Failed(_))
+        | (Remedy::Advice(_), _) => false,
+    }
+}
+
+fn shown(finding: &Finding, outcome: RepairOutcome) -> Value {
     let (repair, advice) = match (finding.remedy, outcome) {
         (Remedy::Write(write), RepairOutcome::Failed(reason)) => (Some(write), Some(reason)),
         (Remedy::Write(write), _) => (Some(write), None),
@@ -222,6 +225,6 @@ fn shown(finding: &Finding, outcome: RepairOutcome, is_repaired: bool) -> Value 
         "about": finding.fault.to_string(),
         "repair": repair,
         "advice": advice,
-        "isRepaired": is_repaired,
+        "isRepaired": is_repaired(finding, outcome),
     })
 }

@@ -20,7 +20,7 @@ use super::directory::InCompany;
 use super::directory::{now, operator_change};
 use crate::Failure;
 use crate::end_signal::end_signal;
-use crate::output::line;
+use crate::output::{Format, line};
 
 /// Users that are written at the same time.
 const AT_ONCE: usize = 16;
@@ -70,6 +70,8 @@ struct ImportReport {
     present: usize,
     problems: Vec<Problem>,
     failures_in_a_row: usize,
+    /// Whether lines are left that were not read.
+    is_cut_short: bool,
     unread: Option<io::Error>,
 }
 
@@ -111,11 +113,11 @@ impl Import {
             }
         }
         progress.finish_and_clear();
-        let is_cut_short = is_over.load(Ordering::Relaxed) || report.unread.is_some();
-        report.print(self.place.format.is_json(), is_cut_short)?;
+        report.is_cut_short = is_over.load(Ordering::Relaxed) || report.unread.is_some();
+        report.print(&self.place.format)?;
         if let Some(error) = report.unread {
             Err(cannot_be_read(error).into())
-        } else if is_cut_short {
+        } else if report.is_cut_short {
             Err("interrupted; run the same command again to import the rest".into())
         } else if !report.problems.is_empty() {
             Err(format!("{} lines were not imported", report.problems.len()).into())
@@ -254,16 +256,16 @@ impl ImportReport {
         });
     }
 
-    fn print(&mut self, is_json: bool, is_cut_short: bool) -> Result<(), Failure> {
+    fn print(&mut self, format: &Format) -> Result<(), Failure> {
         self.problems.sort();
         let (created, present, problems) = (self.created, self.present, self.problems.len());
-        if is_json {
+        if format.is_json() {
             let to_json = |Problem { line, kind, reason }: &Problem| json!({"line": line, "kind": kind, "reason": reason});
             return line(&serde_json::to_string_pretty(&json!({
                 "created": created,
                 "present": present,
                 "problems": self.problems.iter().map(to_json).collect::<Vec<_>>(),
-                "isCutShort": is_cut_short,
+                "isCutShort": self.is_cut_short,
             }))?);
         }
         for problem in self.problems.iter().take(REPORTED) {

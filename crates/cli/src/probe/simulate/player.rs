@@ -232,7 +232,7 @@ impl<'p> Player<'p> {
             return true;
         };
         let has_name = |id: &String| match self.read(id) {
-            Ok(response) => has_user_name(&response.body, &made.user_name, false),
+            Ok(response) => has_user_name(&response.body, &made.user_name),
             Err(_) => false,
         };
         let is_known = made.id.as_ref().is_some_and(has_name);
@@ -306,7 +306,7 @@ impl<'p> Player<'p> {
         if read.status == 404 {
             return Ok(());
         }
-        if !has_user_name(&read.body, user_name, true) {
+        if !has_renamed_user_name(&read.body, user_name) {
             return Err(format!(
                 "GET {id}: {}, so it was not removed",
                 read.summary()
@@ -338,7 +338,7 @@ impl<'p> Player<'p> {
         }
         let found = response.body.get("Resources").and_then(Value::as_array);
         let found = found.into_iter().flatten();
-        let bearers = found.filter(|user| has_user_name(user, user_name, false));
+        let bearers = found.filter(|user| has_user_name(user, user_name));
         Ok(bearers
             .filter_map(|user| text_of(user.get("id")?))
             .collect())
@@ -364,14 +364,19 @@ impl<'p> Player<'p> {
     }
 }
 
+/// Returns whether a user has a name.
+fn has_user_name(user: &Value, user_name: &str) -> bool {
+    folded_user_name(user) == user_name.to_lowercase()
+}
+
 /// Returns whether a user has a name, or one that ends with it, as a soft delete makes it.
-fn has_user_name(user: &Value, user_name: &str, or_ends_with_it: bool) -> bool {
-    let found = user
-        .get("userName")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let (found, wanted) = (found.to_lowercase(), user_name.to_lowercase());
-    found == wanted || (or_ends_with_it && found.ends_with(&wanted))
+fn has_renamed_user_name(user: &Value, user_name: &str) -> bool {
+    folded_user_name(user).ends_with(&user_name.to_lowercase())
+}
+
+fn folded_user_name(user: &Value) -> String {
+    let user_name = user.get("userName").and_then(Value::as_str);
+    user_name.unwrap_or_default().to_lowercase()
 }
 
 fn id_of(response: &Response) -> Option<String> {
