@@ -49,6 +49,20 @@ fn undescribed(description: &Value, schema: &Value, value: &Value, at: &str) -> 
     }
 }
 
+/// The whole description, so that a review shows what changes for clients. `INSTA_UPDATE=always` writes the snapshot
+/// again.
+#[tokio::test]
+async fn the_description_is_the_one_in_the_snapshot() {
+    let world = World::new().await;
+    let client = world.client().await;
+    let description = client.get("/openapi.json").await.json().clone();
+    let text = serde_json::to_string_pretty(&description).unwrap();
+    let mut settings = insta::Settings::clone_current();
+    settings.set_omit_expression(true);
+    settings.set_prepend_module_to_snapshot(false);
+    settings.bind(|| insta::assert_snapshot!("openapi", text));
+}
+
 #[tokio::test]
 async fn discovery_responses_are_described_member_by_member() {
     let world = World::new().await;

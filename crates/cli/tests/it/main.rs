@@ -16,6 +16,7 @@ mod doctor;
 mod embedded;
 mod erasure;
 mod logs;
+mod outputs;
 mod program;
 mod serve;
 mod simulate;
