@@ -2,7 +2,7 @@
 
 use paradigm_scim::config::Config;
 
-use crate::policies::template;
+use crate::support::template::template;
 use test_support::world::{Call, World, in_memory};
 
 #[tokio::test]

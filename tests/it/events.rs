@@ -13,8 +13,8 @@ use scim::event::Content;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::policies::template;
 use crate::support::bus::{BASE_URL, Bus, publisher};
+use crate::support::template::template;
 use test_support::authority::Authority;
 use test_support::data::{data, data_files};
 use test_support::front::{self, Response};

@@ -10,10 +10,10 @@ use rustls::version::TLS13;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
-use yaml_rust2::YamlLoader;
 
 use crate::support::handlers::{binary, cases};
 use crate::support::runtime_api::{Lambda, Outcome, read_request};
+use crate::support::template::template;
 use test_support::authority::Authority;
 use test_support::data::{assert_none, data};
 use test_support::front::{self, Response};
@@ -23,9 +23,7 @@ const PUBLISH_EVENTS: &str = "publish_events";
 
 /// Route keys of the template, such as `GET /scim/v2/Users`, with the binary that serves them.
 fn template_routes() -> BTreeMap<String, String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("template.yaml");
-    let text = std::fs::read_to_string(path).unwrap();
-    let template = YamlLoader::load_from_str(&text).unwrap().remove(0);
+    let template = template();
     let mut routes = BTreeMap::new();
     for resource in template["Resources"].as_hash().unwrap().values() {
         if resource["Type"].as_str() != Some("AWS::Serverless::Function") {

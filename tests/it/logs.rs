@@ -7,9 +7,9 @@ use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use crate::policies::template;
 use crate::support::handlers::{binary, cases, readable};
 use crate::support::runtime_api::{Lambda, Outcome, read_request};
+use crate::support::template::template;
 use test_support::data::data;
 use test_support::dynamodb::DynamoDb;
 use test_support::marked::{LEVELS, MARKER, Marked, assert_nothing_personal};

@@ -2,7 +2,6 @@
 //! need is refused, and nothing is allowed that no event needs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use aws_smithy_runtime_api::client::http::{
@@ -20,9 +19,10 @@ use paradigm_scim::directory::{Permission as DirectoryPermission, User, UserId};
 use paradigm_scim::lambda;
 use paradigm_scim::store::{Next, Store};
 use serde_json::{Value, json};
-use yaml_rust2::{Yaml, YamlLoader};
+use yaml_rust2::Yaml;
 
 use crate::support::handlers::{Case, cases, readable};
+use crate::support::template::template;
 use test_support::data::assert_none;
 use test_support::dynamodb::demo_file;
 use test_support::world::{Call, Client, World};
@@ -142,12 +142,6 @@ fn is_like(pattern: &str, text: &str) -> bool {
                 .any(|end| is_like(rest, end))
         }),
     }
-}
-
-pub(crate) fn template() -> Yaml {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("template.yaml");
-    let text = std::fs::read_to_string(path).unwrap();
-    YamlLoader::load_from_str(&text).unwrap().remove(0)
 }
 
 fn texts(yaml: &Yaml) -> Vec<String> {

@@ -6,3 +6,4 @@
 pub mod bus;
 pub mod handlers;
 pub mod runtime_api;
+pub mod template;

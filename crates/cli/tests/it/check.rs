@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::program::run_json;
+use crate::command::run_json;
 use crate::serve::PROGRAM;
 use test_support::findings::{findings, verdicts};
 use test_support::world::{Call, Client, World, dynamodb, make_table};

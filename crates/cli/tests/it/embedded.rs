@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::program::run;
+use crate::command::run;
 use crate::serve::{PROGRAM, Serve, by_shell};
 
 const DATABASE: &str = "paradigm-scim.sqlite";

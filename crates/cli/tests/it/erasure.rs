@@ -10,7 +10,7 @@ use paradigm_scim::directory::{CompanyId, Permission, UserId};
 use paradigm_scim::store::{Next, Store};
 use serde_json::{Value, json};
 
-use crate::program::{run, run_json};
+use crate::command::{run, run_json};
 use test_support::world::{World, dynamodb, make_table};
 
 type Item = HashMap<String, AttributeValue>;

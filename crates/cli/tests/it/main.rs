@@ -10,6 +10,7 @@
 )]
 
 mod check;
+mod command;
 mod concurrency;
 mod desynchronisation;
 mod doctor;
