@@ -1,4 +1,4 @@
-// Directory sync of @boxyhq/saml-jackson behind Express, with its own in-memory database: `node saml-jackson.cjs PORT`
+// Directory sync of @boxyhq/saml-jackson behind Express: `node saml-jackson.cjs PORT [DATABASE-URL]`. Without a database it keeps everything in memory.
 
 "use strict";
 
@@ -6,6 +6,7 @@ const express = require("express");
 const jackson = require("@boxyhq/saml-jackson").default;
 
 const port = Number(process.argv[2]);
+const database = process.argv[3];
 const url = `http://127.0.0.1:${port}`;
 const SCIM_TYPE = "application/scim+json";
 
@@ -14,7 +15,7 @@ async function main() {
     externalUrl: url,
     samlPath: "/sso",
     scimPath: "/scim",
-    db: { engine: "mem" },
+    db: database ? { engine: "sql", type: "postgres", url: database } : { engine: "mem" },
     noAnalytics: true,
     // An application that embeds the package would process its events here.
     dsync: { callback: async () => {} },
