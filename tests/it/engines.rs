@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use embedded::Embedded;
 use paradigm_scim::store::dynamodb::DynamoDb;
+use paradigm_scim::store::memory::Memory;
 use paradigm_scim::store::table::Table;
+use test_support::histories::races::{Races, assert_nothing_lost};
 use test_support::histories::{Plan, assert_agreement};
 
 async fn dynamodb() -> Arc<dyn Table> {
@@ -26,4 +28,22 @@ async fn engines_agree_on_generated_histories() {
         );
         assert!(written.min(not) * 5 > written.max(not), "{tally}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn racing_tasks_lose_nothing_in_memory() {
+    let races = Races {
+        tasks: 16,
+        rounds: 100,
+    };
+    assert_nothing_lost("in memory", Arc::new(Memory::new()), races).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn racing_tasks_lose_nothing_on_dynamodb() {
+    let races = Races {
+        tasks: 8,
+        rounds: 10,
+    };
+    assert_nothing_lost("DynamoDB", dynamodb().await, races).await;
 }

@@ -133,7 +133,6 @@ fn items_and_next<'i>(
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -6,6 +6,8 @@
 mod items;
 pub mod number;
 mod semantics;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

@@ -126,3 +126,108 @@ fn sum(value: Option<&Value>, number: i64) -> Option<Value> {
     };
     before.plus(Number::from(number)).map(Value::number)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::UserId;
+
+    const USER: &str = "018f2d5c-3b1a-7c4e-9f00-000000000002";
+
+    fn item(attributes: &[(&str, Value)]) -> Arc<Item> {
+        let attributes = attributes.iter().cloned();
+        Arc::new(
+            attributes
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn a_condition_holds_of_the_item_or_of_its_absence() {
+        let found = item(&[
+            (VERSION, Value::number(2)),
+            (LOOKUP_USER, Value::string(USER)),
+            ("day", Value::string("b")),
+            ("null", Value::Null),
+        ]);
+        let user = |id: &str| Condition::AbsentOrHeldBy(UserId::parse(id).unwrap());
+        let other = USER.replace("02", "03");
+        let less = |value: &str| Condition::AbsentOrLess("day", Value::string(value));
+        for (condition, of_item, of_absent) in [
+            (Condition::Always, true, true),
+            (Condition::Absent, false, true),
+            (Condition::Exists, true, false),
+            (Condition::Version(2), true, false),
+            (Condition::Version(1), false, false),
+            (Condition::Equals("null", Value::Null), true, false),
+            (Condition::Equals("none", Value::Null), false, false),
+            (Condition::AttributeAbsent("none"), true, true),
+            (Condition::AttributeAbsent("null"), false, true),
+            (less("c"), true, true),
+            (less("b"), false, true),
+            (Condition::AbsentOrLess("none", Value::Null), true, true),
+            // Of another type, a value is not less.
+            (
+                Condition::AbsentOrLess("day", Value::number(9)),
+                false,
+                true,
+            ),
+            (user(USER), true, true),
+            (user(&other), false, true),
+            (Condition::All(Vec::new()), true, true),
+            (
+                Condition::All(vec![Condition::Exists, less("c")]),
+                true,
+                false,
+            ),
+        ] {
+            assert_eq!(holds(&condition, Some(&found)), of_item, "{condition:?}");
+            assert_eq!(holds(&condition, None), of_absent, "{condition:?}, absent");
+        }
+    }
+
+    #[test]
+    fn numbers_are_compared_as_numbers_at_any_depth() {
+        let list = |number: &str| Value::List(vec![Value::number(number)]);
+        let map = |number: &str| Value::Map([("a".to_owned(), list(number))].into());
+        let set = |number: &str| Value::NumberSet([number.to_owned(), "7".to_owned()].into());
+        for make in [Value::number, list, map, set] {
+            assert!(is_equal(&make("100"), &make("1e2")), "{:?}", make("1e2"));
+            assert!(!is_equal(&make("100"), &make("10")), "{:?}", make("10"));
+        }
+        assert!(!is_equal(&Value::number(1), &Value::string(1)));
+        assert!(is_less(&Value::number("9"), &Value::number("1e1")));
+        assert!(!is_less(&Value::string("9"), &Value::string("1e1")));
+    }
+
+    #[test]
+    fn an_update_adds_sets_and_removes() {
+        let update = Update {
+            key: Key {
+                pk: "p".to_owned(),
+                sk: "s".to_owned(),
+            },
+            add: Some(("n", -1)),
+            set: vec![("a", Value::Null)],
+            remove: vec!["b"],
+            condition: Condition::Always,
+        };
+        let before = item(&[("n", Value::number("1.5")), ("b", Value::Null)]);
+        let after = updated(&update, Some(&before)).unwrap();
+        let expected = item(&[("n", Value::number("0.5")), ("a", Value::Null)]);
+        assert_eq!(after, *expected);
+        // An absent item is made, with its key.
+        let after = updated(&update, None).unwrap();
+        let expected = item(&[
+            (PK, Value::string("p")),
+            (SK, Value::string("s")),
+            ("n", Value::number(-1)),
+            ("a", Value::Null),
+        ]);
+        assert_eq!(after, *expected);
+        let text = item(&[("n", Value::string("1"))]);
+        let error = updated(&update, Some(&text)).unwrap_err();
+        assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
+    }
+}

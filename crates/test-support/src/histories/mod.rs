@@ -5,6 +5,7 @@
 mod generate;
 mod outcome;
 mod pool;
+pub mod races;
 pub mod random;
 mod values;
 
