@@ -189,13 +189,13 @@ mod tests {
 
     #[test]
     fn numbers_are_compared_as_numbers_at_any_depth() {
-        let list = |number: &str| Value::List(vec![Value::number(number)]);
-        let map = |number: &str| Value::Map([("a".to_owned(), list(number))].into());
-        let set = |number: &str| Value::NumberSet([number.to_owned(), "7".to_owned()].into());
-        for make in [Value::number, list, map, set] {
-            assert!(is_equal(&make("100"), &make("1e2")), "{:?}", make("1e2"));
-            assert!(!is_equal(&make("100"), &make("10")), "{:?}", make("10"));
-        }
+        let of = |number: &str| {
+            let set = Value::NumberSet([number.to_owned(), "7".to_owned()].into());
+            let list = Value::List(vec![Value::number(number), set]);
+            Value::Map([("a".to_owned(), list)].into())
+        };
+        assert!(is_equal(&of("100"), &of("1e2")));
+        assert!(!is_equal(&of("100"), &of("10")));
         assert!(!is_equal(&Value::number(1), &Value::string(1)));
         assert!(is_less(&Value::number("9"), &Value::number("1e1")));
         assert!(!is_less(&Value::string("9"), &Value::string("1e1")));
