@@ -19,6 +19,7 @@ mod counting;
 mod cursors;
 mod discovery;
 mod documents;
+mod engines;
 mod events;
 mod fault_matrix;
 mod faults;
