@@ -10,10 +10,12 @@ mod backoff;
 mod change;
 pub mod check;
 mod companies;
+pub mod copy;
 pub mod dynamodb;
 pub mod error;
 pub mod layout;
 pub mod memory;
+mod scan;
 mod scan_budget;
 pub mod table;
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod architecture;
 mod audit;
 mod authentication;
 mod budgets;
+mod copy;
 mod counting;
 mod cursors;
 mod discovery;

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::BUSY_TIMEOUT;
 use super::count::Count;
 use super::finding::{Fault, Remedy};
 use super::repair::Repair;
@@ -21,6 +20,7 @@ use crate::store::layout::{
     is_indexed_as, lookups, stripped, to_api_key, to_audit_entry, to_company, to_user,
     user_id_of_lookup,
 };
+use crate::store::scan::BUSY_TIMEOUT;
 use crate::store::table::BATCH_SIZE;
 use crate::store::{Store, StoreError};
 

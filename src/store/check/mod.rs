@@ -19,6 +19,7 @@ use super::backoff::while_busy;
 use super::layout::attributes::STATE;
 use super::layout::keys::{self, COUNTER_SHARDS};
 use super::layout::{Item, Kind, Reader};
+use super::scan::BUSY_TIMEOUT;
 use super::table::Attributes;
 use super::{Store, StoreError};
 use crate::directory::CompanyId;
@@ -28,19 +29,10 @@ pub use finding::{Fault, Finding, Remedy};
 pub use survey::{Survey, Suspect};
 pub use verdict::{Repaired, Verdict};
 
-/// Most items of one page; an engine may end it earlier.
-const PAGE: usize = 1000;
-/// How long one page, or one suspect, is tried again while the store is busy. Only an operator waits for it.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time after which a transaction that was seen in one item is in all items.
 const COMMITTED: Duration = Duration::from_millis(500);
 
 impl Store {
-    /// Returns about how many items there are, if that is known.
-    pub async fn approximate_items(&self) -> Option<u64> {
-        self.table.approximate_items().await
-    }
-
     /// Walks through the table, for one company or all; `seen` gets the number of each page's items.
     ///
     /// # Errors
@@ -94,8 +86,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut after = None;
         loop {
-            let scan = async || self.table.scan(attributes, after.clone(), PAGE).await;
-            let page = while_busy(BUSY_TIMEOUT, scan).await?;
+            let page = self.scan_page(attributes, after).await?;
             page.items.iter().try_for_each(&mut note)?;
             seen(page.items.len() as u64);
             match page.next {

@@ -5,7 +5,7 @@
 
 mod items;
 pub mod number;
-mod semantics;
+pub(super) mod semantics;
 #[cfg(test)]
 mod tests;
 

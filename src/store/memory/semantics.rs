@@ -55,7 +55,7 @@ pub(super) fn holds(condition: &Condition, item: Option<&Arc<Item>>) -> bool {
 }
 
 /// Returns whether two values are of one type and equal. Numbers are compared as numbers, at any depth.
-fn is_equal(a: &Value, b: &Value) -> bool {
+pub(in crate::store) fn is_equal(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => is_same_number(a, b),
         (Value::NumberSet(a), Value::NumberSet(b)) => {
