@@ -10,7 +10,7 @@ use super::Exchange;
 use super::message::Response;
 use super::rule;
 
-/// Handles `GET /Groups`: an empty list, whatever the filter.
+/// Handles `GET /Groups`: an empty list for every filter.
 pub(super) fn list_groups(exchange: &Exchange<'_>) -> Result<Response, ScimError> {
     nothing_found(&exchange.query()?)
 }

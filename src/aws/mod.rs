@@ -1,4 +1,4 @@
-//! What the SDK's clients are made of, whatever service they call: configuration, HTTP client, causes of errors.
+//! What all clients of the SDK share: configuration, HTTP client, causes of errors.
 
 #[cfg(feature = "lambda")]
 pub mod handler;

@@ -1,4 +1,4 @@
-//! What a user may do in Paradigm. SCIM never changes permissions, whatever `roles` it sends.
+//! What a user may do in Paradigm. SCIM never changes permissions, and ignores `roles` here.
 
 /// A permission a user can hold in their company.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

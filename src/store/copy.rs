@@ -1,4 +1,4 @@
-//! Copies the items of one table to another, whatever their engines, and compares the two item by item.
+//! Copies the items of one table to another, also of another engine, and compares the two item by item.
 
 use std::collections::BTreeMap;
 

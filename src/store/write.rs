@@ -90,7 +90,7 @@ impl Draft {
     }
 
     /// Decides what it means that these actions' conditions did not hold. It is a success if the change was written
-    /// before, whatever others have done to the user since.
+    /// before, even if others have changed the user since.
     fn outcome(&self, failed: &[usize]) -> Result<(), WriteError> {
         let roles = failed
             .iter()

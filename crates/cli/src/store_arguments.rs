@@ -83,7 +83,7 @@ impl StoreArguments {
     }
 }
 
-/// Returns the SDK's configuration for an operator's program, from wherever the SDK looks: environment, profiles,
+/// Returns the SDK's configuration for an operator's program, from where the SDK looks: environment, profiles,
 /// single sign-on.
 async fn of_operator(endpoint_url: &str) -> SdkConfig {
     let https = Builder::new()
@@ -110,7 +110,7 @@ pub(crate) fn in_folder(folder: &Path) -> Result<Embedded, Failure> {
     Ok(Embedded::in_file(&folder.join(FILE_NAME))?)
 }
 
-/// Makes a folder, if it is not there, that only its owner may use, whatever the umask: it holds personal data.
+/// Makes a folder, if it is not there, that only its owner may use, with any umask: it holds personal data.
 fn private_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());

@@ -1,5 +1,5 @@
 //! Conversations with a SCIM endpoint as data: what a step sends, with `{variables}` in it, and
-//! what of the response is expected. `cargo scim simulate` plays them, and so do the tests.
+//! what is expected of the response. `cargo scim simulate` plays them, and so do the tests.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub fn filled_in(value: &Value, variables: &Variables) -> Value {
     }
 }
 
-/// Returns whether a `{name}` is left in one of the strings of a value; `{any}` is none.
+/// Returns whether a `{name}` is left in one of the strings of a value; `{any}` does not count.
 #[must_use]
 pub fn is_unfilled(value: &Value) -> bool {
     match value {

@@ -67,7 +67,7 @@ fn beside(database: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// Opens a file that only its owner may use, and creates it if it is not there, whatever the umask.
+/// Opens a file that only its owner may use, and creates it if it is not there, with any umask.
 fn create(path: &Path) -> Result<File, StoreError> {
     let file = OpenOptions::new()
         .read(true)

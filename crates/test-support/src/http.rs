@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// Sends a request and returns status and body; null if it is none, or no JSON.
+/// Sends a request and returns status and body; null if there is none, or if it is not JSON.
 pub fn send(url: &str, method: &str, token: &str, body: &str) -> (u16, Value) {
     send_if(None, url, method, token, body)
 }

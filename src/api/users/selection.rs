@@ -1,4 +1,4 @@
-//! Selects the users of a query. An equality on an indexed attribute is a lookup, whatever the number of users.
+//! Selects the users of a query. An equality on an indexed attribute is a lookup, which costs the same for any number of users.
 //! Without filter and sorting, only the page is read. Every other query reads users one after another, up to a limit.
 
 use std::collections::HashMap;

@@ -14,7 +14,7 @@ pub enum Fault {
         /// How many, at least.
         items: u64,
     },
-    /// The item is none of those that the service writes.
+    /// The service writes no such item.
     Unknown,
     /// An attribute is not there, or not as the service writes it.
     Unreadable {

@@ -342,7 +342,7 @@ impl Survey {
     }
 }
 
-/// Returns whether something is wrong with the item of a live user, whatever leads to it.
+/// Returns whether something is wrong with the item of a live user itself, apart from its lookup items.
 pub(super) fn is_flawed(company: CompanyId, key: &Key, item: &Item, user: &User) -> bool {
     !is_indexed_as(item, key.indexed(company).as_ref())
         || !has_state_of(item, user)

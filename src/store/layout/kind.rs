@@ -28,7 +28,7 @@ pub(crate) enum Kind {
     ApiKey(KeyId),
     /// What another program keeps about a user.
     Foreign(CompanyId),
-    /// None of these; of this company, if it is any's.
+    /// An unknown item, and the company that its key names, if any.
     Unknown(Option<CompanyId>),
 }
 

@@ -62,7 +62,8 @@ pub(crate) fn is_anonymised(item: &Item) -> bool {
     Reader(item).optional(STATE) == Some(State::Anonymised.as_str())
 }
 
-/// Returns what of an anonymised user's item may be there, as another write; `None` if that is all there is.
+/// Returns the item of an anonymised user without the attributes that it must not have, as a new write; `None` if it has
+/// no such attributes.
 pub(crate) fn stripped(item: &Item, write_id: &str) -> Result<Option<Item>, StoreError> {
     let version = Reader(item).number(VERSION)?;
     let kept = [PK, SK, STATE, CREATED, LAST_MODIFIED, VERSION, WRITE_ID];

@@ -19,7 +19,7 @@ pub struct Number {
 }
 
 impl Number {
-    /// Reads a number, such as `-0.10` or `1e2`; `None` if the text is none, or has too many digits.
+    /// Reads a number, such as `-0.10` or `1e2`; `None` if the text is not a number, or has too many digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {

@@ -117,7 +117,7 @@ pub(super) fn updated(update: &Update, item: Option<&Arc<Item>>) -> Result<Item,
     Ok(item)
 }
 
-/// Returns the sum of a value and a number; `None` if the value is not a number, or the sum is none that can be stored.
+/// Returns the sum of a value and a number; `None` if the value is not a number, or the sum cannot be stored.
 fn sum(value: Option<&Value>, number: i64) -> Option<Value> {
     let before = match value {
         None => Number::from(0),

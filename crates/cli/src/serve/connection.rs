@@ -589,7 +589,7 @@ mod tests {
         let mut client = connected(64).await;
         client.write_all(DISCOVERY).await.unwrap();
         tokio::time::sleep(CLIENT_TIMEOUT + Duration::from_secs(1)).await;
-        // The server has given up: writing more finds nobody.
+        // The server has given up, so writing more fails.
         let (_, waited) = until_ended(&mut client).await;
         assert_eq!(waited, Duration::ZERO);
     }

@@ -193,7 +193,7 @@ where
             drop(place);
         });
     }
-    // Connections that wait for a place would wait in vain.
+    // No place becomes free for connections that wait for one.
     drop(accept);
     tokio::select! {
         () = graceful.shutdown() => {}

@@ -83,7 +83,7 @@ fn is_value(name: &str) -> bool {
     name.eq_ignore_ascii_case("value")
 }
 
-/// `[{"value": x}]` or `[{…}]` for a singular attribute; an empty array is none. Members that are
+/// `[{"value": x}]` or `[{…}]` for a singular attribute; an empty array counts as absent. Members that are
 /// null (which is unassigned, RFC 7643 §2.5), empty companions of a value, and `primary` may stand
 /// beside `value`, because a singular attribute loses nothing without them.
 ///
@@ -125,7 +125,7 @@ fn value_alone(members: &mut Map<String, Value>) -> Option<&mut Value> {
     value.filter(|_| values.next().is_none())
 }
 
-/// One object for a multi-valued attribute; an empty string is none.
+/// One object for a multi-valued attribute; an empty string counts as absent.
 ///
 /// Sent by: no client with a known capture; clients that know one address of a user.
 fn single_for_multi_valued(value: Value) -> Value {
@@ -148,7 +148,7 @@ pub fn wrapped_extension(value: Value) -> Value {
     }
 }
 
-/// A bare string for a complex attribute is its `value`; an empty one is none.
+/// A bare string for a complex attribute is its `value`; an empty one counts as absent.
 ///
 /// Sent by: Entra and Microsoft's Logic App validation for `manager` (apache/directory-scimple#1244,
 /// Captain-P-Goldfish/SCIM-SDK#686).
@@ -162,7 +162,7 @@ fn complex_as_string(attribute: &Attribute, text: String) -> Value {
     }
 }
 
-/// `{"value": ""}` or `{"value": null}` for a singular attribute that has a `value` is none.
+/// `{"value": ""}` or `{"value": null}` for a singular attribute that has a `value` counts as absent.
 ///
 /// Sent by: Microsoft's SCIM Validator, "Remove Manager" (a run kept in pranems/SCIMServer).
 fn empty_reference(attribute: &Attribute, members: Map<String, Value>) -> Value {

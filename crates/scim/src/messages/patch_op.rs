@@ -72,7 +72,7 @@ impl PatchOp {
     ///
     /// let user = Document::default();
     /// let error = patch.apply("1", &user, &USER, &mut Work::of_patch()).map(|_| ());
-    /// // A user without userName is none; the document is untouched.
+    /// // A user must have a userName; the document is untouched.
     /// assert_eq!(error.map_err(|error| error.status), Err(400));
     /// # Ok::<(), scim::ScimError>(())
     /// ```

@@ -192,7 +192,7 @@ impl Attribute {
         self.required().read_only()
     }
 
-    /// Returns the same attribute, returned whatever `attributes` and `excludedAttributes` say.
+    /// Returns the same attribute as one that is always returned, also if `excludedAttributes` names it.
     #[must_use]
     pub const fn always_returned(mut self) -> Self {
         self.returned = Returned::Always;

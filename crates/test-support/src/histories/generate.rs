@@ -188,7 +188,7 @@ impl Generator<'_> {
             7..9 => Action::Update(self.update(key)),
             _ => Action::Check {
                 condition: match self.condition(&key) {
-                    // A check that checks nothing is none.
+                    // DynamoDB refuses a check that checks nothing.
                     Condition::Always | Condition::All(_) => Condition::Exists,
                     condition => condition,
                 },

@@ -142,7 +142,7 @@ impl Race {
         assert_eq!(records.len(), self.races.rounds, "{}", self.name);
     }
 
-    /// Counters add up, whatever the order of the actions.
+    /// Counters add up in any order of the actions.
     async fn counters(self) {
         const COUNTERS: usize = 3;
         let rounds = self.races.rounds;

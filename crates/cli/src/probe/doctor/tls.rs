@@ -35,7 +35,7 @@ pub(super) enum NoHandshake {
     Other(Failure),
 }
 
-/// Shakes hands and ends the connection, whatever the certificate is worth.
+/// Shakes hands and ends the connection, also if the certificate is not valid.
 pub(super) fn shake_hands(
     stream: &mut TcpStream,
     host: &str,

@@ -66,7 +66,7 @@ pub(super) struct Step {
 pub(super) struct Expectation {
     /// Any of these.
     pub(super) status: Vec<u16>,
-    /// What a successful response must hold, in whatever order.
+    /// What a successful response must hold, in any order.
     #[serde(default)]
     pub(super) body: Value,
     /// JSON pointers to what must not be in a successful response.
