@@ -10,11 +10,14 @@
 )]
 
 pub mod authority;
+pub mod counted;
 pub mod data;
 pub mod dynamodb;
+pub mod engine;
 pub mod findings;
 pub mod front;
 pub mod histories;
 pub mod http;
 pub mod marked;
+pub mod raw;
 pub mod world;

@@ -17,8 +17,9 @@ use paradigm_scim::store::layout::{Item, Key};
 use paradigm_scim::store::memory::Memory;
 use paradigm_scim::store::table::{BATCH_SIZE, Table};
 
+use crate::raw::key_of;
 use generate::{Generator, Operation};
-use outcome::{Outcome, carry_out, deletion, key_of};
+use outcome::{Outcome, carry_out, deletion};
 use pool::Pool;
 use random::Random;
 

@@ -5,7 +5,7 @@
 //! with the same sort key, the notation of numbers, and whether a repeated transaction is recognised by its id.
 
 use paradigm_scim::store::StoreError;
-use paradigm_scim::store::layout::{Item, Key, PK, SK, Value};
+use paradigm_scim::store::layout::{Item, Key};
 use paradigm_scim::store::table::{
     CommitError, IndexEntry, IndexRange, Page, PartitionRange, Table,
 };
@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::generate::Operation;
 use super::pool::Pool;
 use super::values::normal;
+use crate::raw::key_of;
 
 /// Most pages of one read: an engine that returns more than that does not come to an end.
 const MAX_PAGES: usize = 10_000;
@@ -250,17 +251,6 @@ async fn scan(
 
 fn endless() -> Outcome {
     Outcome::Broken("the pages do not come to an end".to_owned())
-}
-
-pub(super) fn key_of(item: &Item) -> Key {
-    let text = |name: &str| match item.get(name) {
-        Some(Value::String(text)) => text.clone(),
-        _ => String::new(),
-    };
-    Key {
-        pk: text(PK),
-        sk: text(SK),
-    }
 }
 
 fn by_key(mut items: Vec<Item>) -> Vec<Item> {
