@@ -5,6 +5,7 @@
     clippy::indexing_slicing,
     clippy::missing_panics_doc,
     clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
     missing_docs
 )]
@@ -14,6 +15,7 @@ pub mod counted;
 pub mod data;
 pub mod dynamodb;
 pub mod engine;
+pub mod fill;
 pub mod findings;
 pub mod front;
 pub mod histories;

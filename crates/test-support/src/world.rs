@@ -21,9 +21,7 @@ use paradigm_scim::directory::{
     Actor, ApiKey, Company, CompanyId, CursorSecret, KeyId, Operation, Permission, Token, User,
     UserId,
 };
-use paradigm_scim::store::layout::{Item, Key, Value as Attribute};
 use paradigm_scim::store::memory::Memory;
-use paradigm_scim::store::transaction::{Condition, Update};
 use paradigm_scim::store::usage::measured;
 use paradigm_scim::store::{self, Next, Store, StoreError, UserChange};
 use scim::resource::Document;
@@ -31,12 +29,11 @@ use scim::work::MAX_PATCH_WORK;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+pub use crate::fill::{fill, fill_with};
 use crate::raw::RawTable;
 
 pub const ORIGIN: &str = "https://scim.example.com";
 pub const TABLE: &str = "test";
-/// Users that are written at a time: also large ones fit into one transaction.
-const BATCH: usize = 25;
 
 /// Returns a new store in memory.
 pub fn in_memory() -> Store {
@@ -69,60 +66,6 @@ pub async fn store_through<C: HttpConnector + 'static>(
 pub async fn make_table(config: &SdkConfig, table: &str) {
     let engine = store::dynamodb::DynamoDb::new(config, table);
     engine.ensure_table().await.unwrap();
-}
-
-/// Writes many users directly, without creating each.
-pub async fn fill(table: impl Into<RawTable>, company: CompanyId, users: usize) {
-    let document =
-        |number| json!({"userName": format!("filled{number}@example.com"), "active": true});
-    fill_with(table, company, users, document).await;
-}
-
-/// The same, with documents of the test's.
-pub async fn fill_with(
-    table: impl Into<RawTable>,
-    company: CompanyId,
-    users: usize,
-    document: impl Fn(usize) -> Value,
-) {
-    let table = table.into();
-    let text = |text: &str| Attribute::string(text);
-    let numbers: Vec<usize> = (0..users).collect();
-    for batch in numbers.chunks(BATCH) {
-        let items = batch.iter().map(|user| {
-            let id = Uuid::now_v7().to_string();
-            let document = document(*user).to_string();
-            let attributes = [
-                ("PK", text(&format!("COMPANY#{company}#USER#{id}"))),
-                ("SK", text("USER")),
-                ("ByCompanyPK", text(&format!("COMPANY#{company}#USERS"))),
-                ("ByCompanySK", text(&id)),
-                ("document", text(&document)),
-                ("state", text("active")),
-                ("keys", Attribute::Map(Item::new())),
-                ("created", text("2026-01-01T00:00:00Z")),
-                ("lastModified", text("2026-01-01T00:00:00Z")),
-                ("version", Attribute::number(1)),
-                ("writeId", text(&id)),
-            ];
-            let attributes = attributes.into_iter();
-            attributes
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect()
-        });
-        table.put(items).await;
-    }
-    let counter = Update {
-        key: Key {
-            pk: format!("COMPANY#{company}#COUNT"),
-            sk: "SHARD#0".to_owned(),
-        },
-        add: Some(("users", i64::try_from(users).unwrap())),
-        set: Vec::new(),
-        remove: Vec::new(),
-        condition: Condition::Always,
-    };
-    table.0.update(counter).await.unwrap();
 }
 
 /// Clocks that stand still until they are moved.
@@ -331,7 +274,7 @@ impl Client<'_> {
     }
 
     pub async fn patch(&self, id: &str, operations: &Value) -> Response {
-        let body = serde_json::json!({
+        let body = json!({
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
             "Operations": operations,
         });
@@ -469,7 +412,7 @@ impl Response {
         let body = self.json();
         assert_eq!(
             body["schemas"],
-            serde_json::json!(["urn:ietf:params:scim:api:messages:2.0:Error"])
+            json!(["urn:ietf:params:scim:api:messages:2.0:Error"])
         );
         assert_eq!(body["status"], status.to_string());
         assert_eq!(

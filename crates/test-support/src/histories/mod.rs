@@ -1,4 +1,4 @@
-//! Generated histories of operations, which every engine must answer as the reference does: the engine in memory.
+//! Generated histories of operations. Every engine must return what the reference does, which is the engine in memory.
 //!
 //! `PROPTEST_CASES` is the number of operations and `PROPTEST_RNG_SEED` the seed, as for the other properties.
 

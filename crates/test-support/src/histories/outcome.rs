@@ -176,7 +176,9 @@ async fn delete_along_index(table: &dyn Table, partition: &str, limit: usize) ->
         // An engine may end a page early, so what is deleted goes by the number of entries.
         for entry in page.entries {
             entries.push(entry);
-            let last = entries.last().filter(|_| entries.len() % limit == 0);
+            let last = entries
+                .last()
+                .filter(|_| entries.len().is_multiple_of(limit));
             if let Some(IndexEntry { key, .. }) = last
                 && let Err(error) = table.commit(&deletion(vec![key.clone()])).await
             {
