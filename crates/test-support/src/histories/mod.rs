@@ -26,6 +26,8 @@ use random::Random;
 const SEED: u64 = 20_261_126;
 /// Operations on the same keys.
 const OPERATIONS_EACH: u64 = 250;
+/// After so many operations each the test says how far it is.
+const PROGRESS: u64 = 100_000;
 /// Most characters of an operation or outcome in a message.
 const SHOWN: usize = 4_000;
 
@@ -118,6 +120,10 @@ pub async fn assert_agreement(engines: &[(&str, Arc<dyn Table>)], plan: Plan) ->
         };
         history.run(&mut random, operations, &mut tally).await;
         left -= operations;
+        let done = plan.operations - left;
+        if done.is_multiple_of(PROGRESS) {
+            println!("{done} operations agree");
+        }
     }
     tally
 }
