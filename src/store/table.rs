@@ -3,6 +3,7 @@
 //! Access paths, layout, `check`, audit and erasure are above this trait and exist once, for all engines.
 
 use std::fmt;
+use std::future::ready;
 
 use futures_util::future::BoxFuture;
 
@@ -158,6 +159,16 @@ pub trait Table: fmt::Debug + Send + Sync {
     /// It may cost half of what a transaction does. An update whose response was lost may be carried out twice, so it
     /// is only for what that does not harm.
     fn update(&self, update: Update) -> BoxFuture<'_, Result<bool, StoreError>>;
+
+    /// Returns once everything that reads show now is as safe as what a commit has acknowledged.
+    ///
+    /// The caller does this before it reports a success that no commit of its own has acknowledged: after a lost
+    /// response it finds its transaction written, or a user already as a client wants it. On an engine that waits for
+    /// replicas, a commit whose wait was cut short can be read, but the loss of a server may still undo it. An engine
+    /// whose reads only show what is safe does nothing.
+    fn confirm(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(ready(Ok(())))
+    }
 
     /// Reads up to so many items of the whole table, consistently and in no particular order: for `check` only. An item
     /// that is there from the first page to the last is returned exactly once.
