@@ -13,6 +13,7 @@ mod companies;
 pub mod dynamodb;
 pub mod error;
 pub mod layout;
+pub mod memory;
 mod scan_budget;
 pub mod table;
 #[cfg(test)]

@@ -44,7 +44,7 @@ pub struct IndexRange<'r> {
 }
 
 /// An item's place in the index.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct IndexEntry {
     /// The value of [`INDEX_SK`](super::layout::INDEX_SK), which several items may have.
     pub sort: String,
@@ -89,14 +89,20 @@ impl From<StoreError> for CommitError {
 /// A table of items by [`Key`], with one sparse index.
 ///
 /// An item is in the index if it has the attributes [`INDEX_PK`](super::layout::INDEX_PK) and
-/// [`INDEX_SK`](super::layout::INDEX_SK). An engine may drop an item some time after its
+/// [`INDEX_SK`](super::layout::INDEX_SK), which are strings. An engine may drop an item some time after its
 /// [`TTL`](super::layout::TTL), in seconds since 1970; callers do not rely on when.
+///
+/// What conditions and updates mean is written down in `store::memory::semantics`. `test_support::histories` compares
+/// every engine with the one in memory.
 ///
 /// # Values
 ///
-/// Every [`Value`](super::layout::Value) is read as it was written. The text of a user's
-/// [`DOCUMENT`](super::layout::DOCUMENT) keeps every byte. Callers write items of less than 400 kB, and keys of less
-/// than 1 kB.
+/// Every [`Value`](super::layout::Value) is read as it was written: every type, every character, and names of members
+/// with a NUL too. The text of a user's [`DOCUMENT`](super::layout::DOCUMENT) keeps every byte. Numbers keep their value
+/// but not their text: `1e2` may be read as `100`.
+///
+/// Callers write items of less than 400 kB, and keys of less than 1 kB. Keys and what is in the index are never empty and
+/// have no NUL.
 ///
 /// # Consistency
 ///
@@ -104,13 +110,34 @@ impl From<StoreError> for CommitError {
 /// moments. Several items of one read, and several pages, need not be of one moment: a reader may see half of a
 /// transaction, and `check` reads again for that reason. Index entries may be of items that are deleted meanwhile.
 ///
+/// # Pages
+///
+/// An engine ends a page where it likes, but not before the first item. The item or entry that `after` names may have
+/// been deleted meanwhile, or may never have been there: reading goes on with what is behind it. It must be in the range
+/// that is read.
+///
 /// # Errors
 ///
 /// [`StoreError::Busy`] if the same call may succeed later, [`StoreError::Refused`] if not. An engine may repeat a call
 /// by itself for a few seconds, and it must give up in time: a write with its repetitions must end within about 13 s.
 /// No error has anything of an item in its text, because that may be personal.
 ///
-/// Every call counts in [`usage`](super::usage).
+/// # Usage
+///
+/// Every call counts in [`usage`](super::usage), and so does every repetition that an engine makes by itself. Capacity
+/// units count on DynamoDB only.
+///
+/// # What engines may do, and what each does
+///
+/// | | DynamoDB | in memory |
+/// | --- | --- | --- |
+/// | recognises the id of a transaction that is committed again | yes; the embedded store: no | no |
+/// | reads a number as it was written | in DynamoDB's notation | yes |
+/// | lets the index lag behind | yes; the embedded store: no | no |
+/// | drops items after their time | yes; the embedded store: no | no |
+/// | returns [`StoreError::Busy`] | yes | no |
+/// | ends a page | after 1 MB | after 1,000 items |
+/// | refuses a check of [`Condition::Always`](super::transaction::Condition::Always) | yes | no |
 pub trait Table: fmt::Debug + Send + Sync {
     /// Returns an item.
     fn get(&self, key: Key) -> BoxFuture<'_, Result<Option<Item>, StoreError>>;
@@ -118,8 +145,7 @@ pub trait Table: fmt::Debug + Send + Sync {
     /// Returns those of up to [`BATCH_SIZE`] items that are there, in no particular order. The keys differ.
     fn get_many(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Item>, StoreError>>;
 
-    /// Reads a partition, sorted by the UTF-8 bytes of the sort key. An engine ends a page where it likes, but not
-    /// before the first item.
+    /// Reads a partition, sorted by the UTF-8 bytes of the sort key.
     fn read_partition<'a>(
         &'a self,
         range: PartitionRange<'a>,
@@ -155,6 +181,9 @@ pub trait Table: fmt::Debug + Send + Sync {
     -> BoxFuture<'a, Result<(), CommitError>>;
 
     /// Updates one item by itself, and returns whether the condition held; if not, nothing changed.
+    ///
+    /// Fails with [`StoreError::Refused`] if it adds to an attribute that is not a number. So does a transaction with
+    /// such an update, if all its conditions hold.
     ///
     /// It may cost half of what a transaction does. An update whose response was lost may be carried out twice, so it
     /// is only for what that does not harm.

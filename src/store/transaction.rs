@@ -39,12 +39,15 @@ pub enum Action {
     Check {
         /// The key of the item.
         key: Key,
-        /// What must hold of the item.
+        /// What must hold of the item. A check of [`Condition::Always`] may be refused.
         condition: Condition,
     },
 }
 
 /// A change of some attributes of one item. An item that is absent, and may be, is made.
+///
+/// An update changes at least one attribute, each once, and none of the key. One that only removes attributes is for an
+/// item that is there. A sum has at most 38 digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Update {
     /// The key of the item.

@@ -21,6 +21,7 @@ mod cursors;
 mod dialects;
 mod discovery;
 mod documents;
+mod engines;
 mod events;
 mod fault_matrix;
 mod faults;

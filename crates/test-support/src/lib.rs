@@ -14,6 +14,7 @@ pub mod data;
 pub mod dynamodb;
 pub mod findings;
 pub mod front;
+pub mod histories;
 pub mod http;
 pub mod marked;
 pub mod world;
