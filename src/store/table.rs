@@ -129,15 +129,16 @@ impl From<StoreError> for CommitError {
 ///
 /// # What engines may do, and what each does
 ///
-/// | | DynamoDB | in memory |
-/// | --- | --- | --- |
-/// | recognises the id of a transaction that is committed again | yes; the embedded store: no | no |
-/// | reads a number as it was written | in DynamoDB's notation | yes |
-/// | lets the index lag behind | yes; the embedded store: no | no |
-/// | drops items after their time | yes; the embedded store: no | no |
-/// | returns [`StoreError::Busy`] | yes | no |
-/// | ends a page | after 1 MB | after 1,000 items |
-/// | refuses a check of [`Condition::Always`](super::transaction::Condition::Always) | yes | no |
+/// | | DynamoDB | in memory | PostgreSQL |
+/// | --- | --- | --- | --- |
+/// | recognises the id of a transaction that is committed again | yes; the embedded store: no | no | no |
+/// | reads a number as it was written | in DynamoDB's notation | yes | yes |
+/// | lets the index lag behind | yes; the embedded store: no | no | no |
+/// | drops items after their time | yes; the embedded store: no | no | yes |
+/// | returns [`StoreError::Busy`] | yes | no | yes |
+/// | ends a page | after 1 MB | after 1,000 items | after 200 items or 10,000 entries |
+/// | refuses a check of [`Condition::Always`](super::transaction::Condition::Always) | yes | no | no |
+/// | can be read before it is safe, so that [`confirm`](Self::confirm) has to wait | no | no | with replicas |
 pub trait Table: fmt::Debug + Send + Sync {
     /// Returns an item.
     fn get(&self, key: Key) -> BoxFuture<'_, Result<Option<Item>, StoreError>>;

@@ -146,11 +146,40 @@ BEGIN
     END;
 END $$;
 
--- Returns whether two values are the same. Numbers are compared as numbers.
+-- Returns a value with its numbers as numbers of JSON, so that they are compared as numbers, at any depth.
+CREATE FUNCTION paradigm_scim.comparable_v1(value jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    CASE
+        WHEN jsonb_typeof(value) = 'array' THEN
+            RETURN (
+                SELECT coalesce(jsonb_agg(paradigm_scim.comparable_v1(member) ORDER BY position), '[]')
+                FROM jsonb_array_elements(value) WITH ORDINALITY AS list(member, position)
+            );
+        WHEN jsonb_typeof(value) IS DISTINCT FROM 'object' THEN
+            RETURN value;
+        WHEN value ? 'N' THEN
+            RETURN to_jsonb((value ->> 'N')::numeric);
+        WHEN value ? 'NS' THEN
+            RETURN (
+                SELECT jsonb_build_object('NS', jsonb_agg(number::numeric ORDER BY number::numeric))
+                FROM jsonb_array_elements_text(value -> 'NS') AS number
+            );
+        WHEN value ? 'M' THEN
+            RETURN (
+                SELECT jsonb_build_object('M', coalesce(jsonb_object_agg(name, paradigm_scim.comparable_v1(member)), '{}'))
+                FROM jsonb_each(value -> 'M') AS map(name, member)
+            );
+        ELSE
+            RETURN value;
+    END CASE;
+END $$;
+
+-- Returns whether two values are the same.
 CREATE FUNCTION paradigm_scim.equal_v1(value jsonb, expected jsonb) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
-    RETURN coalesce((value ->> 'N')::numeric = (expected ->> 'N')::numeric, value = expected);
+    RETURN value = expected OR paradigm_scim.comparable_v1(value) = paradigm_scim.comparable_v1(expected);
 END $$;
 
 -- Returns whether a value is less than another of the same type: a string, number or bytes.
@@ -193,7 +222,8 @@ BEGIN
     RETURN TRUE;
 END $$;
 
--- Returns an item after an update: {"add": {"name": number as text}, "set": {name: value}, "remove": [name]}.
+-- Returns an item after an update: {"add": {"name": number as text}, "set": {name: value}, "remove": [name]}. Its body
+-- is null if it adds to something else than a number, or the sum has more than 38 digits.
 CREATE FUNCTION paradigm_scim.updated_v1(item paradigm_scim.content, change jsonb) RETURNS paradigm_scim.content
 LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
@@ -202,17 +232,16 @@ DECLARE
     new paradigm_scim.content := item;
     name text;
     amount text;
-    old jsonb;
+    total numeric;
 BEGIN
     new.body := coalesce(new.body, '{}');
     FOR name, amount IN SELECT key, value FROM jsonb_each_text(change -> 'add') LOOP
-        old := coalesce(new.body -> name, '{"N": "0"}');
-        IF old ->> 'N' IS NULL THEN
-            RAISE EXCEPTION 'an attribute to add to is not a number' USING ERRCODE = 'SC001';
+        total := trim_scale((coalesce(new.body -> name, '{"N": "0"}') ->> 'N')::numeric + amount::numeric);
+        IF total IS NULL OR length(trim(BOTH '0' FROM replace(abs(total)::text, '.', ''))) > 38 THEN
+            new.body := NULL;
+            RETURN new;
         END IF;
-        new.body := new.body || jsonb_build_object(
-            name, jsonb_build_object('N', trim_scale((old ->> 'N')::numeric + amount::numeric)::text)
-        );
+        new.body := new.body || jsonb_build_object(name, jsonb_build_object('N', total::text));
     END LOOP;
     IF NOT (change -> 'set' ?| with_columns OR removed && with_columns) THEN
         new.body := (new.body || (change -> 'set')) - removed;
@@ -237,8 +266,9 @@ BEGIN
     RETURN new;
 END $$;
 
--- Carries out one action if its conditions hold, and returns whether they do. Locks the item, also an absent one: a
--- placeholder makes a rival wait that would insert it. Only deleting an absent item locks nothing.
+-- Carries out one action if its conditions hold, and returns whether they do; null if they do but the update is
+-- impossible. Locks the item, also an absent one: a placeholder makes a rival wait that would insert it. Only deleting
+-- an absent item locks nothing.
 CREATE FUNCTION paradigm_scim.act_v1(
     action text, its_pk text, its_sk text, conditions jsonb, given paradigm_scim.content
 ) RETURNS boolean LANGUAGE plpgsql AS $$
@@ -263,6 +293,9 @@ BEGIN
             WHEN 'update' THEN paradigm_scim.updated_v1(item, given.body)
             WHEN 'check' THEN ROW('{}', NULL, NULL, NULL)::paradigm_scim.content
         END;
+        IF action = 'update' AND new.body IS NULL THEN
+            RETURN NULL;
+        END IF;
         IF item.body IS NOT NULL THEN
             IF action = 'delete' THEN
                 PERFORM paradigm_scim.delete_v1(its_pk, its_sk);
@@ -286,12 +319,15 @@ END $$;
 
 -- Carries out all actions or none, in the order of their keys so that rivals cannot deadlock. Returns the positions,
 -- from 0, of the actions whose conditions do not hold. The error that undoes the others never reaches the server's log.
+-- If all conditions hold but an update adds to something else than a number, it fails with SQLSTATE SC002.
 CREATE FUNCTION paradigm_scim.commit_v1(
     actions text[], pks text[], sks text[], conditions text[], bodies text[], documents text[], index_pks text[],
     index_sks text[]
 ) RETURNS integer[] LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     failed integer[] := '{}';
+    is_impossible boolean := FALSE;
+    holds boolean;
     next record;
 BEGIN
     BEGIN
@@ -301,18 +337,23 @@ BEGIN
                 AS action(name, pk, sk, conditions, body, document, index_pk, index_sk, position)
             ORDER BY pk COLLATE "C", sk COLLATE "C"
         LOOP
-            IF NOT paradigm_scim.act_v1(
+            holds := paradigm_scim.act_v1(
                 next.name, next.pk, next.sk, next.conditions::jsonb,
                 ROW(next.body::jsonb, next.document, next.index_pk, next.index_sk)::paradigm_scim.content
-            ) THEN
+            );
+            IF NOT holds THEN
                 failed := failed || (next.position - 1)::integer;
+            ELSIF holds IS NULL THEN
+                is_impossible := TRUE;
             END IF;
         END LOOP;
         IF failed <> '{}' THEN
-            RAISE EXCEPTION USING ERRCODE = 'SC000';
+            RAISE EXCEPTION USING ERRCODE = 'SC001';
+        ELSIF is_impossible THEN
+            RAISE EXCEPTION 'an update adds to something else than a number' USING ERRCODE = 'SC002';
         END IF;
-    EXCEPTION WHEN SQLSTATE 'SC000' THEN
-        -- Only what was written is undone; the positions stay.
+    EXCEPTION WHEN SQLSTATE 'SC001' THEN
+        -- Only what was written is undone; the positions stay. (A code that ends in 000 would catch its whole class.)
         NULL;
     END;
     RETURN failed;

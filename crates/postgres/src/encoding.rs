@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use paradigm_scim::store::StoreError;
 use paradigm_scim::store::layout::{DOCUMENT, INDEX_PK, INDEX_SK, Item, Key, PK, SK, Value};
+use paradigm_scim::store::memory::number::Number;
 use serde_json::{Map, Value as Json, json};
 use tokio_postgres::Row;
 
@@ -15,10 +16,6 @@ const MAP: &str = "M";
 const STRING_SET: &str = "SS";
 const NUMBER_SET: &str = "NS";
 const BYTES_SET: &str = "BS";
-
-/// Most digits of a number, and of its exponent, as DynamoDB has it.
-const MAX_DIGITS: usize = 38;
-const MAX_EXPONENT: u32 = 130;
 
 /// The columns of an item beside its key.
 #[derive(Debug, Default)]
@@ -83,20 +80,9 @@ pub(crate) fn encode_value(value: &Value) -> Result<Json, StoreError> {
 
 /// Returns the text of a number if it is one. The server would write another into its log.
 fn checked(number: &str) -> Result<&str, StoreError> {
-    let (mantissa, exponent) = match number.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()),
-        None => (number, Some(0)),
-    };
-    let mantissa = mantissa.strip_prefix(['-', '+']).unwrap_or(mantissa);
-    let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
-    let others = mantissa.len() - digits;
-    let is_number = (1..=MAX_DIGITS + 2).contains(&digits)
-        && (others == 0 || (others == 1 && mantissa.contains('.')))
-        && exponent.is_some_and(|exponent| exponent.unsigned_abs() <= MAX_EXPONENT);
-    if is_number {
-        Ok(number)
-    } else {
-        Err(StoreError::Refused("a value is not a number".to_owned()))
+    match Number::parse(number) {
+        Some(_) => Ok(number),
+        None => Err(StoreError::Refused("a value is not a number".to_owned())),
     }
 }
 

@@ -76,7 +76,7 @@ mod tests {
                 &[
                     // A wrong value, a violated constraint: defects of this program.
                     "22000", "22001", "22003", "22021", "22023", "22P02", "22P05", "23502", "23505",
-                    "23514", "54000", "54001", "P0001", "SC001", "20000",
+                    "23514", "54000", "54001", "P0001", "SC002", "20000",
                     // Role, password, database.
                     "28000", "28P01", "3D000", "42501",
                     // No migration, or an older one: schema, table, function, column, type.

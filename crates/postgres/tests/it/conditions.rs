@@ -1,6 +1,7 @@
 //! Conditions and updates.
 
 use paradigm_scim::directory::UserId;
+use paradigm_scim::store::StoreError;
 use paradigm_scim::store::layout::{DOCUMENT, INDEX_PK, INDEX_SK, Key, Value};
 use paradigm_scim::store::table::{CommitError, Table};
 use paradigm_scim::store::transaction::{Action, Condition, Update};
@@ -268,6 +269,29 @@ async fn an_update_adds_sets_and_removes_also_what_has_a_column() {
             "{update:?}"
         );
     }
+    let set = vec![("a", Value::string("1"))];
+    assert!(table.update(update(None, set, vec![])).await.unwrap());
+    let impossible = update(Some(("a", 1)), vec![], vec![]);
+    let refused = table.update(impossible.clone()).await;
+    assert!(
+        matches!(refused, Err(StoreError::Refused(_))),
+        "{refused:?}"
+    );
+    // A condition that does not hold matters more.
+    let absent = Action::Check {
+        key: key.clone(),
+        condition: Condition::Absent,
+    };
+    let other = Update {
+        key: crate::database::key("p", "other"),
+        ..impossible
+    };
+    let both = transaction(vec![absent, Action::Update(other)]);
+    let refused = table.commit(&both).await;
+    assert!(
+        matches!(&refused, Err(CommitError::Conditions(failed)) if *failed == [0]),
+        "{refused:?}"
+    );
     let refused = Update {
         condition: Condition::Version(1),
         ..update(Some(("n", 1)), vec![], vec![])

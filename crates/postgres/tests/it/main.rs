@@ -7,12 +7,14 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::print_stderr
+    clippy::print_stderr,
+    clippy::print_stdout
 )]
 
 mod concurrency;
 mod conditions;
 mod database;
+mod engines;
 mod faults;
 mod migrations;
 mod plans;
