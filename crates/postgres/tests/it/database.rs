@@ -103,8 +103,12 @@ impl Database {
         self.text(role).parse().unwrap()
     }
 
+    /// Returns the same as text. That of the service leads to a pooler, if there is one on `SCIM_TEST_POOLER_PORT`.
     pub(crate) fn text(&self, role: &str) -> String {
-        let port = server().get_ports()[0];
+        let port = match std::env::var("SCIM_TEST_POOLER_PORT") {
+            Ok(port) if role == SERVICE => port,
+            _ => server().get_ports()[0].to_string(),
+        };
         format!(
             "postgres://{role}@127.0.0.1:{port}/{}?sslmode=disable",
             self.name
