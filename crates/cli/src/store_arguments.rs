@@ -58,7 +58,7 @@ pub(crate) enum Place {
     /// DynamoDB at an endpoint.
     DynamoDb(String),
     /// A PostgreSQL database.
-    PostgreSql(DatabaseUrl),
+    PostgreSql(Box<DatabaseUrl>),
 }
 
 impl StoreArguments {
@@ -71,7 +71,7 @@ impl StoreArguments {
             return Ok(Place::Embedded(folder.clone()));
         }
         Ok(match self.database.url()? {
-            Some(url) => Place::PostgreSql(url),
+            Some(url) => Place::PostgreSql(Box::new(url)),
             None => Place::Embedded(DEFAULT_FOLDER.into()),
         })
     }

@@ -5,6 +5,7 @@ use paradigm_scim::store::layout::{Item, Key};
 use paradigm_scim::store::table::{
     Attributes, IndexEntry, IndexPage, IndexRange, Page, PartitionRange,
 };
+use tokio_postgres::types::ToSql;
 
 use crate::connection::Parameters;
 use crate::encoding::{column, decode_key, decode_row};
@@ -48,7 +49,7 @@ fn owned(text: &str) -> String {
     escape(text).into_owned()
 }
 
-fn boxed(text: &str) -> Box<String> {
+fn boxed(text: &str) -> Box<dyn ToSql + Send + Sync> {
     Box::new(owned(text))
 }
 
