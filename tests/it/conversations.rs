@@ -11,10 +11,13 @@ use conversation::{Variables, capture, differences, filled_in};
 use serde_json::Value;
 
 use test_support::data::{assert_none, data_path, root};
-use test_support::world::{Call, Client, World};
+use test_support::engine::Engine;
+use test_support::on_every_engine;
+use test_support::world::{Call, Client};
 
-#[tokio::test]
-async fn every_conversation_goes_as_written() {
+on_every_engine!(every_conversation_goes_as_written);
+
+async fn every_conversation_goes_as_written(engine: Engine) {
     let mut files = Vec::new();
     collect(&data_path("conversations"), &mut files);
     collect(&data_path("idp"), &mut files);
@@ -30,7 +33,7 @@ async fn every_conversation_goes_as_written() {
         let text = std::fs::read_to_string(&file).unwrap();
         let conversation: Value =
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let world = World::new().await;
+        let world = engine.world().await;
         let client = world.client().await;
         let mut variables = Variables::from([("token".to_owned(), client.token.clone())]);
         for (index, step) in conversation["steps"].as_array().unwrap().iter().enumerate() {

@@ -186,9 +186,10 @@ fn sent(response: Response) -> hyper::Response<Full<Bytes>> {
 mod tests {
     use std::num::NonZeroU32;
 
-    use embedded::Embedded;
     use paradigm_scim::api::key_limits::{KeyLimits, LONGEST_DELAY, LOWEST_RATE};
     use paradigm_scim::config::{Config, SystemClock};
+    use paradigm_scim::store::Store;
+    use paradigm_scim::store::memory::Memory;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
     use tokio::time::{Instant, timeout};
 
@@ -197,7 +198,7 @@ mod tests {
 
     /// Returns a service on an empty store with demo data, and the token of its key.
     async fn service() -> (Service, String) {
-        let store = Embedded::in_memory().unwrap().store("test").await.unwrap();
+        let store = Store::on(Arc::new(Memory::new()));
         let token = ::embedded::demo::create(&store).await.unwrap().unwrap();
         let config = Config {
             is_activated: true,

@@ -13,13 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use embedded::Embedded;
 use hyper_util::server::graceful::GracefulShutdown;
 use paradigm_scim::api::Service;
 use paradigm_scim::api::key_limits::{KeyLimits, LOWEST_RATE};
 use paradigm_scim::api::route::base_url;
 use paradigm_scim::config::{ACTIVATION_VARIABLE, Config, SystemClock};
 use paradigm_scim::store::Store;
+use paradigm_scim::store::memory::Memory;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -28,7 +28,7 @@ use crate::end_signal::end_signal;
 use crate::output::line;
 use crate::serve::connection::connection;
 use crate::serve::listen::{is_loopback, listen, resolve};
-use crate::store_arguments::{Place, StoreArguments};
+use crate::store_arguments::{Place, StoreArguments, keeping_audit};
 use crate::{Failure, logging};
 use embedded::demo;
 
@@ -57,7 +57,7 @@ pub(crate) struct Serve {
     /// Requests that each API key may have under way at a time; more wait, then are refused with 429
     #[arg(long, value_name = "NUMBER", default_value = "16")]
     key_concurrency: NonZeroU32,
-    /// Keep the embedded store in memory: everything is lost when the program ends
+    /// Keep everything in memory only: it is lost when the program ends
     #[arg(long, conflicts_with_all = ["data_dir", "endpoint_url", "database_url", "database_url_file"])]
     in_memory: bool,
     #[command(flatten)]
@@ -103,14 +103,13 @@ impl Serve {
 
     async fn open(&self) -> Result<Store, Failure> {
         if self.in_memory {
-            Ok(Embedded::in_memory()?.store(&self.store.table).await?)
+            keeping_audit(Store::on(Arc::new(Memory::new())))
         } else {
             self.store.open_to_serve().await
         }
     }
 
-    /// Prints what to paste into the identity provider. Demo data goes into an empty embedded store
-    /// only.
+    /// Prints what to paste into the identity provider. Demo data goes into an empty embedded store, or into memory.
     async fn greet(
         &self,
         store: &Store,
@@ -132,6 +131,9 @@ impl Serve {
             None => line(
                 "The secret token was shown when the key was created. To create another one: cargo scim key create --company COMPANY --owner USER --name NAME",
             )?,
+        }
+        if self.in_memory {
+            line("Everything is in memory only, and is lost when the program ends.")?;
         }
         if !config.is_activated {
             line(&format!(
@@ -277,7 +279,7 @@ mod tests {
     /// On a clock that only waiting moves.
     #[tokio::test(start_paused = true)]
     async fn beyond_the_limit_connections_wait_and_the_end_does_not() {
-        let store = Embedded::in_memory().unwrap().store("test").await.unwrap();
+        let store = Store::on(Arc::new(Memory::new()));
         let config = Config {
             is_activated: true,
             ..Config::default()

@@ -1,4 +1,4 @@
-//! Generated histories of operations, which every engine must answer as the reference does: the engine in memory.
+//! Generated histories of operations. Every engine must return what the reference does, which is the engine in memory.
 //!
 //! `PROPTEST_CASES` is the number of operations and `PROPTEST_RNG_SEED` the seed, as for the other properties.
 
@@ -17,8 +17,9 @@ use paradigm_scim::store::layout::{Item, Key};
 use paradigm_scim::store::memory::Memory;
 use paradigm_scim::store::table::{BATCH_SIZE, Table};
 
+use crate::raw::key_of;
 use generate::{Generator, Operation};
-use outcome::{Outcome, carry_out, deletion, key_of};
+use outcome::{Outcome, carry_out, deletion};
 use pool::Pool;
 use random::Random;
 
