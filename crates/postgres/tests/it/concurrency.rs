@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use test_support::world::World;
 
-use crate::database::Database;
+use test_support::postgres::Database;
 
 const CLIENTS: usize = 64;
 

@@ -6,7 +6,9 @@ use paradigm_scim::store::layout::{DOCUMENT, INDEX_PK, INDEX_SK, Key, Value};
 use paradigm_scim::store::table::{CommitError, Table};
 use paradigm_scim::store::transaction::{Action, Condition, Update};
 
-use crate::database::{Database, item, key, put, transaction, write};
+use test_support::postgres::Database;
+
+use crate::actions::{item, key, put, transaction, write};
 
 const USER: &str = "018f2d5c-3b1a-7c4e-9f00-000000000002";
 
@@ -283,7 +285,7 @@ async fn an_update_adds_sets_and_removes_also_what_has_a_column() {
         condition: Condition::Absent,
     };
     let other = Update {
-        key: crate::database::key("p", "other"),
+        key: crate::actions::key("p", "other"),
         ..impossible
     };
     let both = transaction(vec![absent, Action::Update(other)]);

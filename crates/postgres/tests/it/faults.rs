@@ -13,7 +13,9 @@ use paradigm_scim::store::usage::measured;
 use postgres::{DatabaseUrl, PostgreSql};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::database::{Database, SERVICE, item, key, put, transaction, write};
+use test_support::postgres::{Database, SERVICE};
+
+use crate::actions::{item, key, put, transaction, write};
 
 /// What a call of the engine may take at most.
 const LIMIT: Duration = Duration::from_millis(5500);

@@ -11,9 +11,9 @@
     clippy::print_stdout
 )]
 
+mod actions;
 mod concurrency;
 mod conditions;
-mod database;
 mod engines;
 mod faults;
 mod migrations;

@@ -6,7 +6,9 @@ use paradigm_scim::store::table::Table as _;
 use postgres::{Roles, migrate, status};
 use tokio_postgres::NoTls;
 
-use crate::database::{Database, OWNER, READER, SERVICE, key, roles};
+use test_support::postgres::{Database, OWNER, READER, SERVICE, roles};
+
+use crate::actions::key;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL; see .ci/run postgres"]

@@ -4,7 +4,9 @@ use paradigm_scim::store::layout::{INDEX_PK, INDEX_SK, Value};
 use paradigm_scim::store::table::{Attributes, IndexRange, PartitionRange, Table as _};
 use paradigm_scim::store::transaction::{Action, Condition, Update};
 
-use crate::database::{Database, item, key, put, transaction};
+use test_support::postgres::Database;
+
+use crate::actions::{item, key, put, transaction};
 
 /// Rows of each table.
 const ROWS: usize = 30_000;

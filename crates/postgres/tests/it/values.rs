@@ -6,7 +6,9 @@ use paradigm_scim::store::layout::{DOCUMENT, INDEX_PK, INDEX_SK, Item, Value};
 use paradigm_scim::store::table::{Attributes, IndexRange, PartitionRange, Table as _};
 use paradigm_scim::store::transaction::Condition;
 
-use crate::database::{Database, item, key, put, write};
+use test_support::postgres::Database;
+
+use crate::actions::{item, key, put, write};
 
 /// Returns a text with a character of every plane of Unicode, and its last two.
 fn every_plane() -> String {

@@ -1,4 +1,7 @@
-//! A database of one test.
+//! Databases on a real PostgreSQL server, one for each test.
+//!
+//! `SCIM_TEST_POSTGRES` is the URL of a superuser on a server that nothing else uses: `scripts/postgres run COMMAND…`
+//! sets it.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -6,25 +9,21 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use paradigm_scim::store::Store;
-use paradigm_scim::store::layout::{Item, Key, PK, SK, Value};
-use paradigm_scim::store::table::Table;
-use paradigm_scim::store::transaction::{Action, Condition, Transaction};
 use postgres::{DatabaseUrl, PostgreSql, Roles, migrate};
 use tokio_postgres::{Client, Config, NoTls};
-use uuid::Uuid;
 
-pub(crate) const OWNER: &str = "paradigm_scim_owner";
-pub(crate) const SERVICE: &str = "paradigm_scim_service";
-pub(crate) const READER: &str = "paradigm_scim_reader";
+pub const OWNER: &str = "paradigm_scim_owner";
+pub const SERVICE: &str = "paradigm_scim_service";
+pub const READER: &str = "paradigm_scim_reader";
 
 /// A lock that makes tests create roles and databases one after another.
 const LOCK: i64 = 1;
 
 /// A new database with the roles and the schema.
-pub(crate) struct Database {
-    pub(crate) name: String,
+pub struct Database {
+    pub name: String,
     /// A connection of the superuser.
-    pub(crate) admin: Client,
+    pub admin: Client,
 }
 
 fn server() -> Config {
@@ -39,7 +38,7 @@ async fn connect(config: &Config) -> Client {
     client
 }
 
-pub(crate) fn roles() -> Roles {
+pub fn roles() -> Roles {
     Roles {
         service: SERVICE.to_owned(),
         reader: READER.to_owned(),
@@ -48,14 +47,14 @@ pub(crate) fn roles() -> Roles {
 
 impl Database {
     /// Makes a database with the schema.
-    pub(crate) async fn new() -> Self {
+    pub async fn new() -> Self {
         let database = Self::empty().await;
         migrate(&database.url(OWNER), &roles()).await.unwrap();
         database
     }
 
     /// Makes a database without schema, as `scripts/postgres-roles.sql` does.
-    pub(crate) async fn empty() -> Self {
+    pub async fn empty() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("test_{}_{number}", std::process::id());
@@ -92,19 +91,19 @@ impl Database {
     }
 
     /// Opens another connection of the superuser.
-    pub(crate) async fn superuser(&self) -> Client {
+    pub async fn superuser(&self) -> Client {
         let mut config = server();
         config.dbname(&self.name);
         connect(&config).await
     }
 
     /// Returns the URL for a role.
-    pub(crate) fn url(&self, role: &str) -> DatabaseUrl {
+    pub fn url(&self, role: &str) -> DatabaseUrl {
         self.text(role).parse().unwrap()
     }
 
     /// Returns the same as text. That of the service leads to a pooler, if there is one on `SCIM_TEST_POOLER_PORT`.
-    pub(crate) fn text(&self, role: &str) -> String {
+    pub fn text(&self, role: &str) -> String {
         let port = match std::env::var("SCIM_TEST_POOLER_PORT") {
             Ok(port) if role == SERVICE => port,
             _ => server().get_ports()[0].to_string(),
@@ -116,22 +115,22 @@ impl Database {
     }
 
     /// Returns an engine with the role of the service.
-    pub(crate) fn engine(&self, connections: usize) -> PostgreSql {
+    pub fn engine(&self, connections: usize) -> PostgreSql {
         let connections = NonZeroUsize::new(connections).unwrap();
         PostgreSql::new(&self.url(SERVICE), connections).unwrap()
     }
 
-    pub(crate) fn store(&self, connections: usize) -> Store {
+    pub fn store(&self, connections: usize) -> Store {
         Store::on(Arc::new(self.engine(connections)))
     }
 
     /// Runs SQL as the superuser.
-    pub(crate) async fn execute(&self, sql: &str) {
+    pub async fn execute(&self, sql: &str) {
         self.admin.batch_execute(sql).await.unwrap();
     }
 
     /// Waits until nothing but the superuser is connected: then all statistics are there.
-    pub(crate) async fn until_alone(&self) {
+    pub async fn until_alone(&self) {
         for _ in 0..1000 {
             let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
             if self.number(others).await == 0 {
@@ -143,40 +142,7 @@ impl Database {
     }
 
     /// Returns a number that SQL yields.
-    pub(crate) async fn number(&self, sql: &str) -> i64 {
+    pub async fn number(&self, sql: &str) -> i64 {
         self.admin.query_one(sql, &[]).await.unwrap().get(0)
     }
-}
-
-pub(crate) fn key(pk: &str, sk: &str) -> Key {
-    Key {
-        pk: pk.to_owned(),
-        sk: sk.to_owned(),
-    }
-}
-
-/// Returns an item with these attributes.
-pub(crate) fn item<const N: usize>(key: &Key, attributes: [(&str, Value); N]) -> Item {
-    let mut item = Item::from([
-        (PK.to_owned(), Value::string(&key.pk)),
-        (SK.to_owned(), Value::string(&key.sk)),
-    ]);
-    item.extend(attributes.map(|(name, value)| (name.to_owned(), value)));
-    item
-}
-
-pub(crate) fn put(item: Item, condition: Condition) -> Action {
-    Action::Put { item, condition }
-}
-
-pub(crate) fn transaction(actions: Vec<Action>) -> Transaction {
-    Transaction {
-        id: Uuid::now_v7().to_string(),
-        actions,
-    }
-}
-
-/// Commits actions that must succeed.
-pub(crate) async fn write(table: &dyn Table, actions: Vec<Action>) {
-    table.commit(&transaction(actions)).await.unwrap();
 }
