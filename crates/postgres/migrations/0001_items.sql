@@ -13,35 +13,14 @@ CREATE TABLE paradigm_scim.item (
     document text COLLATE "C",
     index_pk text COLLATE "C",
     index_sk text COLLATE "C",
-    expires numeric GENERATED ALWAYS AS ((body -> 'ttl' ->> 'N')::numeric) STORED,
-    kind text COLLATE "C" NOT NULL GENERATED ALWAYS AS (
-        CASE
-            WHEN pk LIKE 'KEY#%' THEN 'apiKey'
-            WHEN pk NOT LIKE 'COMPANY#%' THEN 'unknown'
-            WHEN sk LIKE 'AUDIT#%' THEN 'audit'
-            WHEN split_part(pk, '#', 3) = '' AND sk = 'COMPANY' THEN 'company'
-            WHEN split_part(pk, '#', 3) = 'USER' AND sk = 'USER' THEN 'user'
-            WHEN split_part(pk, '#', 3) = 'USER' AND sk LIKE 'APP#%' THEN 'foreign'
-            WHEN split_part(pk, '#', 3) = 'COUNT' AND sk LIKE 'SHARD#%' THEN 'counter'
-            WHEN split_part(pk, '#', 3) = 'SCANS' AND sk LIKE 'MINUTE#%' THEN 'scanBudget'
-            WHEN split_part(pk, '#', 3) IN ('userName', 'externalId', 'emails') THEN 'lookup'
-            ELSE 'unknown'
-        END
-    ) STORED,
-    company text COLLATE "C" GENERATED ALWAYS AS (
-        CASE
-            WHEN pk LIKE 'COMPANY#%' THEN split_part(pk, '#', 2)
-            WHEN pk LIKE 'KEY#%' THEN body ->> 'company'
-        END
-    ) STORED,
+    -- What the key and the body say, for views and indexes. They are not generated columns, because the server prepares
+    -- the expressions of those again for each statement, which takes eight times as long as the write itself.
+    expires numeric,
+    kind text COLLATE "C" NOT NULL,
+    company text COLLATE "C",
     -- The user that an item or record is about, or the API key.
-    entity text COLLATE "C" GENERATED ALWAYS AS (
-        CASE
-            WHEN split_part(pk, '#', 3) = 'USER' THEN split_part(pk, '#', 4)
-            WHEN pk LIKE 'KEY#%' THEN split_part(pk, '#', 2)
-        END
-    ) STORED,
-    version numeric GENERATED ALWAYS AS ((body -> 'version' ->> 'N')::numeric) STORED,
+    entity text COLLATE "C",
+    version numeric,
     PRIMARY KEY (pk, sk),
     CONSTRAINT item_index_is_whole CHECK ((index_pk IS NULL) = (index_sk IS NULL))
 )
@@ -54,7 +33,7 @@ CREATE INDEX item_by_expiry ON paradigm_scim.item (expires) WHERE expires IS NOT
 -- Audit records, which are also the change feed. A record that is seen has its place in the feed only once all
 -- transactions before it have ended: read rows whose transaction is below pg_snapshot_xmin(pg_current_snapshot()).
 CREATE TABLE paradigm_scim.audit (
-    LIKE paradigm_scim.item INCLUDING GENERATED,
+    LIKE paradigm_scim.item,
     sequence bigint GENERATED ALWAYS AS IDENTITY,
     transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
     PRIMARY KEY (pk, sk),
@@ -73,6 +52,35 @@ CREATE VIEW paradigm_scim.every_item AS
 
 -- The parts of an item beside its key. An absent item has no body.
 CREATE TYPE paradigm_scim.content AS (body jsonb, document text, index_pk text, index_sk text);
+
+CREATE FUNCTION paradigm_scim.kind_v1(its_pk text, its_sk text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE
+        WHEN its_pk LIKE 'KEY#%' THEN 'apiKey'
+        WHEN its_pk NOT LIKE 'COMPANY#%' THEN 'unknown'
+        WHEN its_sk LIKE 'AUDIT#%' THEN 'audit'
+        WHEN split_part(its_pk, '#', 3) = '' AND its_sk = 'COMPANY' THEN 'company'
+        WHEN split_part(its_pk, '#', 3) = 'USER' AND its_sk = 'USER' THEN 'user'
+        WHEN split_part(its_pk, '#', 3) = 'USER' AND its_sk LIKE 'APP#%' THEN 'foreign'
+        WHEN split_part(its_pk, '#', 3) = 'COUNT' AND its_sk LIKE 'SHARD#%' THEN 'counter'
+        WHEN split_part(its_pk, '#', 3) = 'SCANS' AND its_sk LIKE 'MINUTE#%' THEN 'scanBudget'
+        WHEN split_part(its_pk, '#', 3) IN ('userName', 'externalId', 'emails') THEN 'lookup'
+        ELSE 'unknown'
+    END
+$$;
+
+CREATE FUNCTION paradigm_scim.company_v1(its_pk text, body jsonb) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE
+        WHEN its_pk LIKE 'COMPANY#%' THEN split_part(its_pk, '#', 2)
+        WHEN its_pk LIKE 'KEY#%' THEN body ->> 'company'
+    END
+$$;
+
+CREATE FUNCTION paradigm_scim.entity_v1(its_pk text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE
+        WHEN split_part(its_pk, '#', 3) = 'USER' THEN split_part(its_pk, '#', 4)
+        WHEN its_pk LIKE 'KEY#%' THEN split_part(its_pk, '#', 2)
+    END
+$$;
 
 -- Returns an item and locks its row.
 CREATE FUNCTION paradigm_scim.locked_v1(its_pk text, its_sk text) RETURNS paradigm_scim.content
@@ -95,33 +103,54 @@ CREATE FUNCTION paradigm_scim.inserted_v1(its_pk text, its_sk text, new paradigm
 LANGUAGE plpgsql AS $$
 BEGIN
     IF its_sk LIKE 'AUDIT#%' THEN
-        INSERT INTO paradigm_scim.audit (pk, sk, body, document, index_pk, index_sk)
-        VALUES (its_pk, its_sk, new.body, new.document, new.index_pk, new.index_sk)
+        INSERT INTO paradigm_scim.audit (
+            pk, sk, body, document, index_pk, index_sk, kind, company, entity, version, expires
+        )
+        VALUES (
+            its_pk, its_sk, new.body, new.document, new.index_pk, new.index_sk,
+            paradigm_scim.kind_v1(its_pk, its_sk), paradigm_scim.company_v1(its_pk, new.body),
+            paradigm_scim.entity_v1(its_pk), (new.body -> 'version' ->> 'N')::numeric,
+            (new.body -> 'ttl' ->> 'N')::numeric
+        )
         ON CONFLICT (pk, sk) DO NOTHING;
     ELSE
-        INSERT INTO paradigm_scim.item (pk, sk, body, document, index_pk, index_sk)
-        VALUES (its_pk, its_sk, new.body, new.document, new.index_pk, new.index_sk)
+        INSERT INTO paradigm_scim.item (
+            pk, sk, body, document, index_pk, index_sk, kind, company, entity, version, expires
+        )
+        VALUES (
+            its_pk, its_sk, new.body, new.document, new.index_pk, new.index_sk,
+            paradigm_scim.kind_v1(its_pk, its_sk), paradigm_scim.company_v1(its_pk, new.body),
+            paradigm_scim.entity_v1(its_pk), (new.body -> 'version' ->> 'N')::numeric,
+            (new.body -> 'ttl' ->> 'N')::numeric
+        )
         ON CONFLICT (pk, sk) DO NOTHING;
     END IF;
     RETURN FOUND;
 END $$;
 
--- Writes an item whose row is locked.
-CREATE FUNCTION paradigm_scim.replace_v1(its_pk text, its_sk text, new paradigm_scim.content) RETURNS void
+-- Writes an item whose row is locked. It is called in assignments, because PERFORM costs a statement.
+CREATE FUNCTION paradigm_scim.replace_v1(its_pk text, its_sk text, new paradigm_scim.content) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
     IF its_sk LIKE 'AUDIT#%' THEN
         UPDATE paradigm_scim.audit
-        SET body = new.body, document = new.document, index_pk = new.index_pk, index_sk = new.index_sk
+        SET body = new.body, document = new.document, index_pk = new.index_pk, index_sk = new.index_sk,
+            company = paradigm_scim.company_v1(its_pk, new.body),
+            version = (new.body -> 'version' ->> 'N')::numeric,
+            expires = (new.body -> 'ttl' ->> 'N')::numeric
         WHERE pk = its_pk AND sk = its_sk;
     ELSE
         UPDATE paradigm_scim.item
-        SET body = new.body, document = new.document, index_pk = new.index_pk, index_sk = new.index_sk
+        SET body = new.body, document = new.document, index_pk = new.index_pk, index_sk = new.index_sk,
+            company = paradigm_scim.company_v1(its_pk, new.body),
+            version = (new.body -> 'version' ->> 'N')::numeric,
+            expires = (new.body -> 'ttl' ->> 'N')::numeric
         WHERE pk = its_pk AND sk = its_sk;
     END IF;
+    RETURN FOUND;
 END $$;
 
-CREATE FUNCTION paradigm_scim.delete_v1(its_pk text, its_sk text) RETURNS void
+CREATE FUNCTION paradigm_scim.delete_v1(its_pk text, its_sk text) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
     IF its_sk LIKE 'AUDIT#%' THEN
@@ -129,6 +158,7 @@ BEGIN
     ELSE
         DELETE FROM paradigm_scim.item WHERE pk = its_pk AND sk = its_sk;
     END IF;
+    RETURN FOUND;
 END $$;
 
 -- Returns an attribute of an item, null if it is absent.
@@ -275,12 +305,13 @@ CREATE FUNCTION paradigm_scim.act_v1(
 DECLARE
     item paradigm_scim.content;
     new paradigm_scim.content;
+    is_done boolean;
 BEGIN
     IF action = 'put' AND conditions = '[{"is": "absent"}]' THEN
         RETURN paradigm_scim.inserted_v1(its_pk, its_sk, given);
     END IF;
     IF action = 'delete' AND conditions IS NULL THEN
-        PERFORM paradigm_scim.delete_v1(its_pk, its_sk);
+        is_done := paradigm_scim.delete_v1(its_pk, its_sk);
         RETURN TRUE;
     END IF;
     LOOP
@@ -298,9 +329,9 @@ BEGIN
         END IF;
         IF item.body IS NOT NULL THEN
             IF action = 'delete' THEN
-                PERFORM paradigm_scim.delete_v1(its_pk, its_sk);
+                is_done := paradigm_scim.delete_v1(its_pk, its_sk);
             ELSIF action <> 'check' THEN
-                PERFORM paradigm_scim.replace_v1(its_pk, its_sk, new);
+                is_done := paradigm_scim.replace_v1(its_pk, its_sk, new);
             END IF;
             RETURN TRUE;
         END IF;
@@ -310,7 +341,7 @@ BEGIN
         -- If a rival has inserted the item since it was looked for, its row is locked and examined in the next round.
         IF paradigm_scim.inserted_v1(its_pk, its_sk, new) THEN
             IF action = 'check' THEN
-                PERFORM paradigm_scim.delete_v1(its_pk, its_sk);
+                is_done := paradigm_scim.delete_v1(its_pk, its_sk);
             END IF;
             RETURN TRUE;
         END IF;

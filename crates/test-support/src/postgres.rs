@@ -131,6 +131,11 @@ impl Database {
 
     /// Waits until nothing but the superuser is connected: then all statistics are there.
     pub async fn until_alone(&self) {
+        // A pooler keeps its connections.
+        let end = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND usename = '{SERVICE}'"
+        );
+        self.execute(&end).await;
         for _ in 0..1000 {
             let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
             if self.number(others).await == 0 {

@@ -16,8 +16,8 @@ async fn filled() -> Database {
     for (table, sk) in [("item", "'USER'"), ("audit", "'AUDIT#1'")] {
         database
             .execute(&format!(
-                "INSERT INTO paradigm_scim.{table} (pk, sk, body, index_pk, index_sk)
-                 SELECT 'p' || n, {sk}, jsonb_build_object('text', repeat('x', 500), 'ttl', jsonb_build_object('N', '99999999999')), 'i' || n % 3, 's' || n
+                "INSERT INTO paradigm_scim.{table} (kind, pk, sk, body, expires, index_pk, index_sk)
+                 SELECT 'unknown', 'p' || n, {sk}, jsonb_build_object('text', repeat('x', 500), 'ttl', jsonb_build_object('N', '99999999999')), 99999999999, 'i' || n % 3, 's' || n
                  FROM generate_series(1, {ROWS}) AS n"
             ))
             .await;
