@@ -3,6 +3,7 @@
 //! Access paths, layout, `check`, audit and erasure are above this trait and exist once, for all engines.
 
 use std::fmt;
+use std::future::ready;
 
 use futures_util::future::BoxFuture;
 
@@ -128,15 +129,16 @@ impl From<StoreError> for CommitError {
 ///
 /// # What engines may do, and what each does
 ///
-/// | | DynamoDB | in memory |
-/// | --- | --- | --- |
-/// | recognises the id of a transaction that is committed again | yes; the embedded store: no | no |
-/// | reads a number as it was written | in DynamoDB's notation | yes |
-/// | lets the index lag behind | yes; the embedded store: no | no |
-/// | drops items after their time | yes; the embedded store: no | no |
-/// | returns [`StoreError::Busy`] | yes | no |
-/// | ends a page | after 1 MB | after 1,000 items |
-/// | refuses a check of [`Condition::Always`](super::transaction::Condition::Always) | yes | no |
+/// | | DynamoDB | in memory | PostgreSQL |
+/// | --- | --- | --- | --- |
+/// | recognises the id of a transaction that is committed again | yes; the embedded store: no | no | no |
+/// | reads a number as it was written | in DynamoDB's notation | yes | yes |
+/// | lets the index lag behind | yes; the embedded store: no | no | no |
+/// | drops items after their time | yes; the embedded store: no | no | yes |
+/// | returns [`StoreError::Busy`] | yes | no | yes |
+/// | ends a page | after 1 MB | after 1,000 items | after 200 items or 10,000 entries |
+/// | refuses a check of [`Condition::Always`](super::transaction::Condition::Always) | yes | no | no |
+/// | can be read before it is safe, so that [`confirm`](Self::confirm) has to wait | no | no | with replicas |
 pub trait Table: fmt::Debug + Send + Sync {
     /// Returns an item.
     fn get(&self, key: Key) -> BoxFuture<'_, Result<Option<Item>, StoreError>>;
@@ -187,6 +189,16 @@ pub trait Table: fmt::Debug + Send + Sync {
     /// It may cost half of what a transaction does. An update whose response was lost may be carried out twice, so it
     /// is only for what that does not harm.
     fn update(&self, update: Update) -> BoxFuture<'_, Result<bool, StoreError>>;
+
+    /// Returns once everything that reads show now is as safe as what a commit has acknowledged.
+    ///
+    /// The caller does this before it reports a success that no commit of its own has acknowledged: after a lost
+    /// response it finds its transaction written, or a user already as a client wants it. On an engine that waits for
+    /// replicas, a commit whose wait was cut short can be read, but the loss of a server may still undo it. An engine
+    /// whose reads only show what is safe does nothing.
+    fn confirm(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(ready(Ok(())))
+    }
 
     /// Reads up to so many items of the whole table, consistently and in no particular order: for `check` only. An item
     /// that is there from the first page to the last is returned exactly once.

@@ -28,7 +28,7 @@ use crate::end_signal::end_signal;
 use crate::output::line;
 use crate::serve::connection::connection;
 use crate::serve::listen::{is_loopback, listen, resolve};
-use crate::store_arguments::{StoreArguments, keeping_audit};
+use crate::store_arguments::{Place, StoreArguments, keeping_audit};
 use crate::{Failure, logging};
 use embedded::demo;
 
@@ -58,7 +58,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "NUMBER", default_value = "16")]
     key_concurrency: NonZeroU32,
     /// Keep everything in memory only: it is lost when the program ends
-    #[arg(long, conflicts_with_all = ["data_dir", "endpoint_url"])]
+    #[arg(long, conflicts_with_all = ["data_dir", "endpoint_url", "database_url", "database_url_file"])]
     in_memory: bool,
     #[command(flatten)]
     store: StoreArguments,
@@ -105,7 +105,7 @@ impl Serve {
         if self.in_memory {
             keeping_audit(Store::on(Arc::new(Memory::new())))
         } else {
-            self.store.open_or_make().await
+            self.store.open_to_serve().await
         }
     }
 
@@ -120,9 +120,10 @@ impl Serve {
             Some(url) => base_url(url),
             None => base_url(&format!("http://{address}")),
         };
-        let token = match self.store.endpoint_url {
-            Some(_) => None,
-            None => demo::create(store).await?,
+        let token = if self.in_memory || matches!(self.store.place()?, Place::Embedded(_)) {
+            demo::create(store).await?
+        } else {
+            None
         };
         line(&format!("Tenant URL: {base_url}/?aadOptscim062020"))?;
         match token {
