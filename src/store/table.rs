@@ -3,7 +3,6 @@
 //! Access paths, layout, `check`, audit and erasure are above this trait and exist once, for all engines.
 
 use std::fmt;
-use std::future::ready;
 
 use futures_util::future::BoxFuture;
 
@@ -196,9 +195,7 @@ pub trait Table: fmt::Debug + Send + Sync {
     /// response it finds its transaction written, or a user already as a client wants it. On an engine that waits for
     /// replicas, a commit whose wait was cut short can be read, but the loss of a server may still undo it. An engine
     /// whose reads only show what is safe does nothing.
-    fn confirm(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(ready(Ok(())))
-    }
+    fn confirm(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Reads up to so many items of the whole table, consistently and in no particular order: for `check` only. An item
     /// that is there from the first page to the last is returned exactly once.

@@ -29,7 +29,7 @@ impl Failure {
         }
     }
 
-    /// Makes the failure of a call that was not answered in time.
+    /// Makes the failure of a call without a response in time.
     pub(crate) fn late() -> Self {
         Self::new(Meaning::Discard, "no response in time")
     }

@@ -79,6 +79,11 @@ impl Table for Counted {
         self.inner.update(update)
     }
 
+    fn confirm(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.count("confirm");
+        self.inner.confirm()
+    }
+
     fn scan(
         &self,
         attributes: Attributes,

@@ -37,6 +37,9 @@ struct Recorder {
     /// How commits end, in order; those after the last succeed.
     results: Mutex<VecDeque<CommitError>>,
     committed: Mutex<Vec<Transaction>>,
+    /// How confirmations end, in order; those after the last succeed.
+    unconfirmed: Mutex<VecDeque<StoreError>>,
+    confirmed: Mutex<usize>,
     updated: Mutex<Vec<Update>>,
 }
 
@@ -117,6 +120,12 @@ impl Table for Recorder {
     fn update(&self, update: Update) -> BoxFuture<'_, Result<bool, StoreError>> {
         self.updated.lock().unwrap().push(update);
         ready(Ok(true))
+    }
+
+    fn confirm(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        *self.confirmed.lock().unwrap() += 1;
+        let refusal = self.unconfirmed.lock().unwrap().pop_front();
+        ready(refusal.map_or(Ok(()), Err))
     }
 
     fn scan(

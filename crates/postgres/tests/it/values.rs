@@ -89,7 +89,7 @@ async fn every_value_is_read_as_it_was_written_by_every_read() {
                 table.scan(Attributes::All, None, 10).await.unwrap().items,
             ];
             for found in found {
-                assert_eq!(found, [written.clone()]);
+                assert_eq!(found, std::slice::from_ref(&written));
             }
         }
     }
