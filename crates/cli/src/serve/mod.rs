@@ -26,9 +26,10 @@ use tokio::sync::Semaphore;
 
 use crate::end_signal::end_signal;
 use crate::output::line;
+use crate::place::{Place, keeping_audit};
 use crate::serve::connection::connection;
 use crate::serve::listen::{is_loopback, listen, resolve};
-use crate::store_arguments::{Place, StoreArguments, keeping_audit};
+use crate::store_arguments::StoreArguments;
 use crate::{Failure, logging};
 use embedded::demo;
 

@@ -12,6 +12,7 @@
 mod check;
 mod command;
 mod concurrency;
+mod copy;
 mod desynchronisation;
 mod doctor;
 mod embedded;
