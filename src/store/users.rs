@@ -339,6 +339,8 @@ impl Store {
         let mut backoff = Backoff::new(RETRY_BUDGET);
         loop {
             let Some(before) = self.user(change.company, id).await? else {
+                // The client may repeat a DELETE whose response was lost, and takes this for a success.
+                self.table.confirm().await?;
                 return Ok(None);
             };
             let before = Arc::new(before);

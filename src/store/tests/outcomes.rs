@@ -115,6 +115,15 @@ async fn a_change_that_was_written_already_is_a_success_once_the_engine_confirms
     assert!(matches!(refused, Err(StoreError::Busy(_))), "{refused:?}");
     assert!(store.change_user(&change, id(), same).await.is_ok());
     assert_eq!(recorder.ids().len(), 0);
+
+    // A client that repeats a DELETE finds no user, and takes that for a success.
+    let (store, recorder) = Recorder::default().store();
+    recorder.unconfirmed.lock().unwrap().extend([busy()]);
+    let anonymise = |_: &User| Ok::<_, StoreError>(Next::Anonymise);
+    let refused = store.change_user(&change, id(), anonymise).await;
+    assert!(matches!(refused, Err(StoreError::Busy(_))), "{refused:?}");
+    let gone = store.change_user(&change, id(), anonymise).await;
+    assert!(gone.unwrap().is_none());
 }
 
 fn key_of(action: &Action) -> Key {
