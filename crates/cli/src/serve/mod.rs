@@ -1,48 +1,61 @@
 //! `serve`: serves the SCIM routes over HTTP.
 
 mod connection;
+mod drain;
 pub(crate) mod listen;
+mod origin;
 mod request_stream;
 mod request_target;
+mod server;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod test_service;
+mod tls;
 
-use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::pin::pin;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use embedded::Embedded;
-use hyper_util::server::graceful::GracefulShutdown;
 use paradigm_scim::api::Service;
 use paradigm_scim::api::key_limits::{KeyLimits, LOWEST_RATE};
 use paradigm_scim::api::route::base_url;
 use paradigm_scim::config::{ACTIVATION_VARIABLE, Config, SystemClock};
 use paradigm_scim::store::Store;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
-use crate::end_signal::end_signal;
+use crate::end_signal::EndSignals;
 use crate::output::line;
-use crate::serve::connection::connection;
+use crate::serve::connection::Shared;
+use crate::serve::drain::Phase;
 use crate::serve::listen::{is_loopback, listen, resolve};
+use crate::serve::origin::Scheme;
+use crate::serve::server::{DrainTimes, Server, accept};
+use crate::serve::tls::{Files, Tls};
 use crate::store_arguments::StoreArguments;
 use crate::{Failure, logging};
 use embedded::demo;
 
-/// Most connections at a time.
-const MAX_CONNECTIONS: usize = 1024;
-/// How long requests under way may take to end after a signal.
-const GRACE: Duration = Duration::from_secs(10);
+/// Longest part of the end, in seconds.
+const MAX_DRAIN_SECONDS: u64 = 3600;
 
 #[derive(Args)]
 pub(crate) struct Serve {
-    /// Host name or address, and port, to listen on; beyond this machine only behind a proxy with
-    /// TLS, which --public-url names
+    /// Host name or address, and port, to listen on; beyond this machine only with TLS, by
+    /// --tls-certificate or a proxy that --public-url names
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     listen: String,
+    /// File with the certificate and its chain, in PEM form; read again on SIGHUP
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// File with the private key of the certificate, in PEM form without a passphrase; read again
+    /// on SIGHUP
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
     /// Scheme and host that clients use, if not those of their requests
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
@@ -50,6 +63,15 @@ pub(crate) struct Serve {
     /// keys and change every request
     #[arg(long)]
     allow_plain_http: bool,
+    /// Seconds between SIGTERM and the moment from which on no new connections are taken: the time
+    /// that proxies need to find out
+    #[arg(long, value_name = "SECONDS", default_value_t = 0,
+        value_parser = clap::value_parser!(u64).range(..=MAX_DRAIN_SECONDS))]
+    drain_delay: u64,
+    /// Seconds after which requests that have not ended by then are cut off
+    #[arg(long, value_name = "SECONDS", default_value_t = 30,
+        value_parser = clap::value_parser!(u64).range(..=MAX_DRAIN_SECONDS))]
+    drain_timeout: u64,
     /// Requests a second that each API key may send; more are delayed, then refused with 429
     #[arg(long, value_name = "NUMBER", default_value_t = 200,
         value_parser = clap::value_parser!(u32).range(i64::from(LOWEST_RATE)..=1_000_000))]
@@ -73,16 +95,46 @@ impl Serve {
         }
         let addresses = resolve(&self.listen).await?;
         self.require_tls(&addresses, &config)?;
+        let tls = self.tls()?;
         let store = self.open().await?;
         let listener = listen(&addresses).await?;
-        let end = end_signal()?;
-        self.greet(&store, &config, listener.local_addr()?).await?;
+        let mut end = end_signals(tls.as_ref())?;
+        let scheme = match &tls {
+            Some(_) => Scheme::Https,
+            None => Scheme::Http,
+        };
+        let address = format!("{}://{}", scheme.as_str(), listener.local_addr()?);
+        self.greet(&store, &config, &address).await?;
         let service = Service::new(store, config, Arc::new(SystemClock))
             .limiting(KeyLimits::new(self.key_rate, self.key_concurrency))
             .computing_aside(computing_threads());
-        let service = Arc::new(service);
+        let shared = Arc::new(Shared {
+            service: Arc::new(service),
+            scheme,
+            phase: watch::Sender::new(Phase::Serving),
+        });
+        let drain = DrainTimes {
+            delay: Duration::from_secs(self.drain_delay),
+            timeout: Duration::from_secs(self.drain_timeout),
+        };
         let accept = async move || accept(&listener).await;
-        serve(accept, service, end).await
+        let end_signal = async move || end.next().await;
+        Server::new(shared, tls)
+            .run(accept, drain, end_signal)
+            .await;
+        Ok(())
+    }
+
+    /// Reads the certificate, if there is one.
+    fn tls(&self) -> Result<Option<Arc<Tls>>, Failure> {
+        let (Some(certificate), Some(key)) = (&self.tls_certificate, &self.tls_key) else {
+            return Ok(None);
+        };
+        let files = Files {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        };
+        Ok(Some(Arc::new(Tls::new(files)?)))
     }
 
     /// Refuses to carry API keys over a network in clear text, unless that is wanted.
@@ -91,11 +143,12 @@ impl Serve {
         let is_https = public_url
             .get(..6)
             .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"));
-        if is_https || self.allow_plain_http || addresses.iter().all(is_loopback) {
+        let has_tls = is_https || self.tls_certificate.is_some();
+        if has_tls || self.allow_plain_http || addresses.iter().all(is_loopback) {
             return Ok(());
         }
         Err(format!(
-            "{} is reached from other machines, and API keys would cross the network in clear text. Put a proxy with TLS in front of it, and name that with --public-url https://HOST; or accept the risk with --allow-plain-http.",
+            "{} is reached from other machines, and API keys would cross the network in clear text. Give it a certificate with --tls-certificate and --tls-key; or put a proxy with TLS in front of it, and name that with --public-url https://HOST; or accept the risk with --allow-plain-http.",
             self.listen
         )
         .into())
@@ -111,15 +164,10 @@ impl Serve {
 
     /// Prints what to paste into the identity provider. Demo data goes into an empty embedded store
     /// only.
-    async fn greet(
-        &self,
-        store: &Store,
-        config: &Config,
-        address: SocketAddr,
-    ) -> Result<(), Failure> {
+    async fn greet(&self, store: &Store, config: &Config, address: &str) -> Result<(), Failure> {
         let base_url = match &config.public_url {
             Some(url) => base_url(url),
-            None => base_url(&format!("http://{address}")),
+            None => base_url(address),
         };
         let token = match self.store.endpoint_url {
             Some(_) => None,
@@ -141,77 +189,31 @@ impl Serve {
     }
 }
 
+/// Returns the signals that end the server. With a certificate, SIGHUP reads that again; otherwise it ends the server, as
+/// a terminal that is closed does.
+fn end_signals(tls: Option<&Arc<Tls>>) -> Result<EndSignals, Failure> {
+    let Some(tls) = tls else {
+        return EndSignals::new();
+    };
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let tls = Arc::clone(tls);
+    tokio::spawn(async move {
+        while hang_up.recv().await.is_some() {
+            tls.reload();
+        }
+    });
+    EndSignals::without_hang_up()
+}
+
 /// Returns how many threads may compute for long at a time: half of the processors, at least one.
 fn computing_threads() -> usize {
     std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).max(1))
 }
 
-async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
-    let (stream, _) = listener.accept().await?;
-    // Responses are small and whole: waiting to fill packets only delays them.
-    let _ = stream.set_nodelay(true);
-    Ok(stream)
-}
-
-/// Serves connections until the end is signalled, then lets the requests under way end.
-async fn serve<S>(
-    mut accept: impl AsyncFnMut() -> io::Result<S>,
-    service: Arc<Service>,
-    end: impl Future<Output = ()>,
-) -> Result<(), Failure>
-where
-    S: AsyncRead + AsyncWrite + Send + 'static,
-{
-    let graceful = GracefulShutdown::new();
-    let mut end = pin!(end);
-    let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    loop {
-        // Beyond the limit, connections wait for another to end before they are taken.
-        let next = async {
-            let place = Arc::clone(&free).acquire_owned().await;
-            (place, accept().await)
-        };
-        let (place, stream) = tokio::select! {
-            (place, accepted) = next => match accepted {
-                Ok(stream) => (place?, stream),
-                Err(error) => {
-                    // Such as too many open files: what is open goes on.
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
-            () = &mut end => break,
-        };
-        let connection = connection(stream, Arc::clone(&service));
-        let watched = graceful.watch(connection);
-        tokio::spawn(async move {
-            // A client that goes away or breaks HTTP gets no response.
-            if let Err(error) = watched.await {
-                tracing::debug!(%error, "a connection ended early");
-            }
-            drop(place);
-        });
-    }
-    // No place becomes free for connections that wait for one.
-    drop(accept);
-    tokio::select! {
-        () = graceful.shutdown() => {}
-        () = tokio::time::sleep(GRACE) => tracing::warn!("requests under way were cut off"),
-        // A second signal ends the waiting.
-        () = end_signal()? => tracing::warn!("requests under way were cut off"),
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use clap::Parser;
-    use tokio::io::{DuplexStream, duplex};
-    use tokio::sync::{mpsc, oneshot};
 
     use super::*;
 
@@ -250,6 +252,12 @@ mod tests {
                 None,
                 true,
             ),
+            (
+                any.as_slice(),
+                ["--tls-certificate", "a", "--tls-key", "b"].as_slice(),
+                None,
+                true,
+            ),
         ] {
             for address in addresses {
                 let serve = parsed(&[&["--listen", address], arguments].concat()).unwrap();
@@ -266,60 +274,16 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_and_its_key_are_given_together() {
+        assert!(parsed(&["--tls-certificate", "a"]).is_err());
+        assert!(parsed(&["--tls-key", "b"]).is_err());
+    }
+
+    #[test]
     fn no_key_can_be_limited_to_less_than_providers_send() {
         assert!(parsed(&["--key-rate", "49"]).is_err());
         assert!(parsed(&["--key-concurrency", "0"]).is_err());
         let serve = parsed(&["--key-rate", "50", "--key-concurrency", "1"]).unwrap();
         assert_eq!((serve.key_rate, serve.key_concurrency.get()), (50, 1));
-    }
-
-    /// On a clock that only waiting moves.
-    #[tokio::test(start_paused = true)]
-    async fn beyond_the_limit_connections_wait_and_the_end_does_not() {
-        let store = Embedded::in_memory().unwrap().store("test").await.unwrap();
-        let config = Config {
-            is_activated: true,
-            ..Config::default()
-        };
-        let service = Arc::new(Service::new(store, config, Arc::new(SystemClock)));
-        let (connect, mut waiting) = mpsc::unbounded_channel::<DuplexStream>();
-        let taken = &AtomicUsize::new(0);
-        let accept = async move || {
-            let stream = waiting.recv().await.ok_or(io::ErrorKind::Other)?;
-            taken.fetch_add(1, Ordering::Relaxed);
-            Ok(stream)
-        };
-        let (end, ended) = oneshot::channel();
-        let serving = serve(accept, service, async { ended.await.unwrap() });
-
-        let clients = async {
-            let mut clients = Vec::new();
-            for (number, expected) in [
-                (MAX_CONNECTIONS - 1, MAX_CONNECTIONS - 1),
-                (1, MAX_CONNECTIONS),
-                (1, MAX_CONNECTIONS),
-            ] {
-                for _ in 0..number {
-                    let (client, server) = duplex(64);
-                    connect.send(server).unwrap();
-                    clients.push(client);
-                }
-                settled().await;
-                assert_eq!(taken.load(Ordering::Relaxed), expected);
-            }
-            drop(clients.remove(0));
-            settled().await;
-            assert_eq!(taken.load(Ordering::Relaxed), MAX_CONNECTIONS + 1);
-            assert!(!connect.is_closed());
-            end.send(()).unwrap();
-            settled().await;
-            assert!(connect.is_closed(), "the end waits for a connection");
-        };
-        tokio::join!(serving, clients).0.unwrap();
-    }
-
-    /// Waits until nothing moves any more: only then does the clock.
-    async fn settled() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
