@@ -1,12 +1,13 @@
 //! Logs and metrics. Nothing personal is ever logged: no userName, email, name, token, body or filter
 //! value.
 
+use std::fmt;
 use std::io::Write as _;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -35,7 +36,7 @@ pub fn log_filter(config: &Config) -> Targets {
 pub fn log_as_json(config: &Config) {
     // CloudWatch ignores what has an empty dimension.
     STACK.get_or_init(|| config.stack.clone().unwrap_or_else(|| "unnamed".to_owned()));
-    let lines = fmt::layer()
+    let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .without_time()
@@ -46,13 +47,49 @@ pub fn log_as_json(config: &Config) {
         .init();
 }
 
+/// What a request was routed to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Target {
+    /// A route: the method of the request, and the path with `{id}`.
+    Route {
+        /// The method, which is one of the route's.
+        method: &'static str,
+        /// The path.
+        path: &'static str,
+    },
+    /// A path that does not take the method.
+    OtherMethod,
+    /// A path at which nothing is.
+    UnknownPath,
+    /// Nothing, because HTTP does not allow the request.
+    #[default]
+    Unreadable,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Route { method, path } => write!(f, "{method} {path}"),
+            Self::OtherMethod => f.write_str("other method"),
+            Self::UnknownPath => f.write_str("unknown path"),
+            Self::Unreadable => f.write_str("unreadable request"),
+        }
+    }
+}
+
+/// Receives the record of every request, beside the log.
+pub trait RequestObserver: Send + Sync {
+    /// Takes a record. The response waits for it.
+    fn observe(&self, record: &RequestRecord);
+}
+
 /// A request in the log: one line.
 #[derive(Debug, Clone, Default)]
 pub struct RequestRecord {
     /// Identifies the request, also in the audit trail.
     pub request_id: String,
-    /// Method and path with `{id}`.
-    pub route: String,
+    /// What it was routed to.
+    pub route: Target,
     /// The company, if the caller is known.
     pub company: Option<String>,
     /// The API key; of a refused request the one that its token names.
@@ -75,7 +112,7 @@ pub struct RequestRecord {
     /// Milliseconds since 1970 at which the response was sent.
     pub timestamp: i64,
     /// How long the response took.
-    pub milliseconds: u64,
+    pub taken: Duration,
     /// Calls to DynamoDB.
     pub calls: u32,
     /// Read capacity units consumed.
@@ -92,6 +129,10 @@ impl RequestRecord {
     /// Returns whether the status is one of failure: 5xx except 501, by which groups are refused as documented.
     fn is_error(&self) -> bool {
         self.status >= 500 && self.status != 501
+    }
+
+    fn milliseconds(&self) -> u64 {
+        u64::try_from(self.taken.as_millis()).unwrap_or(u64::MAX)
     }
 
     fn is_refusal(&self) -> bool {
@@ -117,7 +158,7 @@ impl RequestRecord {
         add("message", "request".into());
         add("requestId", self.request_id.clone().into());
         add("stack", stack.into());
-        add("route", self.route.clone().into());
+        add("route", self.route.to_string().into());
         add("company", self.company.clone().into());
         add("key", self.key.clone().into());
         add("status", self.status.into());
@@ -135,7 +176,7 @@ impl RequestRecord {
         add("Refusals", u8::from(self.is_refusal()).into());
         add("Unauthorized", u8::from(self.status == 401).into());
         add("Unsupported", u8::from(self.status == 501).into());
-        add("Latency", self.milliseconds.into());
+        add("Latency", self.milliseconds().into());
         add("ReadUnits", self.read_units.into());
         add("WriteUnits", self.write_units.into());
         add(
@@ -173,7 +214,6 @@ impl RequestRecord {
             request_id,
             route,
             status,
-            milliseconds,
             calls,
             read_units,
             write_units,
@@ -181,6 +221,7 @@ impl RequestRecord {
             is_cold,
             ..
         } = self;
+        let milliseconds = self.milliseconds();
         let company = self.company.as_deref();
         let (key, scim_type, cause) = (self.key.as_deref(), self.scim_type, self.cause.as_deref());
         let undeclared_attributes = self.some_undeclared();

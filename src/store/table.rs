@@ -7,8 +7,8 @@ use std::fmt;
 use futures_util::future::BoxFuture;
 
 use super::StoreError;
-use super::layout::{Item, Key};
-use super::transaction::{Transaction, Update};
+use super::layout::{Item, Key, VERSION, Value};
+use super::transaction::{Condition, Transaction, Update};
 
 /// Most keys of one [`Table::get_many`].
 pub const BATCH_SIZE: usize = 100;
@@ -84,6 +84,18 @@ impl From<StoreError> for CommitError {
         Self::Store(error)
     }
 }
+
+/// Something that a table needs to serve requests.
+#[derive(Debug)]
+pub struct ReadinessCheck {
+    /// What is needed, in a word: a released name keeps its meaning.
+    pub name: &'static str,
+    /// Whether it is so, or why not.
+    pub outcome: Result<(), StoreError>,
+}
+
+/// Partition and sort key of an item that is never there.
+const ABSENT: &str = "READINESS";
 
 /// A table of items by [`Key`], with one sparse index.
 ///
@@ -199,4 +211,31 @@ pub trait Table: fmt::Debug + Send + Sync {
 
     /// Returns about how many items there are, if that is known without counting: for the progress of `check`.
     fn approximate_items(&self) -> BoxFuture<'_, Option<u64>>;
+
+    /// Checks what the table needs to serve requests, one after another until something is missing: by default that it
+    /// can be read (`reachable`) and written (`writable`). It changes nothing.
+    ///
+    /// By default that costs a read and a conditional write of an item that is absent. It shows that the table takes
+    /// writes, and not that there is space for them.
+    fn readiness(&self) -> BoxFuture<'_, Vec<ReadinessCheck>> {
+        Box::pin(async move {
+            let key = Key {
+                pk: ABSENT.to_owned(),
+                sk: ABSENT.to_owned(),
+            };
+            let reachable = ReadinessCheck {
+                name: "reachable",
+                outcome: self.get(key.clone()).await.map(drop),
+            };
+            if reachable.outcome.is_err() {
+                return vec![reachable];
+            }
+            let update = Update::set(key, [(VERSION, Value::Null)], Condition::Exists);
+            let writable = ReadinessCheck {
+                name: "writable",
+                outcome: self.update(update).await.map(drop),
+            };
+            vec![reachable, writable]
+        })
+    }
 }

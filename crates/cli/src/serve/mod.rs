@@ -1,9 +1,12 @@
 //! `serve`: serves the SCIM routes over HTTP.
 
+mod admin;
 mod connection;
 mod drain;
 pub(crate) mod listen;
+mod metrics;
 mod origin;
+mod readiness;
 mod request_stream;
 mod request_target;
 mod server;
@@ -25,15 +28,19 @@ use paradigm_scim::api::key_limits::{KeyLimits, LOWEST_RATE};
 use paradigm_scim::api::route::base_url;
 use paradigm_scim::config::{ACTIVATION_VARIABLE, Config, SystemClock};
 use paradigm_scim::store::Store;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::end_signal::EndSignals;
 use crate::output::line;
+use crate::serve::admin::Admin;
 use crate::serve::connection::Shared;
 use crate::serve::drain::Phase;
 use crate::serve::listen::{is_loopback, listen, resolve};
+use crate::serve::metrics::Metrics;
 use crate::serve::origin::Scheme;
+use crate::serve::readiness::Readiness;
 use crate::serve::server::{DrainTimes, Server, accept};
 use crate::serve::tls::{Files, Tls};
 use crate::store_arguments::StoreArguments;
@@ -63,6 +70,10 @@ pub(crate) struct Serve {
     /// keys and change every request
     #[arg(long)]
     allow_plain_http: bool,
+    /// Host name or address, and port, for /healthz, /readyz and /metrics, over plain HTTP and for
+    /// everyone who reaches it; without a value 127.0.0.1:9090
+    #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, default_missing_value = admin::DEFAULT_ADDRESS)]
+    admin_listen: Option<String>,
     /// Seconds between SIGTERM and the moment from which on no new connections are taken: the time
     /// that proxies need to find out
     #[arg(long, value_name = "SECONDS", default_value_t = 0,
@@ -96,8 +107,10 @@ impl Serve {
         let addresses = resolve(&self.listen).await?;
         self.require_tls(&addresses, &config)?;
         let tls = self.tls()?;
-        let store = self.open().await?;
+        let metrics = Arc::new(Metrics::new(tls.clone()));
+        let store = metrics.metering(self.open().await?);
         let listener = listen(&addresses).await?;
+        let admin_listener = self.admin_listener().await?;
         let mut end = end_signals(tls.as_ref())?;
         let scheme = match &tls {
             Some(_) => Scheme::Https,
@@ -105,14 +118,18 @@ impl Serve {
         };
         let address = format!("{}://{}", scheme.as_str(), listener.local_addr()?);
         self.greet(&store, &config, &address).await?;
+        let readiness = Arc::new(Readiness::new(store.clone(), config.is_activated));
         let service = Service::new(store, config, Arc::new(SystemClock))
             .limiting(KeyLimits::new(self.key_rate, self.key_concurrency))
-            .computing_aside(computing_threads());
+            .computing_aside(computing_threads())
+            .observed_by(Arc::<Metrics>::clone(&metrics));
         let shared = Arc::new(Shared {
             service: Arc::new(service),
             scheme,
             phase: watch::Sender::new(Phase::Serving),
+            metrics,
         });
+        serve_operators(admin_listener, &shared, readiness)?;
         let drain = DrainTimes {
             delay: Duration::from_secs(self.drain_delay),
             timeout: Duration::from_secs(self.drain_timeout),
@@ -123,6 +140,13 @@ impl Serve {
             .run(accept, drain, end_signal)
             .await;
         Ok(())
+    }
+
+    async fn admin_listener(&self) -> Result<Option<TcpListener>, Failure> {
+        let Some(address) = &self.admin_listen else {
+            return Ok(None);
+        };
+        Ok(Some(listen(&resolve(address).await?).await?))
     }
 
     /// Reads the certificate, if there is one.
@@ -187,6 +211,25 @@ impl Serve {
         }
         Ok(())
     }
+}
+
+/// Serves operators if they have a listener, and logs once whether the database is ready.
+fn serve_operators(
+    listener: Option<TcpListener>,
+    shared: &Arc<Shared>,
+    readiness: Arc<Readiness>,
+) -> Result<(), Failure> {
+    let first_check = Arc::clone(&readiness);
+    tokio::spawn(async move { first_check.of_database().await });
+    if let Some(listener) = listener {
+        line(&format!("Admin URL: http://{}", listener.local_addr()?))?;
+        let shared = Arc::clone(shared);
+        tokio::spawn(admin::serve(
+            listener,
+            Arc::new(Admin { shared, readiness }),
+        ));
+    }
+    Ok(())
 }
 
 /// Returns the signals that end the server. With a certificate, SIGHUP reads that again; otherwise it ends the server, as

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::connection::Shared;
 use super::drain::Phase;
+use super::metrics::Metrics;
 use super::origin::Scheme;
 
 /// The other end of the tests' connections.
@@ -33,5 +34,6 @@ pub(super) fn shared(service: Service) -> Arc<Shared> {
         service: Arc::new(service),
         scheme: Scheme::Http,
         phase: watch::Sender::new(Phase::Serving),
+        metrics: Arc::new(Metrics::new(None)),
     })
 }

@@ -25,6 +25,7 @@ use tokio_io_timeout::TimeoutStream;
 use uuid::Uuid;
 
 use crate::serve::drain::{Phase, Progress, Stage};
+use crate::serve::metrics::{Counted, Metrics};
 use crate::serve::origin::{Scheme, origin};
 use crate::serve::request_stream::RequestStream;
 
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) service: Arc<Service>,
     pub(crate) scheme: Scheme,
     pub(crate) phase: watch::Sender<Phase>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// Serves the requests of a connection, until either side ends it or the server closes.
@@ -121,6 +123,7 @@ async fn respond(
     // A task of its own goes on to the end, though the client may go away.
     let handling = Arc::clone(&shared);
     let until_handled = shared.phase.subscribe();
+    let in_flight = Counted::by(&shared.metrics.in_flight);
     let handled = tokio::spawn(async move {
         let service = &handling.service;
         let accept = parts.headers.get(ACCEPT).cloned();
@@ -132,7 +135,7 @@ async fn respond(
             }
         };
         // Until here, the server waits for this task.
-        drop(until_handled);
+        drop((until_handled, in_flight));
         response
     });
     let response = handled

@@ -12,7 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::serve::connection::{Shared, connection};
 use crate::serve::drain::Phase;
-use crate::serve::tls::{HandshakeFailure, Tls};
+use crate::serve::metrics::Counted;
+use crate::serve::tls::Tls;
 
 /// Most connections at a time.
 pub(crate) const MAX_CONNECTIONS: usize = 1024;
@@ -122,13 +123,19 @@ impl Server {
         let tls = self.tls.clone();
         // The server waits for what has this, also during the handshake.
         let until_ended = shared.phase.subscribe();
+        let open = Counted::by(&shared.metrics.connections);
         tokio::spawn(async move {
             let ended = match tls {
                 None => connection(stream, peer, shared).await,
                 Some(tls) => match tls.accept(stream).await {
-                    Ok(stream) => connection(stream, peer, shared).await,
+                    Ok(stream) => {
+                        shared.metrics.count_handshake("completed");
+                        connection(stream, peer, shared).await
+                    }
                     Err(failure) => {
-                        log_handshake(&failure);
+                        shared.metrics.count_handshake(failure.as_str());
+                        // Every scanner of ports causes one.
+                        tracing::debug!(%failure, "a TLS handshake was not completed");
                         Ok(())
                     }
                 },
@@ -137,21 +144,8 @@ impl Server {
             if let Err(error) = ended {
                 tracing::debug!(%error, "a connection ended early");
             }
-            drop((place, until_ended));
+            drop((place, until_ended, open));
         });
-    }
-}
-
-/// Every scanner of ports causes one, so only the metrics count them by default.
-fn log_handshake(failure: &HandshakeFailure) {
-    match failure {
-        HandshakeFailure::Failed(error) => tracing::debug!(%error, "a TLS handshake failed"),
-        HandshakeFailure::TimedOut => tracing::debug!("a TLS handshake was not completed in time"),
-        HandshakeFailure::Displaced => {
-            tracing::debug!(
-                "a TLS handshake gave way to newer ones, because too many are unfinished"
-            );
-        }
     }
 }
 

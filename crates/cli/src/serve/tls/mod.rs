@@ -3,6 +3,7 @@
 mod files;
 mod unfinished;
 
+use std::fmt;
 use std::io;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
@@ -31,6 +32,27 @@ pub(crate) enum HandshakeFailure {
     TimedOut,
     /// It was the oldest of too many that were not completed.
     Displaced,
+}
+
+impl fmt::Display for HandshakeFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) => write!(f, "{error}"),
+            Self::TimedOut => f.write_str("not completed in time"),
+            Self::Displaced => f.write_str("too many newer ones"),
+        }
+    }
+}
+
+impl HandshakeFailure {
+    /// Returns the name of the outcome in metrics.
+    pub(crate) fn as_str(&self) -> &'static str {
+        match self {
+            Self::Failed(_) => "failed",
+            Self::TimedOut => "timed_out",
+            Self::Displaced => "displaced",
+        }
+    }
 }
 
 /// The certificate of the listener, and the handshakes that are made with it.
