@@ -6,7 +6,9 @@ use std::io::Write as _;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use tracing::Level;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -18,8 +20,22 @@ const OWN_CRATES: [&str; 2] = ["paradigm_scim", "embedded"];
 /// Namespace of the metrics in CloudWatch.
 const NAMESPACE: &str = "ParadigmScim";
 
-/// The instance's name, if requests are logged as JSON lines with metrics in them.
-static STACK: OnceLock<String> = OnceLock::new();
+/// Requests as JSON, if not as lines for people.
+static REQUEST_LINES: OnceLock<RequestLines> = OnceLock::new();
+
+/// The JSON that a request is logged as.
+enum RequestLines {
+    /// With the metrics that CloudWatch makes of it, to standard output.
+    EmbeddedMetrics {
+        /// The instance's name.
+        stack: String,
+    },
+    /// With time and level, to standard error.
+    Plain {
+        /// The instance's name, if it has one.
+        stack: Option<String>,
+    },
+}
 
 /// Returns what is logged: this program at the configured level or from `info`, everything else from `warn`.
 #[must_use]
@@ -35,12 +51,31 @@ pub fn log_filter(config: &Config) -> Targets {
 /// Logs as JSON lines, for CloudWatch.
 pub fn log_as_json(config: &Config) {
     // CloudWatch ignores what has an empty dimension.
-    STACK.get_or_init(|| config.stack.clone().unwrap_or_else(|| "unnamed".to_owned()));
+    REQUEST_LINES.get_or_init(|| RequestLines::EmbeddedMetrics {
+        stack: config.stack.clone().unwrap_or_else(|| "unnamed".to_owned()),
+    });
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .without_time()
         .with_current_span(false);
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(log_filter(config))
+        .init();
+}
+
+/// Logs as JSON lines to standard error, each with its time and level: for `serve`.
+pub fn log_as_json_lines(config: &Config) {
+    REQUEST_LINES.get_or_init(|| RequestLines::Plain {
+        stack: config.stack.clone(),
+    });
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_target(false)
+        .with_writer(std::io::stderr);
     tracing_subscriber::registry()
         .with(lines)
         .with(log_filter(config))
@@ -149,6 +184,30 @@ impl RequestRecord {
     #[must_use]
     pub fn to_embedded_metrics(&self, stack: &str) -> Value {
         let metric = |name: &str, unit: &str| json!({"Name": name, "Unit": unit});
+        let mut line = self.to_members(Some(stack));
+        let metrics = json!({
+            "Timestamp": self.timestamp,
+            "CloudWatchMetrics": [{
+                "Namespace": NAMESPACE,
+                "Dimensions": [["stack", "route"], ["stack"]],
+                "Metrics": [
+                    metric("Requests", "Count"),
+                    metric("Errors", "Count"),
+                    metric("Refusals", "Count"),
+                    metric("Unauthorized", "Count"),
+                    metric("Unsupported", "Count"),
+                    metric("Latency", "Milliseconds"),
+                    metric("ReadUnits", "Count"),
+                    metric("WriteUnits", "Count"),
+                ],
+            }],
+        });
+        line.insert("_aws".to_owned(), metrics);
+        Value::Object(line)
+    }
+
+    /// Returns the record as the members of a JSON object.
+    fn to_members(&self, stack: Option<&str>) -> Map<String, Value> {
         let mut line = Map::new();
         let mut add = |name: &str, value: Value| {
             if !value.is_null() {
@@ -179,37 +238,57 @@ impl RequestRecord {
         add("Latency", self.milliseconds().into());
         add("ReadUnits", self.read_units.into());
         add("WriteUnits", self.write_units.into());
-        add(
-            "_aws",
-            json!({
-                "Timestamp": self.timestamp,
-                "CloudWatchMetrics": [{
-                    "Namespace": NAMESPACE,
-                    "Dimensions": [["stack", "route"], ["stack"]],
-                    "Metrics": [
-                        metric("Requests", "Count"),
-                        metric("Errors", "Count"),
-                        metric("Refusals", "Count"),
-                        metric("Unauthorized", "Count"),
-                        metric("Unsupported", "Count"),
-                        metric("Latency", "Milliseconds"),
-                        metric("ReadUnits", "Count"),
-                        metric("WriteUnits", "Count"),
-                    ],
-                }],
-            }),
-        );
-        Value::Object(line)
+        line
+    }
+
+    /// Returns the level of its line.
+    fn level(&self) -> Level {
+        match self.status {
+            503 => Level::WARN,
+            _ if self.is_error() => Level::ERROR,
+            _ => Level::INFO,
+        }
+    }
+
+    /// Returns the record as a JSON line with time and level; `None` if the level is not logged.
+    fn to_plain_line(&self, stack: Option<&str>) -> Option<Value> {
+        let level = self.level();
+        let is_logged = match level {
+            Level::ERROR => tracing::enabled!(Level::ERROR),
+            Level::WARN => tracing::enabled!(Level::WARN),
+            _ => tracing::enabled!(Level::INFO),
+        };
+        if !is_logged {
+            return None;
+        }
+        let time = Timestamp::from_millisecond(self.timestamp).unwrap_or_default();
+        let mut line = Map::new();
+        line.insert("timestamp".to_owned(), format!("{time:.3}").into());
+        line.insert("level".to_owned(), level.as_str().into());
+        line.extend(self.to_members(stack));
+        Some(Value::Object(line))
     }
 
     /// Writes the line: on Lambda always, because metrics are made from it; elsewhere if the level allows it.
     pub fn write(&self) {
-        if let Some(stack) = STACK.get() {
-            let line = format!("{}\n", self.to_embedded_metrics(stack));
-            // If standard output is closed, nobody can read an error either.
-            let _ = std::io::stdout().write_all(line.as_bytes());
-            return;
+        // If nobody reads the log any more, nobody can read an error either.
+        match REQUEST_LINES.get() {
+            Some(RequestLines::EmbeddedMetrics { stack }) => {
+                let line = format!("{}\n", self.to_embedded_metrics(stack));
+                let _ = std::io::stdout().write_all(line.as_bytes());
+            }
+            Some(RequestLines::Plain { stack }) => {
+                if let Some(line) = self.to_plain_line(stack.as_deref()) {
+                    let line = format!("{line}\n");
+                    let _ = std::io::stderr().write_all(line.as_bytes());
+                }
+            }
+            None => self.write_for_people(),
         }
+    }
+
+    /// Writes the line for people, if the level allows it.
+    fn write_for_people(&self) {
         let Self {
             request_id,
             route,
@@ -249,9 +328,9 @@ impl RequestRecord {
                 )
             };
         }
-        match self.status {
-            503 => log!(warn),
-            _ if self.is_error() => log!(error),
+        match self.level() {
+            Level::WARN => log!(warn),
+            Level::ERROR => log!(error),
             _ => log!(info),
         }
     }

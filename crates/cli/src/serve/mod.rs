@@ -3,6 +3,7 @@
 mod admin;
 mod connection;
 mod drain;
+mod forwarded;
 pub(crate) mod listen;
 mod metrics;
 mod origin;
@@ -23,30 +24,36 @@ use std::time::Duration;
 
 use clap::Args;
 use embedded::Embedded;
+use ipnet::IpNet;
 use paradigm_scim::api::Service;
 use paradigm_scim::api::key_limits::{KeyLimits, LOWEST_RATE};
 use paradigm_scim::api::route::base_url;
 use paradigm_scim::config::{ACTIVATION_VARIABLE, Config, SystemClock};
 use paradigm_scim::store::Store;
+use paradigm_scim::telemetry::log_as_json_lines;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::Failure;
 use crate::end_signal::EndSignals;
+use crate::logging::{self, LogFormat};
 use crate::output::line;
 use crate::serve::admin::Admin;
 use crate::serve::connection::Shared;
 use crate::serve::drain::Phase;
+use crate::serve::forwarded::{ForwardedHeaders, TrustedProxies, network};
 use crate::serve::listen::{is_loopback, listen, resolve};
 use crate::serve::metrics::Metrics;
-use crate::serve::origin::Scheme;
+use crate::serve::origin::{Origins, Scheme};
 use crate::serve::readiness::Readiness;
 use crate::serve::server::{DrainTimes, Server, accept};
 use crate::serve::tls::{Files, Tls};
 use crate::store_arguments::StoreArguments;
-use crate::{Failure, logging};
 use embedded::demo;
 
+/// Form of the log, as `--log-format` sets it.
+const LOG_FORMAT_VARIABLE: &str = "SCIM_LOG_FORMAT";
 /// Longest part of the end, in seconds.
 const MAX_DRAIN_SECONDS: u64 = 3600;
 
@@ -66,6 +73,18 @@ pub(crate) struct Serve {
     /// Scheme and host that clients use, if not those of their requests
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
+    /// Addresses or networks of proxies, with commas between them, whose headers say which scheme
+    /// and host clients use, if --public-url does not; without it nobody's do
+    #[arg(long, value_name = "ADDRESSES", value_delimiter = ',', value_parser = network)]
+    trusted_proxies: Vec<IpNet>,
+    /// The headers that these proxies set, whatever clients send
+    #[arg(
+        long,
+        value_name = "HEADERS",
+        value_enum,
+        default_value = "x-forwarded"
+    )]
+    forwarded_headers: ForwardedHeaders,
     /// Listen beyond this machine without TLS: everyone on the network can read and use the API
     /// keys and change every request
     #[arg(long)]
@@ -90,6 +109,9 @@ pub(crate) struct Serve {
     /// Requests that each API key may have under way at a time; more wait, then are refused with 429
     #[arg(long, value_name = "NUMBER", default_value = "16")]
     key_concurrency: NonZeroU32,
+    /// Log lines for people, or JSON, to standard error
+    #[arg(long, value_name = "FORMAT", value_enum, env = LOG_FORMAT_VARIABLE, default_value = "text")]
+    log_format: LogFormat,
     /// Keep the embedded store in memory: everything is lost when the program ends
     #[arg(long, conflicts_with_all = ["data_dir", "endpoint_url"])]
     in_memory: bool,
@@ -100,7 +122,10 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) async fn run(&self) -> Result<(), Failure> {
         let mut config = Config::from_env();
-        logging::log_to_terminal(&config);
+        match self.log_format {
+            LogFormat::Text => logging::log_to_terminal(&config),
+            LogFormat::Json => log_as_json_lines(&config),
+        }
         if self.public_url.is_some() {
             config.public_url.clone_from(&self.public_url);
         }
@@ -116,6 +141,10 @@ impl Serve {
             Some(_) => Scheme::Https,
             None => Scheme::Http,
         };
+        let origins = Origins {
+            scheme,
+            proxies: self.trusted_proxies(&config),
+        };
         let address = format!("{}://{}", scheme.as_str(), listener.local_addr()?);
         self.greet(&store, &config, &address).await?;
         let readiness = Arc::new(Readiness::new(store.clone(), config.is_activated));
@@ -125,7 +154,7 @@ impl Serve {
             .observed_by(Arc::<Metrics>::clone(&metrics));
         let shared = Arc::new(Shared {
             service: Arc::new(service),
-            scheme,
+            origins,
             phase: watch::Sender::new(Phase::Serving),
             metrics,
         });
@@ -140,6 +169,17 @@ impl Serve {
             .run(accept, drain, end_signal)
             .await;
         Ok(())
+    }
+
+    /// Returns the proxies that say what clients addressed: none if that is configured.
+    fn trusted_proxies(&self, config: &Config) -> TrustedProxies {
+        if config.public_url.is_some() {
+            return TrustedProxies::default();
+        }
+        TrustedProxies {
+            networks: self.trusted_proxies.clone(),
+            headers: self.forwarded_headers,
+        }
     }
 
     async fn admin_listener(&self) -> Result<Option<TcpListener>, Failure> {
@@ -320,6 +360,15 @@ mod tests {
     fn a_certificate_and_its_key_are_given_together() {
         assert!(parsed(&["--tls-certificate", "a"]).is_err());
         assert!(parsed(&["--tls-key", "b"]).is_err());
+    }
+
+    #[test]
+    fn a_public_url_counts_more_than_what_proxies_say() {
+        let serve = parsed(&["--trusted-proxies", "10.0.0.1,10.1.0.0/16"]).unwrap();
+        let mut config = Config::default();
+        assert_eq!(serve.trusted_proxies(&config).networks.len(), 2);
+        config.public_url = Some("https://scim.example.com".to_owned());
+        assert!(serve.trusted_proxies(&config).networks.is_empty());
     }
 
     #[test]

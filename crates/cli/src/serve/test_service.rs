@@ -10,8 +10,9 @@ use tokio::sync::watch;
 
 use super::connection::Shared;
 use super::drain::Phase;
+use super::forwarded::TrustedProxies;
 use super::metrics::Metrics;
-use super::origin::Scheme;
+use super::origin::{Origins, Scheme};
 
 /// The other end of the tests' connections.
 pub(super) const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -32,7 +33,10 @@ pub(super) async fn service() -> (Service, String) {
 pub(super) fn shared(service: Service) -> Arc<Shared> {
     Arc::new(Shared {
         service: Arc::new(service),
-        scheme: Scheme::Http,
+        origins: Origins {
+            scheme: Scheme::Http,
+            proxies: TrustedProxies::default(),
+        },
         phase: watch::Sender::new(Phase::Serving),
         metrics: Arc::new(Metrics::new(None)),
     })

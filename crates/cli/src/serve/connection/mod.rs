@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 use crate::serve::drain::{Phase, Progress, Stage};
 use crate::serve::metrics::{Counted, Metrics};
-use crate::serve::origin::{Scheme, origin};
+use crate::serve::origin::Origins;
 use crate::serve::request_stream::RequestStream;
 
 /// How long a client may take to send its headers, then its body, and to take more of the response;
@@ -42,7 +42,7 @@ const MAX_HEAD_BYTES: usize = 128 * 1024;
 /// What the connections of a server have in common.
 pub(crate) struct Shared {
     pub(crate) service: Arc<Service>,
-    pub(crate) scheme: Scheme,
+    pub(crate) origins: Origins,
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -79,7 +79,7 @@ where
                 announcer.body_follows(request.body().size_hint().exact());
                 responding.responds();
                 let shared = Arc::clone(&shared);
-                async move { Ok::<_, Infallible>(respond(shared, request).await) }
+                async move { Ok::<_, Infallible>(respond(shared, peer, request).await) }
             }),
         );
     let mut served = pin!(served);
@@ -110,6 +110,7 @@ where
 
 async fn respond(
     shared: Arc<Shared>,
+    peer: IpAddr,
     request: hyper::Request<Incoming>,
 ) -> hyper::Response<Full<Bytes>> {
     let (parts, incoming) = request.into_parts();
@@ -127,7 +128,7 @@ async fn respond(
     let handled = tokio::spawn(async move {
         let service = &handling.service;
         let accept = parts.headers.get(ACCEPT).cloned();
-        let response = match received(parts, body, handling.scheme) {
+        let response = match received(parts, body, &handling.origins, peer) {
             Ok(request) => service.handle(request).await,
             Err(error) => {
                 let accept = accept.as_ref().and_then(|accept| accept.to_str().ok());
@@ -177,11 +178,12 @@ impl BodySource for ArrivingBody {
 fn received(
     parts: Parts,
     body: ArrivingBody,
-    scheme: Scheme,
+    origins: &Origins,
+    peer: IpAddr,
 ) -> Result<Request<ArrivingBody>, ScimError> {
     Ok(Request {
         id: new_request_id(),
-        origin: origin(&parts, scheme)?,
+        origin: origins.origin(&parts, peer)?,
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
         method: parts.method,
