@@ -14,11 +14,20 @@ use serde_json::Value;
 
 use crate::run;
 use test_support::data::data;
-use test_support::world::{Call, Client, World};
+use test_support::engine::Engine;
+use test_support::world::{Call, Client};
 
 pub(crate) fn conversation(path: &Path) -> datatest_stable::Result<()> {
+    on(Engine::InMemory, path)
+}
+
+pub(crate) fn conversation_on_dynamodb(path: &Path) -> datatest_stable::Result<()> {
+    on(Engine::DynamoDb, path)
+}
+
+fn on(engine: Engine, path: &Path) -> datatest_stable::Result<()> {
     run(path, |conversation| async move {
-        let world = World::new().await;
+        let world = engine.world().await;
         let client = world.client().await;
         let mut variables = Variables::from([("token".to_owned(), client.token.clone())]);
         let mut failures = Vec::new();

@@ -2,7 +2,6 @@
 //! API, with an embedded DynamoDB and demo data behind it.
 
 use std::path::Path;
-use std::time::Instant;
 
 use conversation::differences;
 
@@ -14,15 +13,11 @@ use test_support::dynamodb::DynamoDb;
 pub(crate) fn event(path: &Path) -> datatest_stable::Result<()> {
     run(path, |_| async move {
         let case = Case::read(path);
-        let name = &case.name;
         let dynamodb = DynamoDb::start();
         let settings = [("SCIM_TABLE", "paradigm-scim")];
         let environment = [&dynamodb.environment()[..], &settings].concat();
-        let started = Instant::now();
         let lambda = Lambda::start(binary(&case.handler), &environment).await;
-        let ready = started.elapsed().as_millis();
         let (outcome, log) = lambda.invoke(&case.event).await;
-        let ended = started.elapsed().as_millis();
         let mut failures = Vec::new();
         if log.contains("\"level\":\"ERROR\"") || log.contains("panicked") {
             failures.push(format!("logged: {log}"));
@@ -30,11 +25,6 @@ pub(crate) fn event(path: &Path) -> datatest_stable::Result<()> {
         match outcome {
             Outcome::Failed(reason) => failures.push(format!("failed: {reason}\n{log}")),
             Outcome::Responded(response) => {
-                // Shown by --nocapture: event, status, start and whole time.
-                println!(
-                    "{name:<40} {} {ready:>4} ms {ended:>4} ms",
-                    response["statusCode"]
-                );
                 failures.extend(differences(&case.expected, &readable(&response)));
             }
         }

@@ -25,7 +25,7 @@ use std::path::Path;
 use serde_json::Value;
 use tokio::runtime::Builder;
 
-use conversations::conversation;
+use conversations::{conversation, conversation_on_dynamodb};
 use dialects::dialect_rule;
 use documents::documents;
 use events::event;
@@ -37,6 +37,9 @@ datatest_stable::harness! {
     { test = conversation, root = "tests/data/conversations", pattern = JSON },
     { test = conversation, root = "tests/data/idp", pattern = JSON },
     { test = conversation, root = "tests/data/rfc", pattern = JSON },
+    { test = conversation_on_dynamodb, root = "tests/data/conversations", pattern = JSON },
+    { test = conversation_on_dynamodb, root = "tests/data/idp", pattern = JSON },
+    { test = conversation_on_dynamodb, root = "tests/data/rfc", pattern = JSON },
     { test = dialect_rule, root = "crates/scim/tests/data/dialects", pattern = JSON },
     { test = documents, root = "crates/scim/tests/data", pattern = r"^documents\.json$" },
     { test = event, root = "events", pattern = r"^[^.]+\.json$" },

@@ -8,7 +8,15 @@ use paradigm_scim::directory::{CompanyStatus, Operation, Permission, UserId};
 use paradigm_scim::store::{AuditEntry, Next, Store};
 use serde_json::json;
 
+use test_support::engine::Engine;
+use test_support::on_every_engine;
 use test_support::world::{Call, World, dynamodb, make_table};
+
+on_every_engine!(
+    a_users_life_is_recorded_without_its_values,
+    a_companys_trail_is_its_own_and_spans_days,
+    every_operation_of_a_bulk_request_is_recorded,
+);
 
 /// Operation, state before and after, attributes.
 fn shown(entry: &AuditEntry) -> String {
@@ -17,9 +25,8 @@ fn shown(entry: &AuditEntry) -> String {
     format!("{} {before}>{} {attributes}", entry.operation, entry.after)
 }
 
-#[tokio::test]
-async fn a_users_life_is_recorded_without_its_values() {
-    let world = World::new().await;
+async fn a_users_life_is_recorded_without_its_values(engine: Engine) {
+    let world = engine.world().await;
     let client = world.client().await;
     let one_minute = SignedDuration::from_secs(60);
     let started = world.clock.now();
@@ -79,9 +86,8 @@ async fn a_users_life_is_recorded_without_its_values() {
     assert_eq!(later.await.unwrap(), trail[4..]);
 }
 
-#[tokio::test]
-async fn a_companys_trail_is_its_own_and_spans_days() {
-    let world = World::new().await;
+async fn a_companys_trail_is_its_own_and_spans_days(engine: Engine) {
+    let world = engine.world().await;
     let (client, other) = (world.client().await, world.client().await);
     let started = world.clock.now();
     for number in 0..3 {
@@ -114,9 +120,8 @@ async fn a_companys_trail_is_its_own_and_spans_days() {
     assert_eq!(recent.await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn every_operation_of_a_bulk_request_is_recorded() {
-    let world = World::new().await;
+async fn every_operation_of_a_bulk_request_is_recorded(engine: Engine) {
+    let world = engine.world().await;
     let client = world.client().await;
     let id = client.create(&json!({"userName": "u"})).await;
     let path = format!("/Users/{id}");

@@ -71,7 +71,7 @@ async fn unknown_paths_are_reported_to_callers_only() {
 
 #[tokio::test]
 async fn without_activation_every_path_says_so() {
-    let store = in_memory().await;
+    let store = in_memory();
     let active = World::on(store.clone());
     let token = active.client().await.token;
     for value in [

@@ -7,7 +7,7 @@ use test_support::world::{Call, World, in_memory};
 
 #[tokio::test]
 async fn documentation_is_named_where_an_operator_configures_it() {
-    let store = in_memory().await;
+    let store = in_memory();
     for (value, expected) in [
         (None, None),
         (Some(" "), None),

@@ -1,23 +1,15 @@
 //! Every engine must do what the one in memory does, and lose nothing when tasks race.
 
-use std::sync::Arc;
-
-use embedded::Embedded;
-use paradigm_scim::store::dynamodb::DynamoDb;
-use paradigm_scim::store::memory::Memory;
-use paradigm_scim::store::table::Table;
+use test_support::engine::Engine;
 use test_support::histories::races::{Races, assert_nothing_lost};
 use test_support::histories::{Plan, assert_agreement};
+use test_support::on_every_engine;
 
-async fn dynamodb() -> Arc<dyn Table> {
-    let engine = DynamoDb::new(&Embedded::in_memory().unwrap().config(), "test");
-    engine.ensure_table().await.unwrap();
-    Arc::new(engine)
-}
+on_every_engine!(racing_tasks_lose_nothing);
 
 #[tokio::test]
 async fn engines_agree_on_generated_histories() {
-    let engines = [("DynamoDB", dynamodb().await)];
+    let engines = [("DynamoDB", Engine::DynamoDb.table().await)];
     let tally = assert_agreement(&engines, Plan::of(10_000)).await;
     println!("{tally}");
     // Generated operations must be about both sides of what they compare.
@@ -30,20 +22,11 @@ async fn engines_agree_on_generated_histories() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn racing_tasks_lose_nothing_in_memory() {
-    let races = Races {
-        tasks: 16,
-        rounds: 100,
+async fn racing_tasks_lose_nothing(engine: Engine) {
+    let (tasks, rounds) = match engine {
+        Engine::InMemory => (16, 200),
+        Engine::DynamoDb => (8, 10),
     };
-    assert_nothing_lost("in memory", Arc::new(Memory::new()), races).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn racing_tasks_lose_nothing_on_dynamodb() {
-    let races = Races {
-        tasks: 8,
-        rounds: 10,
-    };
-    assert_nothing_lost("DynamoDB", dynamodb().await, races).await;
+    let races = Races { tasks, rounds };
+    assert_nothing_lost(&format!("{engine:?}"), engine.table().await, races).await;
 }

@@ -1,18 +1,25 @@
 //! One company neither sees, changes, counts nor learns of another's users: on every route, whatever
 //! refers to something of the other company is handled like something that does not exist, with
-//! the same status, headers, body and calls to DynamoDB.
+//! the same status, headers, body and calls of the engine.
 
-use std::sync::Mutex;
+use std::sync::Arc;
 
-use embedded::Embedded;
 use http::Method;
 use paradigm_scim::api::route::{Endpoint, ROUTES, Route};
 use paradigm_scim::directory::{KeyId, Token};
+use paradigm_scim::store::Store;
 use serde_json::{Value, json};
 
-use crate::counting::{Calls, Usage, counted_store};
+use test_support::counted::{Calls, Counted};
 use test_support::data::assert_none;
+use test_support::engine::Engine;
+use test_support::on_every_engine;
 use test_support::world::{Call, Client, Response, World, encode};
+
+on_every_engine!(
+    nothing_of_another_company_can_be_reached_or_learned,
+    names_are_unique_in_a_company_only,
+);
 
 /// By what a request may refer to something.
 #[derive(Debug, Clone, Copy)]
@@ -311,7 +318,7 @@ fn etags(route: &'static Route) -> Vec<Reference> {
 /// The caller, who is in the same state before each request.
 struct Caller<'c> {
     client: Client<'c>,
-    usage: &'c Mutex<Usage>,
+    table: &'c Counted,
     own: String,
 }
 
@@ -344,11 +351,11 @@ impl Caller<'_> {
 
     /// Returns all that a response shows, without what the request refers to.
     async fn observed(&self, request: Call, referred: &Referred) -> (String, Calls) {
-        self.usage.lock().unwrap().calls.clear();
+        self.table.take();
         let response = self.client.send(request).await;
-        let calls = self.usage.lock().unwrap().calls.clone();
+        let calls = self.table.take();
         let mut observed = observed(&response, referred);
-        if !calls.contains_key("TransactWriteItems") {
+        if !calls.contains_key("commit") {
             return (without_progress(&observed), calls);
         }
         for made in self.put_back().await {
@@ -430,10 +437,9 @@ async fn theirs(client: &Client<'_>) -> Referred {
 
 /// Shown by --nocapture: the matrix, how many requests were compared on each route by each kind of
 /// reference.
-#[tokio::test]
-async fn nothing_of_another_company_can_be_reached_or_learned() {
-    let (store, usage) = counted_store(&Embedded::in_memory().unwrap()).await;
-    let world = World::on(store);
+async fn nothing_of_another_company_can_be_reached_or_learned(engine: Engine) {
+    let table = Arc::new(Counted::new(engine.table().await));
+    let world = World::on(Store::on(Arc::clone(&table) as _));
     let (client, other) = (world.client().await, world.client().await);
     let foreign = theirs(&other).await;
     let mut cursor = foreign.cursor.clone().into_bytes();
@@ -452,7 +458,7 @@ async fn nothing_of_another_company_can_be_reached_or_learned() {
     let own = client.create(&json!({"userName": "own@example.com"})).await;
     let caller = Caller {
         client,
-        usage: &usage,
+        table: &table,
         own,
     };
     caller.put_back().await;
@@ -489,9 +495,8 @@ async fn nothing_of_another_company_can_be_reached_or_learned() {
     assert_eq!(everything(&other).await, before);
 }
 
-#[tokio::test]
-async fn names_are_unique_in_a_company_only() {
-    let world = World::new().await;
+async fn names_are_unique_in_a_company_only(engine: Engine) {
+    let world = engine.world().await;
     let (ours, theirs) = (world.client().await, world.client().await);
     let body = json!({"userName": "shared@example.com", "externalId": "x"});
     let id = theirs.create(&body).await;

@@ -1,6 +1,5 @@
 //! What requests compute, in the units of the work budget: exactly the same at each run.
 
-use embedded::Embedded;
 use paradigm_scim::directory::USER;
 use scim::filter::{Filter, MAX_FILTER_COMPARISONS, Scope, parse};
 use scim::messages::{MAX_PATCH_OPERATIONS, PatchOp};
@@ -123,8 +122,7 @@ async fn a_patch_that_computes_too_much_is_refused_by_the_operation_and_writes_n
 
 #[tokio::test]
 async fn a_query_that_computes_too_much_is_refused() {
-    let embedded = Embedded::in_memory().unwrap();
-    let world = World::on(embedded.store("test").await.unwrap());
+    let (world, table) = World::with_table();
     let client = world.client().await;
     let roles: Vec<Value> = (0..MAX_VALUES)
         .map(|number| json!({"value": format!("{number:03}")}))
@@ -143,9 +141,9 @@ async fn a_query_that_computes_too_much_is_refused() {
         let call = Call::new("GET", "/Users").query(&query);
         client.send(call.heavy()).await
     };
-    fill_with(&embedded, client.company, affordable, document).await;
+    fill_with(&table, client.company, affordable, document).await;
     assert_eq!(search().await.total(), 0);
-    fill_with(&embedded, client.company, 1, document).await;
+    fill_with(&table, client.company, 1, document).await;
     let refused = search().await;
     refused.assert_error(400, Some("tooMany"));
     let detail = refused.json()["detail"].as_str().unwrap();

@@ -99,7 +99,7 @@ async fn of_operator(endpoint_url: &str) -> SdkConfig {
 }
 
 /// Returns the same store, which keeps audit records as long as the environment says.
-fn keeping_audit(store: Store) -> Result<Store, Failure> {
+pub(crate) fn keeping_audit(store: Store) -> Result<Store, Failure> {
     Ok(store.keeping_audit_for(Config::from_env().audit_retention_days?))
 }
 

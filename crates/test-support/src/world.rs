@@ -1,6 +1,5 @@
-//! A service on an embedded store in memory, with a clock that tests hold.
+//! A service on a store in memory, with a clock that tests hold.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,7 +7,6 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::config::Builder;
-use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use aws_smithy_runtime_api::client::http::{
     HttpClient as _, HttpConnector, SharedHttpConnector, http_client_fn,
 };
@@ -23,6 +21,7 @@ use paradigm_scim::directory::{
     Actor, ApiKey, Company, CompanyId, CursorSecret, KeyId, Operation, Permission, Token, User,
     UserId,
 };
+use paradigm_scim::store::memory::Memory;
 use paradigm_scim::store::usage::measured;
 use paradigm_scim::store::{self, Next, Store, StoreError, UserChange};
 use scim::resource::Document;
@@ -30,12 +29,15 @@ use scim::work::MAX_PATCH_WORK;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+pub use crate::fill::{fill, fill_with};
+use crate::raw::RawTable;
+
 pub const ORIGIN: &str = "https://scim.example.com";
 pub const TABLE: &str = "test";
 
-/// Returns a store on a new embedded database.
-pub async fn in_memory() -> Store {
-    Embedded::in_memory().unwrap().store(TABLE).await.unwrap()
+/// Returns a new store in memory.
+pub fn in_memory() -> Store {
+    Store::on(Arc::new(Memory::new()))
 }
 
 /// DynamoDB's own API, of an embedded database, for what no store does.
@@ -64,67 +66,6 @@ pub async fn store_through<C: HttpConnector + 'static>(
 pub async fn make_table(config: &SdkConfig, table: &str) {
     let engine = store::dynamodb::DynamoDb::new(config, table);
     engine.ensure_table().await.unwrap();
-}
-
-/// Writes many users directly, without creating each.
-pub async fn fill(embedded: &Embedded, company: CompanyId, users: usize) {
-    let document =
-        |number| json!({"userName": format!("filled{number}@example.com"), "active": true});
-    fill_with(embedded, company, users, document).await;
-}
-
-/// The same, with documents of the test's.
-pub async fn fill_with(
-    embedded: &Embedded,
-    company: CompanyId,
-    users: usize,
-    document: impl Fn(usize) -> Value,
-) {
-    let dynamodb = dynamodb(&embedded.config());
-    let text = |text: &str| AttributeValue::S(text.to_owned());
-    let number = |number: usize| AttributeValue::N(number.to_string());
-    let numbers: Vec<usize> = (0..users).collect();
-    for batch in numbers.chunks(25) {
-        let requests = batch.iter().map(|user| {
-            let id = Uuid::now_v7();
-            let document = document(*user).to_string();
-            let item = HashMap::from([
-                (
-                    "PK".to_owned(),
-                    text(&format!("COMPANY#{company}#USER#{id}")),
-                ),
-                ("SK".to_owned(), text("USER")),
-                (
-                    "ByCompanyPK".to_owned(),
-                    text(&format!("COMPANY#{company}#USERS")),
-                ),
-                ("ByCompanySK".to_owned(), text(&id.to_string())),
-                ("document".to_owned(), text(&document)),
-                ("state".to_owned(), text("active")),
-                ("keys".to_owned(), AttributeValue::M(HashMap::new())),
-                ("created".to_owned(), text("2026-01-01T00:00:00Z")),
-                ("lastModified".to_owned(), text("2026-01-01T00:00:00Z")),
-                ("version".to_owned(), number(1)),
-                ("writeId".to_owned(), text(&id.to_string())),
-            ]);
-            let put = PutRequest::builder().set_item(Some(item)).build().unwrap();
-            WriteRequest::builder().put_request(put).build()
-        });
-        let requests = requests.collect();
-        let write = dynamodb.batch_write_item().request_items(TABLE, requests);
-        write.send().await.unwrap();
-    }
-    dynamodb
-        .update_item()
-        .table_name(TABLE)
-        .key("PK", text(&format!("COMPANY#{company}#COUNT")))
-        .key("SK", text("SHARD#0"))
-        .update_expression("ADD #users :users")
-        .expression_attribute_names("#users", "users")
-        .expression_attribute_values(":users", number(users))
-        .send()
-        .await
-        .unwrap();
 }
 
 /// Clocks that stand still until they are moved.
@@ -169,8 +110,15 @@ pub struct World {
 }
 
 impl World {
+    /// Makes a service on a new store in memory: for all that is not about one engine.
     pub async fn new() -> Self {
-        Self::on(in_memory().await)
+        Self::on(in_memory())
+    }
+
+    /// Makes a service on a new store in memory, and returns the table of the store.
+    pub fn with_table() -> (Self, RawTable) {
+        let table = RawTable(Arc::new(Memory::new()));
+        (Self::on(Store::on(Arc::clone(&table.0))), table)
     }
 
     pub fn on(store: Store) -> Self {
@@ -326,7 +274,7 @@ impl Client<'_> {
     }
 
     pub async fn patch(&self, id: &str, operations: &Value) -> Response {
-        let body = serde_json::json!({
+        let body = json!({
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
             "Operations": operations,
         });
@@ -464,7 +412,7 @@ impl Response {
         let body = self.json();
         assert_eq!(
             body["schemas"],
-            serde_json::json!(["urn:ietf:params:scim:api:messages:2.0:Error"])
+            json!(["urn:ietf:params:scim:api:messages:2.0:Error"])
         );
         assert_eq!(body["status"], status.to_string());
         assert_eq!(

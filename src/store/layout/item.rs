@@ -58,8 +58,9 @@ impl Value {
         (!values.is_empty()).then_some(Self::StringSet(values))
     }
 
-    /// Returns the text of a string.
-    pub(crate) fn as_string(&self) -> Option<&str> {
+    /// Returns the text of a string; `None` of another type.
+    #[must_use]
+    pub fn as_string(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
             _ => None,

@@ -1,7 +1,6 @@
 //! What a page has.
 
 use super::{document_of, search};
-use embedded::Embedded;
 use paradigm_scim::directory::user::MAX_DOCUMENT_BYTES;
 use scim::compare::MAX_SORTED_CHARS;
 use scim::page::MAX_COUNT;
@@ -78,12 +77,11 @@ async fn bytes_of_a_page() {
 
 #[tokio::test]
 async fn bytes_that_are_read_for_a_page() {
-    let embedded = Embedded::in_memory().unwrap();
-    let world = World::on(embedded.store("test").await.unwrap());
+    let (world, table) = World::with_table();
     let client = world.client().await;
     let users = MAX_PAGE_READ_BYTES / MAX_DOCUMENT_BYTES;
     fill_with(
-        &embedded,
+        &table,
         client.company,
         users,
         document_of(MAX_DOCUMENT_BYTES),

@@ -22,26 +22,25 @@ const MAX_SCANNED_PER_PAGE: usize = 1_000;
 
 #[tokio::test]
 async fn bytes_that_a_filter_or_sort_goes_through() {
-    let embedded = Embedded::in_memory().unwrap();
-    let world = World::on(embedded.store("test").await.unwrap());
+    let (world, table) = World::with_table();
     let client = world.client().await;
     let administrator = r#"{"userName":"administrator@example.com","active":true}"#.len();
     let users = MAX_SCANNED_BYTES / MAX_DOCUMENT_BYTES;
     fill_with(
-        &embedded,
+        &table,
         client.company,
         users - 1,
         document_of(MAX_DOCUMENT_BYTES),
     )
     .await;
     let rest = MAX_DOCUMENT_BYTES - administrator;
-    fill_with(&embedded, client.company, 1, document_of(rest)).await;
+    fill_with(&table, client.company, 1, document_of(rest)).await;
     let queries = [("filter", "active eq true"), ("sortBy", "title")];
     for query in queries {
         let response = client.send(search(&[query, ("count", "1")])).await;
         assert_eq!(response.total(), users as u64 + 1, "{query:?}");
     }
-    fill_with(&embedded, client.company, 1, document_of(100)).await;
+    fill_with(&table, client.company, 1, document_of(100)).await;
     for query in queries {
         let response = client.send(search(&[query, ("count", "1")])).await;
         response.assert_error(400, Some("tooMany"));
@@ -50,8 +49,7 @@ async fn bytes_that_a_filter_or_sort_goes_through() {
 
 #[tokio::test]
 async fn users_that_a_filter_or_sort_goes_through() {
-    let embedded = Embedded::in_memory().unwrap();
-    let world = World::on(embedded.store("test").await.unwrap());
+    let (world, table) = World::with_table();
     let client = world.client().await;
     let (filter, sort) = (("filter", "active eq true"), ("sortBy", "title"));
     let go_through = async |queries: &[(&str, &str)]| {
@@ -70,22 +68,21 @@ async fn users_that_a_filter_or_sort_goes_through() {
     };
     let most = MAX_SCANNED_USERS as u64;
     // One is the administrator.
-    fill(&embedded, client.company, MAX_SCANNED_USERS - 2).await;
+    fill(&table, client.company, MAX_SCANNED_USERS - 2).await;
     assert_eq!(go_through(&[filter]).await, [Some(most - 1)]);
-    fill(&embedded, client.company, 1).await;
+    fill(&table, client.company, 1).await;
     assert_eq!(go_through(&[filter, sort]).await, [Some(most); 2]);
-    fill(&embedded, client.company, 1).await;
+    fill(&table, client.company, 1).await;
     assert_eq!(go_through(&[filter, sort]).await, [None; 2]);
 }
 
 #[tokio::test]
 async fn users_that_a_page_by_cursor_goes_through() {
     for users in MAX_SCANNED_PER_PAGE - 1..=MAX_SCANNED_PER_PAGE + 1 {
-        let embedded = Embedded::in_memory().unwrap();
-        let world = World::on(embedded.store("test").await.unwrap());
+        let (world, table) = World::with_table();
         let client = world.client().await;
         // The first is the administrator, the last the one that is searched for.
-        fill(&embedded, client.company, users - 2).await;
+        fill(&table, client.company, users - 2).await;
         let last = json!({"userName": "last", "title": "T"});
         client.create(&last).await;
         let page = async |cursor: &str| {

@@ -23,13 +23,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use embedded::Embedded;
 use ipnet::IpNet;
 use paradigm_scim::api::Service;
 use paradigm_scim::api::key_limits::{KeyLimits, LOWEST_RATE};
 use paradigm_scim::api::route::base_url;
 use paradigm_scim::config::{ACTIVATION_VARIABLE, Config, SystemClock};
 use paradigm_scim::store::Store;
+use paradigm_scim::store::memory::Memory;
 use paradigm_scim::telemetry::log_as_json_lines;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -49,7 +49,7 @@ use crate::serve::origin::{Origins, Scheme};
 use crate::serve::readiness::Readiness;
 use crate::serve::server::{DrainTimes, Server, accept};
 use crate::serve::tls::{Files, Tls};
-use crate::store_arguments::StoreArguments;
+use crate::store_arguments::{StoreArguments, keeping_audit};
 use embedded::demo;
 
 /// Form of the log, as `--log-format` sets it.
@@ -112,7 +112,7 @@ pub(crate) struct Serve {
     /// Log lines for people, or JSON, to standard error
     #[arg(long, value_name = "FORMAT", value_enum, env = LOG_FORMAT_VARIABLE, default_value = "text")]
     log_format: LogFormat,
-    /// Keep the embedded store in memory: everything is lost when the program ends
+    /// Keep everything in memory only: it is lost when the program ends
     #[arg(long, conflicts_with_all = ["data_dir", "endpoint_url"])]
     in_memory: bool,
     #[command(flatten)]
@@ -220,14 +220,13 @@ impl Serve {
 
     async fn open(&self) -> Result<Store, Failure> {
         if self.in_memory {
-            Ok(Embedded::in_memory()?.store(&self.store.table).await?)
+            keeping_audit(Store::on(Arc::new(Memory::new())))
         } else {
             self.store.open_or_make().await
         }
     }
 
-    /// Prints what to paste into the identity provider. Demo data goes into an empty embedded store
-    /// only.
+    /// Prints what to paste into the identity provider. Demo data goes into an empty embedded store, or into memory.
     async fn greet(&self, store: &Store, config: &Config, address: &str) -> Result<(), Failure> {
         let base_url = match &config.public_url {
             Some(url) => base_url(url),
@@ -243,6 +242,9 @@ impl Serve {
             None => line(
                 "The secret token was shown when the key was created. To create another one: cargo scim key create --company COMPANY --owner USER --name NAME",
             )?,
+        }
+        if self.in_memory {
+            line("Everything is in memory only, and is lost when the program ends.")?;
         }
         if !config.is_activated {
             line(&format!(

@@ -3,9 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use embedded::Embedded;
 use paradigm_scim::api::Service;
 use paradigm_scim::config::{Config, SystemClock};
+use paradigm_scim::store::Store;
+use paradigm_scim::store::memory::Memory;
 use tokio::sync::watch;
 
 use super::connection::Shared;
@@ -19,7 +20,7 @@ pub(super) const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Returns a service on an empty store with demo data, and the token of its key.
 pub(super) async fn service() -> (Service, String) {
-    let store = Embedded::in_memory().unwrap().store("test").await.unwrap();
+    let store = Store::on(Arc::new(Memory::new()));
     let token = ::embedded::demo::create(&store).await.unwrap().unwrap();
     let config = Config {
         is_activated: true,

@@ -1,18 +1,18 @@
 //! `check`: what other programs damage is found and put right, what is well is left alone.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use aws_sdk_dynamodb::Client as DynamoDb;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use embedded::Embedded;
 use paradigm_scim::directory::{CompanyId, Operation, UserId};
 use paradigm_scim::store::check::{Finding, Repaired, Verdict};
+use paradigm_scim::store::dynamodb::DynamoDb;
+use paradigm_scim::store::layout::{Item, Value as Attribute};
 use paradigm_scim::store::{Next, Store};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -21,10 +21,19 @@ use uuid::Uuid;
 
 use crate::command::run_json;
 use crate::serve::PROGRAM;
+use test_support::engine::Engine;
 use test_support::findings::{findings, verdicts};
-use test_support::world::{Call, Client, World, dynamodb, make_table};
+use test_support::on_every_engine;
+use test_support::raw::RawTable;
+use test_support::world::{Call, Client, World};
 
-type Item = HashMap<String, AttributeValue>;
+on_every_engine!(
+    a_clean_directory_passes_on_every_page,
+    every_damage_is_found_and_put_right,
+    a_repair_is_in_the_audit_trail_and_gives_a_version,
+    what_changes_between_two_pages_is_no_finding,
+    a_wrong_counter_is_found_while_users_come_and_go,
+);
 
 /// Runs `check` on the store of a folder: whether it found all well, what it reports, all it printed.
 #[track_caller]
@@ -42,58 +51,40 @@ pub(crate) fn check(folder: &Path, arguments: &[&str]) -> (bool, Value, String) 
     (output.status.success(), report, printed)
 }
 
-fn text(value: impl ToString) -> AttributeValue {
-    AttributeValue::S(value.to_string())
+fn text(value: impl ToString) -> Attribute {
+    Attribute::string(value)
 }
 
-fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
+fn number(value: impl ToString) -> Attribute {
+    Attribute::number(value)
 }
 
 /// The table, for a program that keeps no rule.
-struct Table {
-    dynamodb: DynamoDb,
-    name: &'static str,
-}
+struct Table(RawTable);
 
 impl Table {
     async fn items(&self) -> Vec<Item> {
-        let mut pages = self
-            .dynamodb
-            .scan()
-            .table_name(self.name)
-            .into_paginator()
-            .items()
-            .send();
-        let mut items = Vec::new();
-        while let Some(item) = pages.next().await {
-            items.push(item.unwrap());
-        }
-        items
+        self.0.items().await
     }
 
     /// Everything there is, in an order.
     async fn image(&self) -> Vec<String> {
-        let members = |item: Item| {
-            let mut members: Vec<String> = item
-                .iter()
-                .map(|(name, value)| match value {
-                    AttributeValue::M(map) => format!("{name}: {:?}", sorted(map)),
-                    value => format!("{name}: {value:?}"),
-                })
-                .collect();
-            members.sort();
-            members.join(", ")
-        };
-        let mut image: Vec<String> = self.items().await.into_iter().map(members).collect();
-        image.sort();
-        image
+        let items = self.items().await.into_iter();
+        items.map(|item| format!("{item:?}")).collect()
+    }
+
+    async fn put(&self, item: Item) {
+        self.0.put([item]).await;
+    }
+
+    async fn delete(&self, item: &Item) {
+        self.0.delete(item).await;
     }
 
     /// Returns the first item of which both keys contain these texts and an attribute has this value.
     async fn find(&self, pk: &str, sk: &str, user: Option<&str>) -> Item {
         let is_it = |item: &Item| {
-            let has = |name: &str, part: &str| item[name].as_s().unwrap().contains(part);
+            let has = |name: &str, part: &str| item[name].as_string().unwrap().contains(part);
             let of_user = user.is_none_or(|user| item.get("userId") == Some(&text(user)));
             has("PK", pk) && has("SK", sk) && of_user
         };
@@ -102,45 +93,27 @@ impl Table {
         found.unwrap_or_else(|| panic!("no item {pk} / {sk}"))
     }
 
-    async fn put(&self, item: Item) {
-        let put = self.dynamodb.put_item().table_name(self.name);
-        put.set_item(Some(item)).send().await.unwrap();
-    }
-
     /// Puts in what is another program's own, and several pages of it.
     async fn fill(&self, company: CompanyId) {
         for page in 0..30 {
             let own = |number: u128| {
                 let id = UserId::new(Uuid::from_u128(number << 120));
-                let own = HashMap::from([
+                Item::from([
                     (
                         "PK".to_owned(),
                         text(format!("COMPANY#{company}#USER#{id}")),
                     ),
                     ("SK".to_owned(), text(format!("APP#{page}"))),
-                ]);
-                let put = Put::builder().table_name(self.name).set_item(Some(own));
-                TransactWriteItem::builder()
-                    .put(put.build().unwrap())
-                    .build()
+                ])
             };
-            let write = self.dynamodb.transact_write_items();
-            let write = write.set_transact_items(Some((0..100).map(own).collect()));
-            write.send().await.unwrap();
+            self.0.put((0..100).map(own)).await;
         }
-    }
-
-    async fn delete(&self, item: &Item) {
-        let delete = self.dynamodb.delete_item().table_name(self.name);
-        let key = ["PK", "SK"].map(|name| (name.to_owned(), item[name].clone()));
-        let delete = delete.set_key(Some(HashMap::from(key)));
-        delete.send().await.unwrap();
     }
 
     /// Returns the digests in the keys of lookup items.
     async fn digests(&self) -> Vec<String> {
         let items = self.items().await.into_iter();
-        let keys = items.map(|item| item["PK"].as_s().unwrap().clone());
+        let keys = items.map(|item| item["PK"].as_string().unwrap().to_owned());
         let last = keys.map(|key| key.rsplit('#').next().unwrap().to_owned());
         let digests: Vec<String> = last.filter(|part| part.len() == 43).collect();
         assert!(digests.len() > 3, "{digests:?}");
@@ -151,19 +124,16 @@ impl Table {
         let items = self.items().await;
         let is_user = |item: &Item| {
             item["SK"] == text("USER")
-                && item["PK"].as_s().unwrap().ends_with(&format!("#USER#{id}"))
+                && item["PK"]
+                    .as_string()
+                    .unwrap()
+                    .ends_with(&format!("#USER#{id}"))
         };
         items.into_iter().find(is_user).unwrap()
     }
 }
 
-fn sorted(map: &Item) -> Vec<(&String, &AttributeValue)> {
-    let mut members: Vec<_> = map.iter().collect();
-    members.sort_by_key(|(name, _)| *name);
-    members
-}
-
-fn with(mut item: Item, name: &str, value: AttributeValue) -> Item {
+fn with(mut item: Item, name: &str, value: Attribute) -> Item {
     item.insert(name.to_owned(), value);
     item
 }
@@ -173,6 +143,8 @@ fn without(mut item: Item, names: &[&str]) -> Item {
     item
 }
 
+/// The name of the table that the program uses.
+const TABLE: &str = "paradigm-scim";
 const INDEX: [&str; 2] = ["ByCompanyPK", "ByCompanySK"];
 
 /// A small directory: two users with all lookups, one deleted user, an administrator with a key.
@@ -279,7 +251,7 @@ impl<'w> Directory<'w> {
                 let email = with(email, "SK", text(format!("USER#{user}")));
                 table.put(with(email, "userId", text(&user))).await;
                 let guard = table.find("#userName#", "USER", Some(ada)).await;
-                let (partition, _) = guard["PK"].as_s().unwrap().rsplit_once('#').unwrap();
+                let (partition, _) = guard["PK"].as_string().unwrap().rsplit_once('#').unwrap();
                 let nobody = URL_SAFE_NO_PAD.encode(Sha256::digest("nobody"));
                 let guard = with(guard.clone(), "PK", text(format!("{partition}#{nobody}")));
                 table.put(with(guard, "userId", text(&user))).await;
@@ -333,11 +305,11 @@ impl<'w> Directory<'w> {
             }
             Damage::KeyNotNamed => {
                 let user = table.user(&owner).await;
-                let AttributeValue::M(mut keys) = user["keys"].clone() else {
+                let Attribute::Map(mut keys) = user["keys"].clone() else {
                     panic!("{user:?}");
                 };
                 keys.remove(&key).unwrap();
-                table.put(with(user, "keys", AttributeValue::M(keys))).await;
+                table.put(with(user, "keys", Attribute::Map(keys))).await;
             }
             Damage::KeyOfAnonymised => {
                 let item = table.find("KEY#", "KEY", None).await;
@@ -426,20 +398,15 @@ fn faults(verdicts: &[Verdict]) -> Vec<&'static str> {
     faults
 }
 
-async fn in_memory() -> (World, Table) {
-    let config = Embedded::in_memory().unwrap().config();
-    let store = Store::new(&config, "test");
-    make_table(&config, "test").await;
-    let table = Table {
-        dynamodb: dynamodb(&config),
-        name: "test",
-    };
-    (World::on(store), table)
+/// Returns a service on a new table of an engine, and the table.
+async fn on(engine: Engine) -> (World, Table) {
+    let table = engine.table().await;
+    let world = World::on(Store::on(Arc::clone(&table)));
+    (world, Table(RawTable(table)))
 }
 
-#[tokio::test]
-async fn a_clean_directory_passes_on_every_page() {
-    let (world, table) = in_memory().await;
+async fn a_clean_directory_passes_on_every_page(engine: Engine) {
+    let (world, table) = on(engine).await;
     let directory = Directory::new(&world, table).await;
     let other = world.client().await;
     let deleted = format!("{}ada@marker.example", "a".repeat(32));
@@ -456,10 +423,9 @@ async fn a_clean_directory_passes_on_every_page() {
     assert_eq!(directory.findings().await, []);
 }
 
-#[tokio::test]
-async fn every_damage_is_found_and_put_right() {
+async fn every_damage_is_found_and_put_right(engine: Engine) {
     for (damage, expected) in DAMAGES {
-        let (world, table) = in_memory().await;
+        let (world, table) = on(engine).await;
         let directory = Directory::new(&world, table).await;
         assert_eq!(directory.findings().await, []);
         directory.damage(damage).await;
@@ -483,9 +449,8 @@ async fn every_damage_is_found_and_put_right() {
     }
 }
 
-#[tokio::test]
-async fn a_repair_is_in_the_audit_trail_and_gives_a_version() {
-    let (world, table) = in_memory().await;
+async fn a_repair_is_in_the_audit_trail_and_gives_a_version(engine: Engine) {
+    let (world, table) = on(engine).await;
     let directory = Directory::new(&world, table).await;
     directory.damage(Damage::GuardOfAnother).await;
     let company = directory.client.company;
@@ -514,11 +479,8 @@ async fn a_repair_is_in_the_audit_trail_and_gives_a_version() {
 /// Returns a directory in the file that the program uses.
 fn in_folder(folder: &Path) -> (Embedded, Table) {
     let database = Embedded::in_file(&folder.join("paradigm-scim.sqlite")).unwrap();
-    let table = Table {
-        dynamodb: dynamodb(&database.config()),
-        name: "paradigm-scim",
-    };
-    (database, table)
+    let table = DynamoDb::new(&database.config(), TABLE);
+    (database, Table(RawTable(Arc::new(table))))
 }
 
 fn names(report: &Value) -> Vec<(&str, bool)> {
@@ -536,7 +498,7 @@ async fn the_command_reports_repairs_on_request_and_leaves_what_is_not_safe() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let (database, table) = in_folder(folder);
-    let store = database.store(table.name).await.unwrap();
+    let store = database.store(TABLE).await.unwrap();
     let world = World::on(store);
     let directory = Directory::new(&world, table).await;
     let (is_well, report, _) = check(folder, &[]);
@@ -554,7 +516,7 @@ async fn the_command_reports_repairs_on_request_and_leaves_what_is_not_safe() {
     let table = &directory.table;
     let ada = table.user(&directory.ada).await;
     let bob = table.user(&directory.bob).await;
-    let shared: Value = serde_json::from_str(bob["document"].as_s().unwrap()).unwrap();
+    let shared: Value = serde_json::from_str(bob["document"].as_string().unwrap()).unwrap();
     let mut shared = shared.as_object().unwrap().clone();
     shared.insert("userName".to_owned(), json!("ADA@marker.example"));
     let doubtful = with(
@@ -562,13 +524,15 @@ async fn the_command_reports_repairs_on_request_and_leaves_what_is_not_safe() {
         "document",
         ada["document"].clone(),
     );
-    let since = doubtful["PK"].as_s().unwrap().clone();
+    let since = doubtful["PK"].as_string().unwrap().to_owned();
     table
         .put(with(bob, "document", text(Value::Object(shared))))
         .await;
     table.put(doubtful).await;
     for record in table.items().await {
-        if record["PK"].as_s() == Ok(&since) && record.get("after") == Some(&text("anonymised")) {
+        if record["PK"].as_string() == Some(&since)
+            && record.get("after") == Some(&text("anonymised"))
+        {
             table.delete(&record).await;
         }
     }
@@ -655,9 +619,8 @@ async fn the_command_reports_repairs_on_request_and_leaves_what_is_not_safe() {
     assert_eq!(left, ["notAnonymised", "unreadable"], "{report}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_changes_between_two_pages_is_no_finding() {
-    let (world, table) = in_memory().await;
+async fn what_changes_between_two_pages_is_no_finding(engine: Engine) {
+    let (world, table) = on(engine).await;
     let directory = Directory::new(&world, table).await;
     directory.table.fill(directory.client.company).await;
     let mut round = 0;
@@ -680,9 +643,8 @@ async fn what_changes_between_two_pages_is_no_finding() {
     assert_eq!(findings(&world.store).await, []);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wrong_counter_is_found_while_users_come_and_go() {
-    let (world, table) = in_memory().await;
+async fn a_wrong_counter_is_found_while_users_come_and_go(engine: Engine) {
+    let (world, table) = on(engine).await;
     let directory = Directory::new(&world, table).await;
     directory.table.fill(directory.client.company).await;
     directory.damage(Damage::CounterOff).await;
@@ -713,8 +675,8 @@ async fn a_wrong_counter_is_found_while_users_come_and_go() {
 async fn a_table_in_use_raises_no_alarm() {
     const WRITERS: usize = 4;
     let folder = tempfile::tempdir().unwrap();
-    let (database, table) = in_folder(folder.path());
-    let store = database.store(table.name).await.unwrap();
+    let (database, _) = in_folder(folder.path());
+    let store = database.store(TABLE).await.unwrap();
     let world = Arc::new(World::on(store));
     let token = world.client().await.token;
     let is_over = Arc::new(AtomicBool::new(false));
@@ -778,7 +740,7 @@ async fn a_key_that_its_owner_does_not_name_is_revoked_all_the_same() {
     let key = key["id"].as_str().unwrap();
     let (_, table) = in_folder(folder);
     let user = table.user(owner["id"].as_str().unwrap()).await;
-    let unnamed = with(user, "keys", AttributeValue::M(HashMap::new()));
+    let unnamed = with(user, "keys", Attribute::Map(BTreeMap::new()));
     table.put(unnamed).await;
     assert!(!check(folder, &[]).0);
 

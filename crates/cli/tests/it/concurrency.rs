@@ -9,11 +9,23 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
+use test_support::engine::Engine;
 use test_support::findings::findings;
+use test_support::on_every_engine;
 
 use crate::check::check;
 use crate::serve::Serve;
 use test_support::world::{Call, Client, World};
+
+on_every_engine!(
+    one_of_many_creators_gets_the_name,
+    patches_of_different_attributes_all_survive,
+    of_many_changes_of_one_version_one_wins,
+    of_many_deletes_one_finds_the_user,
+    a_delete_among_patches_leaves_nothing,
+    crossing_renames_never_share_a_name,
+    the_counters_are_exact_while_users_come_and_go,
+);
 
 const WRITERS: usize = 24;
 /// Processes on one store.
@@ -87,16 +99,21 @@ fn of(status: u16, responses: &[(u16, Value)]) -> usize {
     responses.iter().filter(|(it, _)| *it == status).count()
 }
 
-async fn in_memory() -> Arc<World> {
-    Arc::new(World::new().await)
-}
-
 /// In a file, so that requests wait for each other as they do in the table.
 async fn in_file() -> (TempDir, Arc<World>) {
     let folder = tempfile::tempdir().unwrap();
     let database = Embedded::in_file(&folder.path().join("store")).unwrap();
     let store = database.store("test").await.unwrap();
     (folder, Arc::new(World::on(store)))
+}
+
+/// Returns a service on an engine whose requests wait for each other: the embedded DynamoDB is in a file.
+async fn waiting(engine: Engine) -> (Option<TempDir>, Arc<World>) {
+    if let Engine::DynamoDb = engine {
+        let (folder, world) = in_file().await;
+        return (Some(folder), world);
+    }
+    (None, Arc::new(engine.world().await))
 }
 
 /// Sends all requests at once and returns the responses, in no order. What a busy store refuses is sent
@@ -137,9 +154,8 @@ async fn assert_sound(store: &Store) {
     assert_eq!(findings(store).await, []);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn one_of_many_creators_gets_the_name() {
-    let (_folder, world) = in_file().await;
+async fn one_of_many_creators_gets_the_name(engine: Engine) {
+    let (_folder, world) = waiting(engine).await;
     let client = world.client().await;
     let requests = (0..WRITERS).map(race).collect();
     let responses = at_once(&world, &client, requests, None).await;
@@ -152,9 +168,8 @@ async fn one_of_many_creators_gets_the_name() {
     assert_sound(&world.store).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn patches_of_different_attributes_all_survive() {
-    let world = in_memory().await;
+async fn patches_of_different_attributes_all_survive(engine: Engine) {
+    let world = Arc::new(engine.world().await);
     let client = world.client().await;
     let id = client.create(&json!({"userName": "u"})).await;
     let requests = ATTRIBUTES.map(|attribute| set(&id, attribute, "set"));
@@ -168,9 +183,8 @@ async fn patches_of_different_attributes_all_survive() {
     assert_sound(&world.store).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_many_changes_of_one_version_one_wins() {
-    let world = in_memory().await;
+async fn of_many_changes_of_one_version_one_wins(engine: Engine) {
+    let world = Arc::new(engine.world().await);
     let client = world.client().await;
     let id = client.create(&json!({"userName": "u"})).await;
     let requests = (0..WRITERS).map(|number| rename(&id, &format!("u{number}")));
@@ -179,9 +193,8 @@ async fn of_many_changes_of_one_version_one_wins() {
     assert_sound(&world.store).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_many_deletes_one_finds_the_user() {
-    let world = in_memory().await;
+async fn of_many_deletes_one_finds_the_user(engine: Engine) {
+    let world = Arc::new(engine.world().await);
     let client = world.client().await;
     let id = client
         .create(&json!({"userName": "u", "emails": [{"value": "u"}]}))
@@ -193,9 +206,8 @@ async fn of_many_deletes_one_finds_the_user() {
     assert_sound(&world.store).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_delete_among_patches_leaves_nothing() {
-    let (_folder, world) = in_file().await;
+async fn a_delete_among_patches_leaves_nothing(engine: Engine) {
+    let (_folder, world) = waiting(engine).await;
     let client = world.client().await;
     for _ in 0..4 {
         let id = client.create(&json!({"userName": "u"})).await;
@@ -210,9 +222,8 @@ async fn a_delete_among_patches_leaves_nothing() {
     assert_sound(&world.store).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn crossing_renames_never_share_a_name() {
-    let world = in_memory().await;
+async fn crossing_renames_never_share_a_name(engine: Engine) {
+    let world = Arc::new(engine.world().await);
     let client = world.client().await;
     let first = client.create(&json!({"userName": "first"})).await;
     let second = client.create(&json!({"userName": "second"})).await;
@@ -248,9 +259,8 @@ async fn a_write_to_a_file_in_use_gets_retry_after() {
     assert_sound(&world.store).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_counters_are_exact_while_users_come_and_go() {
-    let (_folder, world) = in_file().await;
+async fn the_counters_are_exact_while_users_come_and_go(engine: Engine) {
+    let (_folder, world) = waiting(engine).await;
     let client = world.client().await;
     let mut there: Vec<String> = Vec::new();
     for round in 0..3 {

@@ -2,16 +2,22 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use embedded::Embedded;
 use paradigm_scim::directory::{CompanyId, Permission, UserId};
-use paradigm_scim::store::{Next, Store};
+use paradigm_scim::store::{Next, Store, layout};
 use serde_json::{Value, json};
 
 use crate::command::{run, run_json};
-use test_support::world::{World, dynamodb, make_table};
+use test_support::engine::Engine;
+use test_support::on_every_engine;
+use test_support::raw::{RawTable, key_of};
+use test_support::world::{World, dynamodb};
+
+on_every_engine!(nothing_personal_is_left_after_delete);
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -21,15 +27,11 @@ async fn items(client: &Client, table: &str) -> Vec<Item> {
     output.items.unwrap_or_default()
 }
 
-#[tokio::test]
-async fn nothing_personal_is_left_after_delete() {
-    let config = Embedded::in_memory().unwrap().config();
-    let store = Store::new(&config, "test");
-    make_table(&config, "test").await;
-    let dynamodb = dynamodb(&config);
-    let world = World::on(store);
+async fn nothing_personal_is_left_after_delete(engine: Engine) {
+    let table = RawTable(engine.table().await);
+    let world = World::on(Store::on(Arc::clone(&table.0)));
     let client = world.client().await;
-    let before = items(&dynamodb, "test").await;
+    let before = table.items().await;
 
     let id = client
         .create(&json!({
@@ -48,26 +50,20 @@ async fn nothing_personal_is_left_after_delete() {
     let deleted = format!("{}marker@example.com", "a".repeat(32));
     let soft_delete = json!([{"op": "replace", "value": {"active": false, "userName": deleted}}]);
     client.patch(&id, &soft_delete).await.assert_status(200);
-    let alive = format!("{:?}", items(&dynamodb, "test").await).to_lowercase();
+    let alive = format!("{:?}", table.items().await).to_lowercase();
     assert!(alive.contains("marker"));
 
     client.delete(&id).await.assert_status(204);
-    let after = items(&dynamodb, "test").await;
+    let after = table.items().await;
     let text = format!("{after:?}").to_lowercase();
     assert!(!text.contains("marker"), "{text}");
 
     // Beside what was there before stay: the anonymised user, five audit records, the revoked key,
     // and perhaps the counter of the user's shard.
-    let new: Vec<&Item> = after
-        .iter()
-        .filter(|item| {
-            !before
-                .iter()
-                .any(|old| old["PK"] == item["PK"] && old["SK"] == item["SK"])
-        })
-        .collect();
+    let is_new = |item: &&layout::Item| !before.iter().any(|old| key_of(old) == key_of(item));
+    let new: Vec<&layout::Item> = after.iter().filter(is_new).collect();
     let kinds = |prefix: &str| {
-        let is_kind = |item: &&&Item| item["SK"].as_s().unwrap().starts_with(prefix);
+        let is_kind = |item: &&&layout::Item| key_of(item).sk.starts_with(prefix);
         new.iter().filter(is_kind).count()
     };
     assert_eq!(
@@ -76,12 +72,8 @@ async fn nothing_personal_is_left_after_delete() {
         "{new:?}"
     );
     assert_eq!(new.len(), 7 + kinds("SHARD"), "{new:?}");
-    let anonymised = new
-        .iter()
-        .find(|item| item["SK"].as_s().unwrap() == "USER")
-        .unwrap();
-    let mut names: Vec<&str> = anonymised.keys().map(String::as_str).collect();
-    names.sort_unstable();
+    let anonymised = new.iter().find(|item| key_of(item).sk == "USER").unwrap();
+    let names: Vec<&str> = anonymised.keys().map(String::as_str).collect();
     let kept = [
         "PK",
         "SK",

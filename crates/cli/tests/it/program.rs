@@ -145,6 +145,13 @@ fn what_was_acknowledged_survives_a_kill() {
 }
 
 #[test]
+fn in_memory_it_says_that_nothing_is_kept() {
+    let serve = Serve::start(&["--in-memory"], Some("True"));
+    let (_, printed) = serve.signal_and_read("-TERM");
+    assert!(printed.contains("lost when the program ends"), "{printed}");
+}
+
+#[test]
 fn without_activation_every_request_is_refused() {
     let serve = Serve::start(&["--in-memory"], None);
     let token = serve.token().to_owned();

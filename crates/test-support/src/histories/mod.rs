@@ -1,4 +1,4 @@
-//! Generated histories of operations, which every engine must answer as the reference does: the engine in memory.
+//! Generated histories of operations. Every engine must return what the reference does, which is the engine in memory.
 //!
 //! `PROPTEST_CASES` is the number of operations and `PROPTEST_RNG_SEED` the seed, as for the other properties.
 
@@ -17,14 +17,17 @@ use paradigm_scim::store::layout::{Item, Key};
 use paradigm_scim::store::memory::Memory;
 use paradigm_scim::store::table::{BATCH_SIZE, Table};
 
+use crate::raw::key_of;
 use generate::{Generator, Operation};
-use outcome::{Outcome, carry_out, deletion, key_of};
+use outcome::{Outcome, carry_out, deletion};
 use pool::Pool;
 use random::Random;
 
 const SEED: u64 = 20_261_126;
 /// Operations on the same keys.
 const OPERATIONS_EACH: u64 = 250;
+/// After so many operations each the test says how far it is.
+const PROGRESS: u64 = 100_000;
 /// Most characters of an operation or outcome in a message.
 const SHOWN: usize = 4_000;
 
@@ -117,6 +120,10 @@ pub async fn assert_agreement(engines: &[(&str, Arc<dyn Table>)], plan: Plan) ->
         };
         history.run(&mut random, operations, &mut tally).await;
         left -= operations;
+        let done = plan.operations - left;
+        if done.is_multiple_of(PROGRESS) {
+            println!("{done} operations agree");
+        }
     }
     tally
 }

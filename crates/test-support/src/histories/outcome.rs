@@ -5,7 +5,7 @@
 //! with the same sort key, the notation of numbers, and whether a repeated transaction is recognised by its id.
 
 use paradigm_scim::store::StoreError;
-use paradigm_scim::store::layout::{Item, Key, PK, SK, Value};
+use paradigm_scim::store::layout::{Item, Key};
 use paradigm_scim::store::table::{
     CommitError, IndexEntry, IndexRange, Page, PartitionRange, Table,
 };
@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::generate::Operation;
 use super::pool::Pool;
 use super::values::normal;
+use crate::raw::key_of;
 
 /// Most pages of one read: an engine that returns more than that does not come to an end.
 const MAX_PAGES: usize = 10_000;
@@ -175,7 +176,9 @@ async fn delete_along_index(table: &dyn Table, partition: &str, limit: usize) ->
         // An engine may end a page early, so what is deleted goes by the number of entries.
         for entry in page.entries {
             entries.push(entry);
-            let last = entries.last().filter(|_| entries.len() % limit == 0);
+            let last = entries
+                .last()
+                .filter(|_| entries.len().is_multiple_of(limit));
             if let Some(IndexEntry { key, .. }) = last
                 && let Err(error) = table.commit(&deletion(vec![key.clone()])).await
             {
@@ -250,17 +253,6 @@ async fn scan(
 
 fn endless() -> Outcome {
     Outcome::Broken("the pages do not come to an end".to_owned())
-}
-
-pub(super) fn key_of(item: &Item) -> Key {
-    let text = |name: &str| match item.get(name) {
-        Some(Value::String(text)) => text.clone(),
-        _ => String::new(),
-    };
-    Key {
-        pk: text(PK),
-        sk: text(SK),
-    }
 }
 
 fn by_key(mut items: Vec<Item>) -> Vec<Item> {

@@ -9,8 +9,9 @@ use paradigm_scim::store::table::{CommitError, IndexRange, PartitionRange, Table
 use paradigm_scim::store::transaction::{Action, Condition, Transaction, Update};
 use uuid::Uuid;
 
-use super::outcome::{deletion, key_of};
+use super::outcome::deletion;
 use super::random::Random;
+use crate::raw::key_of;
 
 /// An attribute that tasks add to.
 const NUMBER: &str = "users";
