@@ -74,7 +74,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
     /// Addresses or networks of proxies, with commas between them, whose headers say which scheme
-    /// and host clients use, if --public-url does not; without it nobody's do
+    /// and host clients use, if --public-url does not; all other forwarding headers are ignored
     #[arg(long, value_name = "ADDRESSES", value_delimiter = ',', value_parser = network)]
     trusted_proxies: Vec<IpNet>,
     /// The headers that these proxies set, whatever clients send

@@ -96,3 +96,35 @@ impl Readiness {
         checks.collect()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use futures_util::future::join_all;
+    use paradigm_scim::store::memory::Memory;
+
+    use super::*;
+    use crate::serve::metrics::Metrics;
+
+    /// On a clock that only waiting moves.
+    #[tokio::test(start_paused = true)]
+    async fn many_probes_ask_the_database_once() {
+        let metrics = Metrics::new(None);
+        let store = metrics.metering(Store::on(Arc::new(Memory::new())));
+        let readiness = Arc::new(Readiness::new(store, true));
+        let phase = watch::Sender::new(Phase::Serving);
+        for expected in 1..4 {
+            let probes = (0..100).map(|_| readiness.checks(&phase));
+            for checks in join_all(probes).await {
+                let names: Vec<_> = checks.iter().map(|check| check.name).collect();
+                assert_eq!(names, ["serving", "activated", "reachable", "writable"]);
+                assert!(checks.iter().all(|check| check.failure.is_none()));
+            }
+            let calls = "scim_table_calls_total{operation=\"readiness\",outcome=\"ok\"}";
+            let text = metrics.text().unwrap();
+            let counted = format!("{calls} {expected}\n");
+            assert!(text.contains(&counted), "{text}");
+            tokio::time::sleep(MAX_AGE).await;
+        }
+    }
+}

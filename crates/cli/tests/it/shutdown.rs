@@ -16,7 +16,7 @@ struct Client {
 /// What became of a request.
 enum Sent {
     /// It got a whole response; whether the connection stays open.
-    Answered { status: u16, stays_open: bool },
+    Responded { status: u16, stays_open: bool },
     /// The connection was closed without a byte of a response.
     Closed,
 }
@@ -53,7 +53,7 @@ impl Client {
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body).unwrap();
         let status = status.split(' ').nth(1).unwrap().parse().unwrap();
-        Sent::Answered { status, stays_open }
+        Sent::Responded { status, stays_open }
     }
 }
 
@@ -80,7 +80,7 @@ fn create_until_refused(address: &str, token: &str, client: usize, done: &Atomic
             ));
             done.fetch_add(1, Ordering::Relaxed);
             match sent {
-                Sent::Answered { status, stays_open } => {
+                Sent::Responded { status, stays_open } => {
                     assert_eq!(status, 201, "{name}");
                     seen.created.insert(name);
                     if !stays_open {
@@ -113,7 +113,7 @@ fn sigterm_under_load_loses_no_request() {
     let discovery = "GET /scim/v2/Schemas HTTP/1.1\r\nhost: x\r\n\r\n";
     assert!(matches!(
         idle.send(discovery),
-        Sent::Answered {
+        Sent::Responded {
             stays_open: true,
             ..
         }
@@ -170,7 +170,7 @@ fn requests_that_hang_are_cut_off_after_the_timeout_and_by_a_second_signal() {
             "POST /scim/v2/Users HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).unwrap();
-        // The request is under way once its body is asked for.
+        // The request is under way once its body is wanted.
         let mut interim = [0; 12];
         stream.read_exact(&mut interim).unwrap();
         assert_eq!(&interim, b"HTTP/1.1 100");
@@ -193,10 +193,10 @@ fn the_delay_is_for_those_who_still_connect() {
         let mut client = Client::connect(&address).unwrap();
         let discovery = "GET /scim/v2/Schemas HTTP/1.1\r\nhost: x\r\n\r\n";
         match client.send(discovery) {
-            Sent::Answered {
+            Sent::Responded {
                 stays_open: false, ..
             } => break,
-            Sent::Answered { .. } => {}
+            Sent::Responded { .. } => {}
             Sent::Closed => panic!("a connection was refused during the delay"),
         }
     }

@@ -192,6 +192,9 @@ impl Table for MeteredTable {
     }
 
     fn readiness(&self) -> BoxFuture<'_, Vec<ReadinessCheck>> {
-        self.table.readiness()
+        self.counted("readiness", self.table.readiness(), |checks| {
+            let failed = checks.iter().find_map(|check| check.outcome.as_ref().err());
+            failed.map_or("ok", failure)
+        })
     }
 }
