@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use paradigm_scim::api::rule;
 use scim::ScimError;
 
-use crate::serve::origin::{Scheme, authority};
+use crate::serve::listen::Scheme;
 
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -165,6 +165,12 @@ fn unquoted(value: &str) -> String {
         }
     }
     text
+}
+
+/// Returns a host and perhaps a port.
+pub(super) fn authority(text: &[u8]) -> Option<Authority> {
+    let authority = Authority::try_from(text).ok()?;
+    (!authority.as_str().contains('@')).then_some(authority)
 }
 
 fn malformed(what: &str) -> ScimError {

@@ -11,9 +11,6 @@ mod readiness;
 mod request_stream;
 mod request_target;
 mod server;
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod test_service;
 mod tls;
 
 use std::net::SocketAddr;
@@ -43,9 +40,9 @@ use crate::serve::admin::Admin;
 use crate::serve::connection::Shared;
 use crate::serve::drain::Phase;
 use crate::serve::forwarded::{ForwardedHeaders, TrustedProxies, network};
-use crate::serve::listen::{is_loopback, listen, resolve};
+use crate::serve::listen::{Scheme, is_loopback, listen, resolve};
 use crate::serve::metrics::Metrics;
-use crate::serve::origin::{Origins, Scheme};
+use crate::serve::origin::Origins;
 use crate::serve::readiness::Readiness;
 use crate::serve::server::{DrainTimes, Server, accept};
 use crate::serve::tls::{Files, Tls};

@@ -5,27 +5,11 @@ use std::net::IpAddr;
 use http::Version;
 use http::header::HOST;
 use http::request::Parts;
-use http::uri::Authority;
 use paradigm_scim::api::rule;
 use scim::ScimError;
 
-use crate::serve::forwarded::TrustedProxies;
-
-/// The scheme of a listener.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scheme {
-    Http,
-    Https,
-}
-
-impl Scheme {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
-}
+use crate::serve::forwarded::{TrustedProxies, authority};
+use crate::serve::listen::Scheme;
 
 /// How the scheme and host of a request are found.
 pub(crate) struct Origins {
@@ -72,12 +56,6 @@ fn addressed(parts: &Parts, listener: Scheme) -> Result<(&str, String), ScimErro
         (None, None) => "localhost".to_owned(),
     };
     Ok((scheme, host))
-}
-
-/// Returns a host and perhaps a port.
-pub(super) fn authority(text: &[u8]) -> Option<Authority> {
-    let authority = Authority::try_from(text).ok()?;
-    (!authority.as_str().contains('@')).then_some(authority)
 }
 
 fn wrong_host() -> ScimError {

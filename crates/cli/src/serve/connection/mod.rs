@@ -205,4 +205,7 @@ fn sent(response: Response) -> hyper::Response<Full<Bytes>> {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
+pub(super) mod test_service;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;

@@ -6,9 +6,9 @@ use paradigm_scim::api::key_limits::{KeyLimits, LONGEST_DELAY, LOWEST_RATE};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::time::{Instant, timeout};
 
+use super::test_service::{PEER, service, shared};
 use super::*;
 use crate::serve::request_stream::{LINGER, MAX_LINGER_BYTES};
-use crate::serve::test_service::{PEER, service, shared};
 
 /// Returns the client's end of another connection to a service.
 fn connected_to(shared: &Arc<Shared>, bytes: usize) -> DuplexStream {

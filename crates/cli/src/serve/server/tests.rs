@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
 use super::*;
-use crate::serve::test_service::{PEER, service, shared};
+use crate::serve::connection::test_service::{PEER, service, shared};
 use crate::serve::tls::Files;
 
 /// A server that takes what is connected to it, until it is signalled to end.

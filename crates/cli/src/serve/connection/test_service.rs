@@ -9,17 +9,18 @@ use paradigm_scim::store::Store;
 use paradigm_scim::store::memory::Memory;
 use tokio::sync::watch;
 
-use super::connection::Shared;
-use super::drain::Phase;
-use super::forwarded::TrustedProxies;
-use super::metrics::Metrics;
-use super::origin::{Origins, Scheme};
+use super::Shared;
+use crate::serve::drain::Phase;
+use crate::serve::forwarded::TrustedProxies;
+use crate::serve::listen::Scheme;
+use crate::serve::metrics::Metrics;
+use crate::serve::origin::Origins;
 
 /// The other end of the tests' connections.
-pub(super) const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+pub(in crate::serve) const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Returns a service on an empty store with demo data, and the token of its key.
-pub(super) async fn service() -> (Service, String) {
+pub(in crate::serve) async fn service() -> (Service, String) {
     let store = Store::on(Arc::new(Memory::new()));
     let token = ::embedded::demo::create(&store).await.unwrap().unwrap();
     let config = Config {
@@ -31,7 +32,7 @@ pub(super) async fn service() -> (Service, String) {
 }
 
 /// Returns what the connections to a service share.
-pub(super) fn shared(service: Service) -> Arc<Shared> {
+pub(in crate::serve) fn shared(service: Service) -> Arc<Shared> {
     Arc::new(Shared {
         service: Arc::new(service),
         origins: Origins {
