@@ -11,13 +11,16 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(640);
 
 /// The attempts at one operation, until its retry budget is used up.
-pub(super) struct Backoff {
+#[derive(Debug)]
+pub struct Backoff {
     end: Instant,
     next: Duration,
 }
 
 impl Backoff {
-    pub(super) fn new(budget: Duration) -> Self {
+    /// Begins the attempts.
+    #[must_use]
+    pub fn new(budget: Duration) -> Self {
         Self {
             end: Instant::now() + budget,
             next: FIRST_PAUSE,
@@ -25,7 +28,7 @@ impl Backoff {
     }
 
     /// Waits before another attempt; returns `false` if the budget leaves no time for one.
-    pub(super) async fn pause(&mut self) -> bool {
+    pub async fn pause(&mut self) -> bool {
         let pause = self.next / 2 + jitter(self.next);
         if Instant::now() + pause >= self.end {
             return false;

@@ -5,13 +5,13 @@ use thiserror::Error;
 /// Most users that may have one `externalId` or email. If more have it, a search for it is refused.
 pub const MAX_LOOKUP_MATCHES: usize = 1000;
 
-/// The reason why the file of the embedded store cannot be written.
+/// The reason why the disk of a store cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum DiskError {
     /// There is no space left.
     #[error("the disk is full")]
     Full,
-    /// Any other failure to write: SQLite does not say which.
+    /// Any other failure to write: neither SQLite nor PostgreSQL says which.
     #[error("the disk failed, or a quota or size limit is reached")]
     Failed,
 }
@@ -39,7 +39,7 @@ impl DiskError {
 ///
 /// Every call fails with [`StoreError::Busy`] if the table throttles or does not respond in time, and with
 /// [`StoreError::Refused`] if it cannot succeed. A read fails with [`StoreError::Corrupt`] if an item cannot be read,
-/// and a write to the embedded store with [`StoreError::Unwritable`]. The documentation of a method names only the
+/// and a write to the embedded store or PostgreSQL with [`StoreError::Unwritable`]. The documentation of a method names only the
 /// others.
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -61,7 +61,7 @@ pub enum StoreError {
     /// The engine is throttling, in conflict, or does not respond in time, and trying again did not help.
     #[error("the store is busy: {0}")]
     Busy(String),
-    /// The embedded store's file cannot be written. Nothing of the request is.
+    /// The disk of the embedded store or of PostgreSQL cannot be written. Nothing of the request is.
     #[error("the store's file cannot be written: {0}")]
     Unwritable(DiskError),
     /// An item is not as this program writes it.

@@ -6,7 +6,7 @@
 
 mod api_keys;
 mod audit;
-mod backoff;
+pub mod backoff;
 mod change;
 pub mod check;
 mod companies;

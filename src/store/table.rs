@@ -94,9 +94,6 @@ pub struct ReadinessCheck {
     pub outcome: Result<(), StoreError>,
 }
 
-/// Partition and sort key of an item that is never there.
-const ABSENT: &str = "READINESS";
-
 /// A table of items by [`Key`], with one sparse index.
 ///
 /// An item is in the index if it has the attributes [`INDEX_PK`](super::layout::INDEX_PK) and
@@ -140,15 +137,16 @@ const ABSENT: &str = "READINESS";
 ///
 /// # What engines may do, and what each does
 ///
-/// | | DynamoDB | in memory |
-/// | --- | --- | --- |
-/// | recognises the id of a transaction that is committed again | yes; the embedded store: no | no |
-/// | reads a number as it was written | in DynamoDB's notation | yes |
-/// | lets the index lag behind | yes; the embedded store: no | no |
-/// | drops items after their time | yes; the embedded store: no | no |
-/// | returns [`StoreError::Busy`] | yes | no |
-/// | ends a page | after 1 MB | after 1,000 items |
-/// | refuses a check of [`Condition::Always`](super::transaction::Condition::Always) | yes | no |
+/// | | DynamoDB | in memory | PostgreSQL |
+/// | --- | --- | --- | --- |
+/// | recognises the id of a transaction that is committed again | yes; the embedded store: no | no | no |
+/// | reads a number as it was written | in DynamoDB's notation | yes | yes |
+/// | lets the index lag behind | yes; the embedded store: no | no | no |
+/// | drops items after their time | yes; the embedded store: no | no | yes |
+/// | returns [`StoreError::Busy`] | yes | no | yes |
+/// | ends a page | after 1 MB | after 1,000 items | after 200 items or 10,000 entries |
+/// | refuses a check of [`Condition::Always`](super::transaction::Condition::Always) | yes | no | no |
+/// | can be read before it is safe, so that [`confirm`](Self::confirm) has to wait | no | no | with replicas |
 pub trait Table: fmt::Debug + Send + Sync {
     /// Returns an item.
     fn get(&self, key: Key) -> BoxFuture<'_, Result<Option<Item>, StoreError>>;
@@ -200,6 +198,14 @@ pub trait Table: fmt::Debug + Send + Sync {
     /// is only for what that does not harm.
     fn update(&self, update: Update) -> BoxFuture<'_, Result<bool, StoreError>>;
 
+    /// Returns once everything that reads show now is as safe as what a commit has acknowledged.
+    ///
+    /// The caller does this before it reports a success that no commit of its own has acknowledged: after a lost
+    /// response it finds its transaction written, or a user already as a client wants it. On an engine that waits for
+    /// replicas, a commit whose wait was cut short can be read, but the loss of a server may still undo it. An engine
+    /// whose reads only show what is safe does nothing.
+    fn confirm(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+
     /// Reads up to so many items of the whole table, consistently and in no particular order: for `check` only. An item
     /// that is there from the first page to the last is returned exactly once.
     fn scan(
@@ -212,30 +218,36 @@ pub trait Table: fmt::Debug + Send + Sync {
     /// Returns about how many items there are, if that is known without counting: for the progress of `check`.
     fn approximate_items(&self) -> BoxFuture<'_, Option<u64>>;
 
-    /// Checks what the table needs to serve requests, one after another until something is missing: by default that it
-    /// can be read (`reachable`) and written (`writable`). It changes nothing.
-    ///
-    /// By default that costs a read and a conditional write of an item that is absent. It shows that the table takes
-    /// writes, and not that there is space for them.
-    fn readiness(&self) -> BoxFuture<'_, Vec<ReadinessCheck>> {
-        Box::pin(async move {
-            let key = Key {
-                pk: ABSENT.to_owned(),
-                sk: ABSENT.to_owned(),
-            };
-            let reachable = ReadinessCheck {
-                name: "reachable",
-                outcome: self.get(key.clone()).await.map(drop),
-            };
-            if reachable.outcome.is_err() {
-                return vec![reachable];
-            }
-            let update = Update::set(key, [(VERSION, Value::Null)], Condition::Exists);
-            let writable = ReadinessCheck {
-                name: "writable",
-                outcome: self.update(update).await.map(drop),
-            };
-            vec![reachable, writable]
-        })
+    /// Checks what the table needs to serve requests, one after another until something is missing. It changes nothing.
+    fn readiness(&self) -> BoxFuture<'_, Vec<ReadinessCheck>>;
+}
+
+/// Checks that a table can be read (`reachable`) and written (`writable`), by a read and a conditional write of an item
+/// that is absent. That shows that the table takes writes, and not that there is space for them.
+pub async fn read_and_write(table: &dyn Table) -> Vec<ReadinessCheck> {
+    let reachable = ReadinessCheck {
+        name: "reachable",
+        outcome: table.get(absent()).await.map(drop),
+    };
+    if reachable.outcome.is_err() {
+        return vec![reachable];
+    }
+    vec![reachable, writable(table).await]
+}
+
+/// Checks that a table takes writes, as [`read_and_write`] does.
+pub async fn writable(table: &dyn Table) -> ReadinessCheck {
+    let update = Update::set(absent(), [(VERSION, Value::Null)], Condition::Exists);
+    ReadinessCheck {
+        name: "writable",
+        outcome: table.update(update).await.map(drop),
+    }
+}
+
+/// Returns the key of an item that is never there.
+fn absent() -> Key {
+    Key {
+        pk: "READINESS".to_owned(),
+        sk: "READINESS".to_owned(),
     }
 }

@@ -344,6 +344,8 @@ impl Store {
             let before = Arc::new(before);
             let (after, keys) = match decide(Arc::clone(&before)).await? {
                 Next::Update(after) | Next::UpdateWithKeys(after, _) if after == *before => {
+                    // The client may repeat a change whose response was lost.
+                    self.table.confirm().await?;
                     return Ok(Some(after));
                 }
                 Next::Update(after) => (Some(after), Vec::new()),

@@ -111,18 +111,27 @@ impl Draft {
 
 impl Store {
     /// Commits a transaction until it is written, refused, or [`COMMIT_TIMEOUT`] ends. A response may be lost after the
-    /// transaction was written: the engine then recognises it, or finds the audit record of the change.
+    /// transaction was written: the engine then recognises it, or finds the audit record of the change. In the second
+    /// case the success is reported only after the engine has confirmed it.
     pub(super) async fn commit(&self, draft: &Draft) -> Result<(), WriteError> {
         let mut backoff = Backoff::new(COMMIT_TIMEOUT);
         loop {
-            let busy = match self.table.commit(&draft.transaction).await {
+            let error = match self.table.commit(&draft.transaction).await {
                 Ok(()) => return Ok(()),
-                Err(CommitError::Conditions(failed)) => return draft.outcome(&failed),
-                Err(CommitError::Store(busy @ StoreError::Busy(_))) => busy,
-                Err(CommitError::Store(error)) => return Err(WriteError::Store(error)),
+                Err(CommitError::Conditions(failed)) => {
+                    draft.outcome(&failed)?;
+                    match self.table.confirm().await {
+                        Ok(()) => return Ok(()),
+                        Err(error) => error,
+                    }
+                }
+                Err(CommitError::Store(error)) => error,
             };
+            if !matches!(error, StoreError::Busy(_)) {
+                return Err(WriteError::Store(error));
+            }
             if !backoff.pause().await {
-                return Err(WriteError::Store(busy));
+                return Err(WriteError::Store(error));
             }
         }
     }

@@ -26,6 +26,7 @@ async fn racing_tasks_lose_nothing(engine: Engine) {
     let (tasks, rounds) = match engine {
         Engine::InMemory => (16, 200),
         Engine::DynamoDb => (8, 10),
+        Engine::PostgreSql => (16, 50),
     };
     let races = Races { tasks, rounds };
     assert_nothing_lost(&format!("{engine:?}"), engine.table().await, races).await;

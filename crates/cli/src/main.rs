@@ -1,7 +1,8 @@
-//! The local program: the same service as the Lambda handlers, on an embedded DynamoDB or any
-//! other endpoint, and the commands that manage companies, users and API keys in it.
+//! The local program: the same service as the Lambda handlers, on an embedded DynamoDB, any other
+//! endpoint or PostgreSQL, and the commands that manage companies, users and API keys in it.
 
 mod certificate_expiry;
+mod database_arguments;
 mod dynamodb;
 mod end_signal;
 mod logging;
@@ -46,6 +47,9 @@ enum Command {
     /// Serve DynamoDB's API on the embedded store, for handlers that run as processes
     #[command(name = "dynamodb")]
     DynamoDb(dynamodb::DynamoDb),
+    /// Make the schema of a PostgreSQL database, and show its state
+    #[command(subcommand)]
+    Database(manage::database::Database),
     /// Create, list, suspend and resume companies
     #[command(subcommand)]
     Company(manage::company::Company),
@@ -72,6 +76,7 @@ async fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve(serve) => serve.run().await,
         Command::DynamoDb(dynamodb) => dynamodb.run().await,
+        Command::Database(database) => database.run().await,
         Command::Company(company) => company.run().await,
         Command::User(user) => user.run().await,
         Command::Key(key) => key.run().await,

@@ -8,7 +8,11 @@ use paradigm_scim::store::dynamodb::DynamoDb;
 use paradigm_scim::store::memory::Memory;
 use paradigm_scim::store::table::Table;
 
+use crate::postgres::Database;
 use crate::world::{TABLE, World};
+
+/// Connections of a test to PostgreSQL.
+const CONNECTIONS: usize = 8;
 
 /// An engine, with a new and empty table for each test.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +20,8 @@ pub enum Engine {
     InMemory,
     /// The AWS SDK over the embedded DynamoDB.
     DynamoDb,
+    /// PostgreSQL, on the server that `SCIM_TEST_POSTGRES` names.
+    PostgreSql,
 }
 
 impl Engine {
@@ -28,6 +34,7 @@ impl Engine {
                 engine.ensure_table().await.unwrap();
                 Arc::new(engine)
             }
+            Self::PostgreSql => Arc::new(Database::new().await.engine(CONNECTIONS)),
         }
     }
 
@@ -50,18 +57,31 @@ macro_rules! on_every_engine {
         mod dynamodb {
             $crate::on_engine!(DynamoDb: $($test),+);
         }
+        mod postgresql {
+            $crate::on_engine!(
+                #[ignore = "needs PostgreSQL; see .ci/run postgres"]
+                PostgreSql: $($test),+
+            );
+        }
     };
 }
 
 #[doc(hidden)]
 #[macro_export]
 macro_rules! on_engine {
-    ($engine:ident: $($test:ident),+) => {
+    ($(#[$attribute:meta])? $engine:ident: $($test:ident),+) => {
+        $crate::on_engine!(@each [$(#[$attribute])?] $engine: $($test),+);
+    };
+    (@each $attributes:tt $engine:ident: $($test:ident),+) => {
         $(
+            $crate::on_engine!(@one $attributes $engine: $test);
+        )+
+    };
+    (@one [$(#[$attribute:meta])?] $engine:ident: $test:ident) => {
+            $(#[$attribute])?
             #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn $test() {
                 super::$test($crate::engine::Engine::$engine).await;
             }
-        )+
     };
 }

@@ -21,5 +21,6 @@ pub mod front;
 pub mod histories;
 pub mod http;
 pub mod marked;
+pub mod postgres;
 pub mod raw;
 pub mod world;

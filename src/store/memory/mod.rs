@@ -17,7 +17,7 @@ use super::StoreError;
 use super::layout::{Item, Key, PK, SK};
 use super::table::{
     Attributes, BATCH_SIZE, CommitError, IndexEntry, IndexPage, IndexRange, Page, PartitionRange,
-    Table,
+    ReadinessCheck, Table, read_and_write,
 };
 use super::transaction::{Action, MAX_ACTIONS, Transaction, Update};
 use super::usage;
@@ -210,6 +210,11 @@ impl Table for Memory {
         })
     }
 
+    /// Everything that can be read is safe.
+    fn confirm(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     fn scan(
         &self,
         attributes: Attributes,
@@ -240,5 +245,9 @@ impl Table for Memory {
             call().await;
             u64::try_from(self.read().len()).ok()
         })
+    }
+
+    fn readiness(&self) -> BoxFuture<'_, Vec<ReadinessCheck>> {
+        Box::pin(read_and_write(self))
     }
 }

@@ -17,7 +17,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::layout::{Item, Key, Reader, Value, from_user};
 use super::table::{
-    Attributes, CommitError, IndexEntry, IndexPage, IndexRange, Page, PartitionRange, Table,
+    Attributes, CommitError, IndexEntry, IndexPage, IndexRange, Page, PartitionRange,
+    ReadinessCheck, Table,
 };
 use super::transaction::{Action, Condition, Transaction, Update};
 use super::{Store, StoreError, UserChange};
@@ -37,6 +38,9 @@ struct Recorder {
     /// How commits end, in order; those after the last succeed.
     results: Mutex<VecDeque<CommitError>>,
     committed: Mutex<Vec<Transaction>>,
+    /// How confirmations end, in order; those after the last succeed.
+    unconfirmed: Mutex<VecDeque<StoreError>>,
+    confirmed: Mutex<usize>,
     updated: Mutex<Vec<Update>>,
 }
 
@@ -119,6 +123,12 @@ impl Table for Recorder {
         ready(Ok(true))
     }
 
+    fn confirm(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        *self.confirmed.lock().unwrap() += 1;
+        let refusal = self.unconfirmed.lock().unwrap().pop_front();
+        ready(refusal.map_or(Ok(()), Err))
+    }
+
     fn scan(
         &self,
         _: Attributes,
@@ -131,6 +141,10 @@ impl Table for Recorder {
 
     fn approximate_items(&self) -> BoxFuture<'_, Option<u64>> {
         ready(None)
+    }
+
+    fn readiness(&self) -> BoxFuture<'_, Vec<ReadinessCheck>> {
+        ready(Vec::new())
     }
 }
 

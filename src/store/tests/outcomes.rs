@@ -80,6 +80,43 @@ async fn a_change_is_decided_again_on_what_another_has_written_and_is_another_tr
     assert_ne!(ids[0], ids[1]);
 }
 
+/// The commit of a change that was written already was never acknowledged, so nobody knows whether replicas have it.
+#[tokio::test(start_paused = true)]
+async fn a_change_that_was_written_already_is_a_success_once_the_engine_confirms_it() {
+    let busy = || StoreError::Busy("no replica".to_owned());
+    let written = || failed(&[NEW_RECORD]);
+    let (store, recorder) = Recorder::default()
+        .refusing([written(), written(), written()])
+        .store();
+    recorder
+        .unconfirmed
+        .lock()
+        .unwrap()
+        .extend([busy(), busy()]);
+    let change_of = change(Operation::Create, NOW);
+    let user = user(JSON);
+    store.create_user(&change_of, &user).await.unwrap();
+    assert_eq!(*recorder.confirmed.lock().unwrap(), 3);
+
+    let (store, recorder) = Recorder::default()
+        .refusing(std::iter::repeat_with(written).take(1000))
+        .store();
+    let never = std::iter::repeat_with(busy).take(1000);
+    recorder.unconfirmed.lock().unwrap().extend(never);
+    let refused = store.create_user(&change_of, &user).await;
+    assert!(matches!(refused, Err(StoreError::Busy(_))), "{refused:?}");
+
+    // A client that repeats a change finds the user as it wants it.
+    let (store, recorder) = Recorder::holding([stored(&user)]).store();
+    recorder.unconfirmed.lock().unwrap().extend([busy()]);
+    let change = change(Operation::Patch, LATER);
+    let same = |user: &User| Ok::<_, StoreError>(Next::Update(user.clone()));
+    let refused = store.change_user(&change, id(), same).await;
+    assert!(matches!(refused, Err(StoreError::Busy(_))), "{refused:?}");
+    assert!(store.change_user(&change, id(), same).await.is_ok());
+    assert_eq!(recorder.ids().len(), 0);
+}
+
 fn key_of(action: &Action) -> Key {
     match action {
         Action::Put { item, .. } => Reader(item).key().unwrap(),

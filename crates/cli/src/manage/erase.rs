@@ -56,7 +56,7 @@ impl Erase {
             if *from == self.store.table {
                 return Err("--from and --table name the same table".into());
             }
-            let trail = self.store.of_table(from).open().await?;
+            let trail = self.store.of_table(from)?.open().await?;
             return self.replay(&trail, &store).await;
         }
         let company = self.company.as_deref().ok_or("name the user's --company")?;

@@ -46,7 +46,7 @@ use crate::serve::origin::Origins;
 use crate::serve::readiness::Readiness;
 use crate::serve::server::{DrainTimes, Server, accept};
 use crate::serve::tls::{Files, Tls};
-use crate::store_arguments::{StoreArguments, keeping_audit};
+use crate::store_arguments::{Place, StoreArguments, keeping_audit};
 use embedded::demo;
 
 /// Form of the log, as `--log-format` sets it.
@@ -110,7 +110,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "FORMAT", value_enum, env = LOG_FORMAT_VARIABLE, default_value = "text")]
     log_format: LogFormat,
     /// Keep everything in memory only: it is lost when the program ends
-    #[arg(long, conflicts_with_all = ["data_dir", "endpoint_url"])]
+    #[arg(long, conflicts_with_all = ["data_dir", "endpoint_url", "database_url", "database_url_file"])]
     in_memory: bool,
     #[command(flatten)]
     store: StoreArguments,
@@ -219,7 +219,7 @@ impl Serve {
         if self.in_memory {
             keeping_audit(Store::on(Arc::new(Memory::new())))
         } else {
-            self.store.open_or_make().await
+            self.store.open_to_serve().await
         }
     }
 
@@ -229,9 +229,10 @@ impl Serve {
             Some(url) => base_url(url),
             None => base_url(address),
         };
-        let token = match self.store.endpoint_url {
-            Some(_) => None,
-            None => demo::create(store).await?,
+        let token = if self.in_memory || matches!(self.store.place()?, Place::Embedded(_)) {
+            demo::create(store).await?
+        } else {
+            None
         };
         line(&format!("Tenant URL: {base_url}/?aadOptscim062020"))?;
         match token {

@@ -178,6 +178,10 @@ impl Table for MeteredTable {
         })
     }
 
+    fn confirm(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.counted("confirm", self.table.confirm(), read)
+    }
+
     fn scan(
         &self,
         attributes: Attributes,
