@@ -35,7 +35,7 @@ impl DatabaseArguments {
     pub(crate) fn given(&self) -> Result<Option<DatabaseUrl>, Failure> {
         match (&self.database_url, &self.database_url_file) {
             (Some(url), _) => Ok(Some(url.parse()?)),
-            (None, Some(file)) => read(file).map(Some),
+            (None, Some(file)) => read_url(file).map(Some),
             (None, None) => Ok(None),
         }
     }
@@ -50,7 +50,7 @@ impl DatabaseArguments {
                 Err(format!("{URL_VARIABLE} and {FILE_VARIABLE} are both set; keep one").into())
             }
             (Some(url), None) => Ok(Some(url.parse()?)),
-            (None, Some(file)) => read(Path::new(&*file)).map(Some),
+            (None, Some(file)) => read_url(Path::new(&*file)).map(Some),
             (None, None) => Ok(None),
         }
     }
@@ -69,7 +69,8 @@ fn variable(name: &str) -> Option<Zeroizing<String>> {
     (!value.trim().is_empty()).then(|| Zeroizing::new(value))
 }
 
-fn read(file: &Path) -> Result<DatabaseUrl, Failure> {
+/// Reads a URL from a file.
+pub(crate) fn read_url(file: &Path) -> Result<DatabaseUrl, Failure> {
     let mut text = Zeroizing::new(String::new());
     File::open(file)
         .and_then(|open| open.take(MAX_BYTES).read_to_string(&mut text))

@@ -9,7 +9,7 @@ use paradigm_scim::config::{Config, DEFAULT_TABLE, TABLE_VARIABLE};
 use crate::end_signal::end_signal;
 use crate::output::line;
 use crate::serve::listen::{listen, resolve};
-use crate::{Failure, logging, store_arguments};
+use crate::{Failure, logging, place};
 use embedded::demo;
 
 #[derive(Args)]
@@ -33,7 +33,7 @@ impl DynamoDb {
     pub(crate) async fn run(&self) -> Result<(), Failure> {
         logging::log_to_terminal(&Config::from_env());
         let database = match &self.data_dir {
-            Some(folder) => store_arguments::in_folder(folder)?,
+            Some(folder) => place::in_folder(folder)?,
             None => Embedded::in_memory()?,
         };
         let store = database.store(&self.table).await?;

@@ -8,6 +8,7 @@ mod end_signal;
 mod logging;
 mod manage;
 mod output;
+mod place;
 mod probe;
 mod progress;
 mod serve;
@@ -65,6 +66,8 @@ enum Command {
     Erase(manage::erase::Erase),
     /// Check that the items of the table agree with each other, and repair what does not
     Check(manage::check::Check),
+    /// Copy a directory to another store: DynamoDB, PostgreSQL or a folder
+    Copy(manage::copy::Copy),
     /// Play an identity provider against a SCIM endpoint, and report what it would get
     Simulate(probe::simulate::Simulate),
     /// Check a deployed instance from outside, and say what to change
@@ -83,6 +86,7 @@ async fn main() -> ExitCode {
         Command::Audit(audit) => audit.run().await,
         Command::Erase(erase) => erase.run().await,
         Command::Check(check) => check.run().await,
+        Command::Copy(copy) => copy.run().await,
         Command::Simulate(simulate) => simulate.run().await,
         Command::Doctor(doctor) => doctor.run().await,
     };

@@ -15,6 +15,7 @@ mod encoding;
 mod engine;
 mod error;
 mod expiry;
+mod feed;
 mod migrations;
 mod read;
 mod sql_state;
@@ -24,6 +25,7 @@ mod tls;
 mod url;
 
 pub use engine::{DEFAULT_CONNECTIONS, PostgreSql};
+pub use feed::begin_feed;
 pub use migrations::{Migration, Roles, migrate};
 pub use sql_state::{Meaning, meaning};
 pub use status::{MigrationStatus, Status, status};

@@ -14,7 +14,7 @@ use crate::url::DatabaseUrl;
 /// Oldest version of PostgreSQL, as `server_version_num` has it.
 pub(crate) const OLDEST_SERVER: i32 = 150_000;
 /// How long `migrate` may take.
-const DEADLINE: Duration = Duration::from_secs(600);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(600);
 /// Number of the advisory lock that two programs cannot both hold.
 const LOCK: i64 = 0x7363_696d;
 
@@ -46,11 +46,18 @@ pub struct Migration {
 }
 
 /// All migrations. One that was released never changes.
-pub(crate) const ALL: [Migration; 1] = [Migration {
-    number: 1,
-    name: "items",
-    sql: include_str!("../migrations/0001_items.sql"),
-}];
+pub(crate) const ALL: [Migration; 2] = [
+    Migration {
+        number: 1,
+        name: "items",
+        sql: include_str!("../migrations/0001_items.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "views",
+        sql: include_str!("../migrations/0002_views.sql"),
+    },
+];
 
 impl Migration {
     /// Returns the SHA-256 of its text, in hexadecimal.
@@ -223,7 +230,8 @@ mod tests {
     #[test]
     fn a_database_of_a_newer_release_is_good_enough() {
         assert!(require(0).is_err());
-        assert!(require(1).is_ok());
+        assert!(require(1).is_err());
+        assert!(require(2).is_ok());
         assert!(require(99).is_ok());
     }
 

@@ -12,6 +12,8 @@ use crate::output::{Format, line};
 pub(crate) enum Database {
     /// Make the schema, or bring it to this release, and grant the roles their permissions
     Migrate(Migrate),
+    /// Begin a new generation of the change feed, after a backup was restored
+    Restored(Restored),
     /// Show the server, the role, the migrations and the timeouts, and what is wrong with them
     Status(StatusCommand),
 }
@@ -31,6 +33,14 @@ pub(crate) struct Migrate {
 }
 
 #[derive(Args)]
+pub(crate) struct Restored {
+    #[command(flatten)]
+    database: DatabaseArguments,
+    #[command(flatten)]
+    format: Format,
+}
+
+#[derive(Args)]
 pub(crate) struct StatusCommand {
     #[command(flatten)]
     database: DatabaseArguments,
@@ -42,8 +52,21 @@ impl Database {
     pub(crate) async fn run(&self) -> Result<(), Failure> {
         match self {
             Self::Migrate(migrate) => migrate.run().await,
+            Self::Restored(restored) => restored.run().await,
             Self::Status(status) => status.run().await,
         }
+    }
+}
+
+impl Restored {
+    async fn run(&self) -> Result<(), Failure> {
+        let generation = postgres::begin_feed(&self.database.required()?).await?;
+        if self.format.is_json() {
+            return line(&json!({"generation": generation}).to_string());
+        }
+        line(&format!(
+            "The change feed has a new generation, {generation}: programs that follow it begin again."
+        ))
     }
 }
 

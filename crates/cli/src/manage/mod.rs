@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod company;
+pub(crate) mod copy;
 pub(crate) mod database;
 mod directory;
 pub(crate) mod erase;

@@ -36,6 +36,7 @@ use crate::Failure;
 use crate::end_signal::EndSignals;
 use crate::logging::{self, LogFormat};
 use crate::output::line;
+use crate::place::{Place, keeping_audit};
 use crate::serve::admin::Admin;
 use crate::serve::connection::Shared;
 use crate::serve::drain::Phase;
@@ -46,7 +47,7 @@ use crate::serve::origin::Origins;
 use crate::serve::readiness::Readiness;
 use crate::serve::server::{DrainTimes, Server, accept};
 use crate::serve::tls::{Files, Tls};
-use crate::store_arguments::{Place, StoreArguments, keeping_audit};
+use crate::store_arguments::StoreArguments;
 use embedded::demo;
 
 /// Form of the log, as `--log-format` sets it.

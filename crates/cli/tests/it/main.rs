@@ -13,6 +13,7 @@ mod admin;
 mod check;
 mod command;
 mod concurrency;
+mod copy;
 mod desynchronisation;
 mod doctor;
 mod embedded;

@@ -19,3 +19,4 @@ mod faults;
 mod migrations;
 mod plans;
 mod values;
+mod views;
