@@ -1,12 +1,15 @@
 //! Logs and metrics. Nothing personal is ever logged: no userName, email, name, token, body or filter
 //! value.
 
+use std::fmt;
 use std::io::Write as _;
 use std::sync::OnceLock;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use tracing::Level;
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -17,8 +20,22 @@ const OWN_CRATES: [&str; 2] = ["paradigm_scim", "embedded"];
 /// Namespace of the metrics in CloudWatch.
 const NAMESPACE: &str = "ParadigmScim";
 
-/// The instance's name, if requests are logged as JSON lines with metrics in them.
-static STACK: OnceLock<String> = OnceLock::new();
+/// Requests as JSON, if not as lines for people.
+static REQUEST_LINES: OnceLock<RequestLines> = OnceLock::new();
+
+/// The JSON that a request is logged as.
+enum RequestLines {
+    /// With the metrics that CloudWatch makes of it, to standard output.
+    EmbeddedMetrics {
+        /// The instance's name.
+        stack: String,
+    },
+    /// With time and level, to standard error.
+    Plain {
+        /// The instance's name, if it has one.
+        stack: Option<String>,
+    },
+}
 
 /// Returns what is logged: this program at the configured level or from `info`, everything else from `warn`.
 #[must_use]
@@ -34,8 +51,10 @@ pub fn log_filter(config: &Config) -> Targets {
 /// Logs as JSON lines, for CloudWatch.
 pub fn log_as_json(config: &Config) {
     // CloudWatch ignores what has an empty dimension.
-    STACK.get_or_init(|| config.stack.clone().unwrap_or_else(|| "unnamed".to_owned()));
-    let lines = fmt::layer()
+    REQUEST_LINES.get_or_init(|| RequestLines::EmbeddedMetrics {
+        stack: config.stack.clone().unwrap_or_else(|| "unnamed".to_owned()),
+    });
+    let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .without_time()
@@ -46,13 +65,66 @@ pub fn log_as_json(config: &Config) {
         .init();
 }
 
+/// Logs as JSON lines to standard error, each with its time and level: for `serve`.
+pub fn log_as_json_lines(config: &Config) {
+    REQUEST_LINES.get_or_init(|| RequestLines::Plain {
+        stack: config.stack.clone(),
+    });
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_target(false)
+        .with_writer(std::io::stderr);
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(log_filter(config))
+        .init();
+}
+
+/// What a request was routed to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Target {
+    /// A route: the method of the request, and the path with `{id}`.
+    Route {
+        /// The method, which is one of the route's.
+        method: &'static str,
+        /// The path.
+        path: &'static str,
+    },
+    /// A path that does not take the method.
+    OtherMethod,
+    /// A path at which nothing is.
+    UnknownPath,
+    /// Nothing, because HTTP does not allow the request.
+    #[default]
+    Unreadable,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Route { method, path } => write!(f, "{method} {path}"),
+            Self::OtherMethod => f.write_str("other method"),
+            Self::UnknownPath => f.write_str("unknown path"),
+            Self::Unreadable => f.write_str("unreadable request"),
+        }
+    }
+}
+
+/// Receives the record of every request, beside the log.
+pub trait RequestObserver: Send + Sync {
+    /// Takes a record. The response waits for it.
+    fn observe(&self, record: &RequestRecord);
+}
+
 /// A request in the log: one line.
 #[derive(Debug, Clone, Default)]
 pub struct RequestRecord {
     /// Identifies the request, also in the audit trail.
     pub request_id: String,
-    /// Method and path with `{id}`.
-    pub route: String,
+    /// What it was routed to.
+    pub route: Target,
     /// The company, if the caller is known.
     pub company: Option<String>,
     /// The API key; of a refused request the one that its token names.
@@ -75,7 +147,7 @@ pub struct RequestRecord {
     /// Milliseconds since 1970 at which the response was sent.
     pub timestamp: i64,
     /// How long the response took.
-    pub milliseconds: u64,
+    pub taken: Duration,
     /// Calls to DynamoDB.
     pub calls: u32,
     /// Read capacity units consumed.
@@ -94,6 +166,10 @@ impl RequestRecord {
         self.status >= 500 && self.status != 501
     }
 
+    fn milliseconds(&self) -> u64 {
+        u64::try_from(self.taken.as_millis()).unwrap_or(u64::MAX)
+    }
+
     fn is_refusal(&self) -> bool {
         self.status >= 400 && !self.is_error()
     }
@@ -108,6 +184,30 @@ impl RequestRecord {
     #[must_use]
     pub fn to_embedded_metrics(&self, stack: &str) -> Value {
         let metric = |name: &str, unit: &str| json!({"Name": name, "Unit": unit});
+        let mut line = self.to_members(Some(stack));
+        let metrics = json!({
+            "Timestamp": self.timestamp,
+            "CloudWatchMetrics": [{
+                "Namespace": NAMESPACE,
+                "Dimensions": [["stack", "route"], ["stack"]],
+                "Metrics": [
+                    metric("Requests", "Count"),
+                    metric("Errors", "Count"),
+                    metric("Refusals", "Count"),
+                    metric("Unauthorized", "Count"),
+                    metric("Unsupported", "Count"),
+                    metric("Latency", "Milliseconds"),
+                    metric("ReadUnits", "Count"),
+                    metric("WriteUnits", "Count"),
+                ],
+            }],
+        });
+        line.insert("_aws".to_owned(), metrics);
+        Value::Object(line)
+    }
+
+    /// Returns the record as the members of a JSON object.
+    fn to_members(&self, stack: Option<&str>) -> Map<String, Value> {
         let mut line = Map::new();
         let mut add = |name: &str, value: Value| {
             if !value.is_null() {
@@ -117,7 +217,7 @@ impl RequestRecord {
         add("message", "request".into());
         add("requestId", self.request_id.clone().into());
         add("stack", stack.into());
-        add("route", self.route.clone().into());
+        add("route", self.route.to_string().into());
         add("company", self.company.clone().into());
         add("key", self.key.clone().into());
         add("status", self.status.into());
@@ -135,45 +235,64 @@ impl RequestRecord {
         add("Refusals", u8::from(self.is_refusal()).into());
         add("Unauthorized", u8::from(self.status == 401).into());
         add("Unsupported", u8::from(self.status == 501).into());
-        add("Latency", self.milliseconds.into());
+        add("Latency", self.milliseconds().into());
         add("ReadUnits", self.read_units.into());
         add("WriteUnits", self.write_units.into());
-        add(
-            "_aws",
-            json!({
-                "Timestamp": self.timestamp,
-                "CloudWatchMetrics": [{
-                    "Namespace": NAMESPACE,
-                    "Dimensions": [["stack", "route"], ["stack"]],
-                    "Metrics": [
-                        metric("Requests", "Count"),
-                        metric("Errors", "Count"),
-                        metric("Refusals", "Count"),
-                        metric("Unauthorized", "Count"),
-                        metric("Unsupported", "Count"),
-                        metric("Latency", "Milliseconds"),
-                        metric("ReadUnits", "Count"),
-                        metric("WriteUnits", "Count"),
-                    ],
-                }],
-            }),
-        );
-        Value::Object(line)
+        line
+    }
+
+    /// Returns the level of its line.
+    fn level(&self) -> Level {
+        match self.status {
+            503 => Level::WARN,
+            _ if self.is_error() => Level::ERROR,
+            _ => Level::INFO,
+        }
+    }
+
+    /// Returns the record as a JSON line with time and level; `None` if the level is not logged.
+    fn to_plain_line(&self, stack: Option<&str>) -> Option<Value> {
+        let level = self.level();
+        let is_logged = match level {
+            Level::ERROR => tracing::enabled!(Level::ERROR),
+            Level::WARN => tracing::enabled!(Level::WARN),
+            _ => tracing::enabled!(Level::INFO),
+        };
+        if !is_logged {
+            return None;
+        }
+        let time = Timestamp::from_millisecond(self.timestamp).unwrap_or_default();
+        let mut line = Map::new();
+        line.insert("timestamp".to_owned(), format!("{time:.3}").into());
+        line.insert("level".to_owned(), level.as_str().into());
+        line.extend(self.to_members(stack));
+        Some(Value::Object(line))
     }
 
     /// Writes the line: on Lambda always, because metrics are made from it; elsewhere if the level allows it.
     pub fn write(&self) {
-        if let Some(stack) = STACK.get() {
-            let line = format!("{}\n", self.to_embedded_metrics(stack));
-            // If standard output is closed, nobody can read an error either.
-            let _ = std::io::stdout().write_all(line.as_bytes());
-            return;
+        // If nobody reads the log any more, nobody can read an error either.
+        match REQUEST_LINES.get() {
+            Some(RequestLines::EmbeddedMetrics { stack }) => {
+                let line = format!("{}\n", self.to_embedded_metrics(stack));
+                let _ = std::io::stdout().write_all(line.as_bytes());
+            }
+            Some(RequestLines::Plain { stack }) => {
+                if let Some(line) = self.to_plain_line(stack.as_deref()) {
+                    let line = format!("{line}\n");
+                    let _ = std::io::stderr().write_all(line.as_bytes());
+                }
+            }
+            None => self.write_for_people(),
         }
+    }
+
+    /// Writes the line for people, if the level allows it.
+    fn write_for_people(&self) {
         let Self {
             request_id,
             route,
             status,
-            milliseconds,
             calls,
             read_units,
             write_units,
@@ -181,6 +300,7 @@ impl RequestRecord {
             is_cold,
             ..
         } = self;
+        let milliseconds = self.milliseconds();
         let company = self.company.as_deref();
         let (key, scim_type, cause) = (self.key.as_deref(), self.scim_type, self.cause.as_deref());
         let undeclared_attributes = self.some_undeclared();
@@ -208,9 +328,9 @@ impl RequestRecord {
                 )
             };
         }
-        match self.status {
-            503 => log!(warn),
-            _ if self.is_error() => log!(error),
+        match self.level() {
+            Level::WARN => log!(warn),
+            Level::ERROR => log!(error),
             _ => log!(info),
         }
     }

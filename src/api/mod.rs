@@ -35,7 +35,7 @@ use crate::config::{ACTIVATION_VARIABLE, Clock, Config};
 use crate::directory::{CompanyId, KeyId, USER};
 use crate::store::Store;
 use crate::store::usage::measured;
-use crate::telemetry::RequestRecord;
+use crate::telemetry::{RequestObserver, RequestRecord, Target};
 pub use exchange::Exchange;
 
 use accept::preferred;
@@ -63,6 +63,8 @@ pub struct Service {
     handler: Handler,
     /// Limits of each API key in this process; `None` if something else limits them.
     key_limits: Option<KeyLimits>,
+    /// Who receives the record of every request, beside the log.
+    observer: Option<Arc<dyn RequestObserver>>,
     /// Whether no request has been handled yet.
     is_cold: AtomicBool,
 }
@@ -110,6 +112,7 @@ impl Service {
             computing: Computing::default(),
             handler: Handler::Default,
             key_limits: None,
+            observer: None,
             is_cold: AtomicBool::new(true),
         }
     }
@@ -138,16 +141,21 @@ impl Service {
         }
     }
 
+    /// Returns the service with an observer of every request.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn RequestObserver>) -> Self {
+        Self {
+            observer: Some(observer),
+            ..self
+        }
+    }
+
     /// Handles a request. Every failure is a response too, and every response one line of the log.
     /// The body is read only if the route takes one and its caller may use it.
     pub async fn handle<B: BodySource>(&self, request: Request<B>) -> Response {
         let started = std::time::Instant::now();
         let matched = self.find(&request);
-        let route = match &matched {
-            Match::Route { route, .. } => format!("{} {}", request.method, route.path),
-            Match::OtherMethods { .. } => "other method".to_owned(),
-            Match::Nothing => "unknown path".to_owned(),
-        };
+        let route = target(&request.method, &matched);
         let (request_id, is_head) = (request.id.clone(), request.method == Method::HEAD);
         let preferred_media_type = request.preferred_media_type();
         let mut sender = Sender::default();
@@ -170,7 +178,7 @@ impl Service {
             operation: error.and_then(|error| error.operation),
             cause: error.and_then(cause),
             timestamp: self.clock.now().as_millisecond(),
-            milliseconds: u64::try_from(taken.as_millis()).unwrap_or(u64::MAX),
+            taken,
             calls: usage.calls,
             read_units: usage.read_units,
             write_units: usage.write_units,
@@ -189,7 +197,7 @@ impl Service {
         };
         response = response.negotiated(preferred_media_type);
         record.status = response.status.as_u16();
-        record.write();
+        self.report(&record);
         if is_head {
             response.body = None;
         }
@@ -220,7 +228,7 @@ impl Service {
     pub fn refuse(&self, request_id: &str, accept: &str, error: &ScimError) -> Response {
         let record = RequestRecord {
             request_id: request_id.to_owned(),
-            route: "unreadable request".to_owned(),
+            route: Target::Unreadable,
             status: error.status,
             scim_type: error.scim_type.map(|scim_type| scim_type.as_str()),
             rule: error.rule.map(Rule::as_str),
@@ -228,8 +236,15 @@ impl Service {
             is_cold: self.is_cold.swap(false, Ordering::Relaxed),
             ..RequestRecord::default()
         };
-        record.write();
+        self.report(&record);
         Response::error(error).negotiated(preferred(accept))
+    }
+
+    fn report(&self, record: &RequestRecord) {
+        record.write();
+        if let Some(observer) = &self.observer {
+            observer.observe(record);
+        }
     }
 
     /// Handles a request. Its body is read only after its head has been admitted.
@@ -370,6 +385,22 @@ impl Service {
             ))
             .rule(rule::NOT_ACTIVATED))
         }
+    }
+}
+
+/// Returns what a request was routed to, for the log.
+fn target(method: &Method, matched: &Match) -> Target {
+    match matched {
+        Match::Route { route, .. } => Target::Route {
+            method: match *method {
+                // It is routed as GET.
+                Method::HEAD => "HEAD",
+                _ => route.method.as_str(),
+            },
+            path: route.path,
+        },
+        Match::OtherMethods { .. } => Target::OtherMethod,
+        Match::Nothing => Target::UnknownPath,
     }
 }
 

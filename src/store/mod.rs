@@ -33,7 +33,7 @@ use jiff::SignedDuration;
 use crate::directory::KeyId;
 use crate::directory::audit::DEFAULT_RETENTION_DAYS;
 use layout::{INDEX_SK, Item, Key, Reader};
-use table::{BATCH_SIZE, IndexRange, PartitionRange, Table};
+use table::{BATCH_SIZE, IndexRange, PartitionRange, ReadinessCheck, Table};
 
 pub use change::UserChange;
 pub use error::{MAX_LOOKUP_MATCHES, StoreError};
@@ -84,6 +84,20 @@ impl Store {
         if let Err(error) = self.find_key(KeyId::new(0)).await {
             tracing::warn!(%error, "the connection to the store could not be opened ahead");
         }
+    }
+
+    /// Returns the store on a table that `wrap` makes of its own, such as one that counts calls.
+    #[must_use]
+    pub fn wrapping_table(self, wrap: impl FnOnce(Arc<dyn Table>) -> Arc<dyn Table>) -> Self {
+        Self {
+            table: wrap(self.table),
+            ..self
+        }
+    }
+
+    /// Checks what the table needs to serve requests, one after another until something is missing.
+    pub async fn readiness(&self) -> Vec<ReadinessCheck> {
+        self.table.readiness().await
     }
 
     /// Reads everything in a range, page after page.

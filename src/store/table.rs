@@ -7,8 +7,8 @@ use std::fmt;
 use futures_util::future::BoxFuture;
 
 use super::StoreError;
-use super::layout::{Item, Key};
-use super::transaction::{Transaction, Update};
+use super::layout::{Item, Key, VERSION, Value};
+use super::transaction::{Condition, Transaction, Update};
 
 /// Most keys of one [`Table::get_many`].
 pub const BATCH_SIZE: usize = 100;
@@ -83,6 +83,15 @@ impl From<StoreError> for CommitError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
+}
+
+/// Something that a table needs to serve requests.
+#[derive(Debug)]
+pub struct ReadinessCheck {
+    /// What is needed, in a word: a released name keeps its meaning.
+    pub name: &'static str,
+    /// Whether it is so, or why not.
+    pub outcome: Result<(), StoreError>,
 }
 
 /// A table of items by [`Key`], with one sparse index.
@@ -208,4 +217,37 @@ pub trait Table: fmt::Debug + Send + Sync {
 
     /// Returns about how many items there are, if that is known without counting: for the progress of `check`.
     fn approximate_items(&self) -> BoxFuture<'_, Option<u64>>;
+
+    /// Checks what the table needs to serve requests, one after another until something is missing. It changes nothing.
+    fn readiness(&self) -> BoxFuture<'_, Vec<ReadinessCheck>>;
+}
+
+/// Checks that a table can be read (`reachable`) and written (`writable`), by a read and a conditional write of an item
+/// that is absent. That shows that the table takes writes, and not that there is space for them.
+pub async fn read_and_write(table: &dyn Table) -> Vec<ReadinessCheck> {
+    let reachable = ReadinessCheck {
+        name: "reachable",
+        outcome: table.get(absent()).await.map(drop),
+    };
+    if reachable.outcome.is_err() {
+        return vec![reachable];
+    }
+    vec![reachable, writable(table).await]
+}
+
+/// Checks that a table takes writes, as [`read_and_write`] does.
+pub async fn writable(table: &dyn Table) -> ReadinessCheck {
+    let update = Update::set(absent(), [(VERSION, Value::Null)], Condition::Exists);
+    ReadinessCheck {
+        name: "writable",
+        outcome: table.update(update).await.map(drop),
+    }
+}
+
+/// Returns the key of an item that is never there.
+fn absent() -> Key {
+    Key {
+        pk: "READINESS".to_owned(),
+        sk: "READINESS".to_owned(),
+    }
 }

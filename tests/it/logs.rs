@@ -1,6 +1,8 @@
 //! What is logged, and that nothing of it is personal.
 
-use paradigm_scim::telemetry::RequestRecord;
+use std::time::Duration;
+
+use paradigm_scim::telemetry::{RequestRecord, Target};
 use serde_json::{Value, json};
 
 use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
@@ -290,7 +292,10 @@ fn the_access_log_leads_to_the_handlers_line_and_holds_nothing_personal() {
 fn alarms_watch_metrics_that_requests_write() {
     let record = RequestRecord {
         request_id: "1".to_owned(),
-        route: "GET /Users".to_owned(),
+        route: Target::Route {
+            method: "GET",
+            path: "/Users",
+        },
         company: None,
         key: None,
         undeclared: 0,
@@ -301,7 +306,7 @@ fn alarms_watch_metrics_that_requests_write() {
         operation: None,
         cause: None,
         timestamp: 0,
-        milliseconds: 5,
+        taken: Duration::from_millis(5),
         calls: 0,
         read_units: 0.0,
         write_units: 0.0,

@@ -1,6 +1,7 @@
 //! The local program: the same service as the Lambda handlers, on an embedded DynamoDB, any other
 //! endpoint or PostgreSQL, and the commands that manage companies, users and API keys in it.
 
+mod certificate_expiry;
 mod database_arguments;
 mod dynamodb;
 mod end_signal;

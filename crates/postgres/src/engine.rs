@@ -10,7 +10,8 @@ use paradigm_scim::store::StoreError;
 use paradigm_scim::store::backoff::Backoff;
 use paradigm_scim::store::layout::{Item, Key};
 use paradigm_scim::store::table::{
-    Attributes, CommitError, IndexEntry, IndexPage, IndexRange, Page, PartitionRange, Table,
+    Attributes, CommitError, IndexEntry, IndexPage, IndexRange, Page, PartitionRange,
+    ReadinessCheck, Table, writable,
 };
 use paradigm_scim::store::transaction::{Transaction, Update};
 use paradigm_scim::store::usage;
@@ -223,5 +224,21 @@ impl Table for PostgreSql {
 
     fn approximate_items(&self) -> BoxFuture<'_, Option<u64>> {
         Box::pin(self.estimate_rows())
+    }
+
+    fn readiness(&self) -> BoxFuture<'_, Vec<ReadinessCheck>> {
+        Box::pin(async move {
+            let check = |name, outcome| ReadinessCheck { name, outcome };
+            let migrated = match self.require_migrations().await {
+                Err(error @ StoreError::Busy(_)) => return vec![check("reachable", Err(error))],
+                migrated => migrated,
+            };
+            let is_migrated = migrated.is_ok();
+            let mut checks = vec![check("reachable", Ok(())), check("migrated", migrated)];
+            if is_migrated {
+                checks.push(writable(self).await);
+            }
+            checks
+        })
     }
 }

@@ -9,7 +9,7 @@ use rcgen::{
 };
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
-use rustls::{ServerConfig, SupportedProtocolVersion};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 
 /// An authority of the tests, and the file that its certificate is in.
 pub struct Authority {
@@ -40,11 +40,32 @@ impl Authority {
         (year, month, day): (i32, u8, u8),
         version: &'static SupportedProtocolVersion,
     ) -> ServerConfig {
+        let key = KeyPair::generate().unwrap();
+        let certificate = self.sign(&key, name, (year, month, day));
+        server_with(&certificate, &key, version)
+    }
+
+    /// Returns the certificate of a key for a name or address, which ends to be valid on a day.
+    pub fn sign(
+        &self,
+        key: &KeyPair,
+        name: &str,
+        (year, month, day): (i32, u8, u8),
+    ) -> Certificate {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         params.not_after = date_time_ymd(year, month, day);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        server_with(&certificate, &key, version)
+        params.signed_by(key, &self.issuer).unwrap()
+    }
+
+    /// Returns a TLS client that trusts this authority only.
+    pub fn client(&self, version: &'static SupportedProtocolVersion) -> ClientConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.issuer.der().clone()).unwrap();
+        ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth()
     }
 }
 

@@ -7,7 +7,8 @@ use futures_util::future::BoxFuture;
 use paradigm_scim::store::StoreError;
 use paradigm_scim::store::layout::{Item, Key};
 use paradigm_scim::store::table::{
-    Attributes, CommitError, IndexEntry, IndexPage, IndexRange, Page, PartitionRange, Table,
+    Attributes, CommitError, IndexEntry, IndexPage, IndexRange, Page, PartitionRange,
+    ReadinessCheck, Table,
 };
 use paradigm_scim::store::transaction::{Transaction, Update};
 
@@ -97,5 +98,10 @@ impl Table for Counted {
     fn approximate_items(&self) -> BoxFuture<'_, Option<u64>> {
         self.count("approximate_items");
         self.inner.approximate_items()
+    }
+
+    fn readiness(&self) -> BoxFuture<'_, Vec<ReadinessCheck>> {
+        self.count("readiness");
+        self.inner.readiness()
     }
 }

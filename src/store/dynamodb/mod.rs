@@ -19,7 +19,8 @@ use futures_util::future::BoxFuture;
 
 use super::layout::{Item, Key};
 use super::table::{
-    Attributes, CommitError, IndexEntry, IndexPage, IndexRange, Page, PartitionRange, Table,
+    Attributes, CommitError, IndexEntry, IndexPage, IndexRange, Page, PartitionRange,
+    ReadinessCheck, Table, read_and_write,
 };
 use super::transaction::{Transaction, Update};
 use super::{Store, StoreError};
@@ -111,5 +112,9 @@ impl Table for DynamoDb {
 
     fn approximate_items(&self) -> BoxFuture<'_, Option<u64>> {
         Box::pin(self.describe_item_count())
+    }
+
+    fn readiness(&self) -> BoxFuture<'_, Vec<ReadinessCheck>> {
+        Box::pin(read_and_write(self))
     }
 }

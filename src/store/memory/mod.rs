@@ -17,7 +17,7 @@ use super::StoreError;
 use super::layout::{Item, Key, PK, SK};
 use super::table::{
     Attributes, BATCH_SIZE, CommitError, IndexEntry, IndexPage, IndexRange, Page, PartitionRange,
-    Table,
+    ReadinessCheck, Table, read_and_write,
 };
 use super::transaction::{Action, MAX_ACTIONS, Transaction, Update};
 use super::usage;
@@ -245,5 +245,9 @@ impl Table for Memory {
             call().await;
             u64::try_from(self.read().len()).ok()
         })
+    }
+
+    fn readiness(&self) -> BoxFuture<'_, Vec<ReadinessCheck>> {
+        Box::pin(read_and_write(self))
     }
 }

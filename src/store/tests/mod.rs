@@ -17,7 +17,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::layout::{Item, Key, Reader, Value, from_user};
 use super::table::{
-    Attributes, CommitError, IndexEntry, IndexPage, IndexRange, Page, PartitionRange, Table,
+    Attributes, CommitError, IndexEntry, IndexPage, IndexRange, Page, PartitionRange,
+    ReadinessCheck, Table,
 };
 use super::transaction::{Action, Condition, Transaction, Update};
 use super::{Store, StoreError, UserChange};
@@ -140,6 +141,10 @@ impl Table for Recorder {
 
     fn approximate_items(&self) -> BoxFuture<'_, Option<u64>> {
         ready(None)
+    }
+
+    fn readiness(&self) -> BoxFuture<'_, Vec<ReadinessCheck>> {
+        ready(Vec::new())
     }
 }
 

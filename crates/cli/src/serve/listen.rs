@@ -6,6 +6,22 @@ use tokio::net::TcpListener;
 
 use crate::Failure;
 
+/// The scheme of a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
 /// Finds the addresses that a host name or address with a port stands for.
 ///
 /// # Errors

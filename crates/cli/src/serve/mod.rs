@@ -1,56 +1,105 @@
 //! `serve`: serves the SCIM routes over HTTP.
 
+mod admin;
 mod connection;
+mod drain;
+mod forwarded;
 pub(crate) mod listen;
+mod metrics;
+mod origin;
+mod readiness;
 mod request_stream;
 mod request_target;
+mod server;
+mod tls;
 
-use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::pin::pin;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use hyper_util::server::graceful::GracefulShutdown;
+use ipnet::IpNet;
 use paradigm_scim::api::Service;
 use paradigm_scim::api::key_limits::{KeyLimits, LOWEST_RATE};
 use paradigm_scim::api::route::base_url;
 use paradigm_scim::config::{ACTIVATION_VARIABLE, Config, SystemClock};
 use paradigm_scim::store::Store;
 use paradigm_scim::store::memory::Memory;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use paradigm_scim::telemetry::log_as_json_lines;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
-use crate::end_signal::end_signal;
+use crate::Failure;
+use crate::end_signal::EndSignals;
+use crate::logging::{self, LogFormat};
 use crate::output::line;
 use crate::place::{Place, keeping_audit};
-use crate::serve::connection::connection;
-use crate::serve::listen::{is_loopback, listen, resolve};
+use crate::serve::admin::Admin;
+use crate::serve::connection::Shared;
+use crate::serve::drain::Phase;
+use crate::serve::forwarded::{ForwardedHeaders, TrustedProxies, network};
+use crate::serve::listen::{Scheme, is_loopback, listen, resolve};
+use crate::serve::metrics::Metrics;
+use crate::serve::origin::Origins;
+use crate::serve::readiness::Readiness;
+use crate::serve::server::{DrainTimes, Server, accept};
+use crate::serve::tls::{Files, Tls};
 use crate::store_arguments::StoreArguments;
-use crate::{Failure, logging};
 use embedded::demo;
 
-/// Most connections at a time.
-const MAX_CONNECTIONS: usize = 1024;
-/// How long requests under way may take to end after a signal.
-const GRACE: Duration = Duration::from_secs(10);
+/// Form of the log, as `--log-format` sets it.
+const LOG_FORMAT_VARIABLE: &str = "SCIM_LOG_FORMAT";
+/// Longest part of the end, in seconds.
+const MAX_DRAIN_SECONDS: u64 = 3600;
 
 #[derive(Args)]
 pub(crate) struct Serve {
-    /// Host name or address, and port, to listen on; beyond this machine only behind a proxy with
-    /// TLS, which --public-url names
+    /// Host name or address, and port, to listen on; beyond this machine only with TLS, by
+    /// --tls-certificate or a proxy that --public-url names
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     listen: String,
+    /// File with the certificate and its chain, in PEM form; read again on SIGHUP
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// File with the private key of the certificate, in PEM form without a passphrase; read again
+    /// on SIGHUP
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
     /// Scheme and host that clients use, if not those of their requests
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
+    /// Addresses or networks of proxies, with commas between them, whose headers say which scheme
+    /// and host clients use, if --public-url does not; all other forwarding headers are ignored
+    #[arg(long, value_name = "ADDRESSES", value_delimiter = ',', value_parser = network)]
+    trusted_proxies: Vec<IpNet>,
+    /// The headers that these proxies set, whatever clients send
+    #[arg(
+        long,
+        value_name = "HEADERS",
+        value_enum,
+        default_value = "x-forwarded"
+    )]
+    forwarded_headers: ForwardedHeaders,
     /// Listen beyond this machine without TLS: everyone on the network can read and use the API
     /// keys and change every request
     #[arg(long)]
     allow_plain_http: bool,
+    /// Host name or address, and port, for /healthz, /readyz and /metrics, over plain HTTP and for
+    /// everyone who reaches it; without a value 127.0.0.1:9090
+    #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, default_missing_value = admin::DEFAULT_ADDRESS)]
+    admin_listen: Option<String>,
+    /// Seconds between SIGTERM and the moment from which on no new connections are taken: the time
+    /// that proxies need to find out
+    #[arg(long, value_name = "SECONDS", default_value_t = 0,
+        value_parser = clap::value_parser!(u64).range(..=MAX_DRAIN_SECONDS))]
+    drain_delay: u64,
+    /// Seconds after which requests that have not ended by then are cut off
+    #[arg(long, value_name = "SECONDS", default_value_t = 30,
+        value_parser = clap::value_parser!(u64).range(..=MAX_DRAIN_SECONDS))]
+    drain_timeout: u64,
     /// Requests a second that each API key may send; more are delayed, then refused with 429
     #[arg(long, value_name = "NUMBER", default_value_t = 200,
         value_parser = clap::value_parser!(u32).range(i64::from(LOWEST_RATE)..=1_000_000))]
@@ -58,6 +107,9 @@ pub(crate) struct Serve {
     /// Requests that each API key may have under way at a time; more wait, then are refused with 429
     #[arg(long, value_name = "NUMBER", default_value = "16")]
     key_concurrency: NonZeroU32,
+    /// Log lines for people, or JSON, to standard error
+    #[arg(long, value_name = "FORMAT", value_enum, env = LOG_FORMAT_VARIABLE, default_value = "text")]
+    log_format: LogFormat,
     /// Keep everything in memory only: it is lost when the program ends
     #[arg(long, conflicts_with_all = ["data_dir", "endpoint_url", "database_url", "database_url_file"])]
     in_memory: bool,
@@ -68,22 +120,83 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) async fn run(&self) -> Result<(), Failure> {
         let mut config = Config::from_env();
-        logging::log_to_terminal(&config);
+        match self.log_format {
+            LogFormat::Text => logging::log_to_terminal(&config),
+            LogFormat::Json => log_as_json_lines(&config),
+        }
         if self.public_url.is_some() {
             config.public_url.clone_from(&self.public_url);
         }
         let addresses = resolve(&self.listen).await?;
         self.require_tls(&addresses, &config)?;
-        let store = self.open().await?;
+        let tls = self.tls()?;
+        let metrics = Arc::new(Metrics::new(tls.clone()));
+        let store = metrics.metering(self.open().await?);
         let listener = listen(&addresses).await?;
-        let end = end_signal()?;
-        self.greet(&store, &config, listener.local_addr()?).await?;
+        let admin_listener = self.admin_listener().await?;
+        let mut end = end_signals(tls.as_ref())?;
+        let scheme = match &tls {
+            Some(_) => Scheme::Https,
+            None => Scheme::Http,
+        };
+        let origins = Origins {
+            scheme,
+            proxies: self.trusted_proxies(&config),
+        };
+        let address = format!("{}://{}", scheme.as_str(), listener.local_addr()?);
+        self.greet(&store, &config, &address).await?;
+        let readiness = Arc::new(Readiness::new(store.clone(), config.is_activated));
         let service = Service::new(store, config, Arc::new(SystemClock))
             .limiting(KeyLimits::new(self.key_rate, self.key_concurrency))
-            .computing_aside(computing_threads());
-        let service = Arc::new(service);
+            .computing_aside(computing_threads())
+            .observed_by(Arc::<Metrics>::clone(&metrics));
+        let shared = Arc::new(Shared {
+            service: Arc::new(service),
+            origins,
+            phase: watch::Sender::new(Phase::Serving),
+            metrics,
+        });
+        serve_operators(admin_listener, &shared, readiness)?;
+        let drain = DrainTimes {
+            delay: Duration::from_secs(self.drain_delay),
+            timeout: Duration::from_secs(self.drain_timeout),
+        };
         let accept = async move || accept(&listener).await;
-        serve(accept, service, end).await
+        let end_signal = async move || end.next().await;
+        Server::new(shared, tls)
+            .run(accept, drain, end_signal)
+            .await;
+        Ok(())
+    }
+
+    /// Returns the proxies that say what clients addressed: none if that is configured.
+    fn trusted_proxies(&self, config: &Config) -> TrustedProxies {
+        if config.public_url.is_some() {
+            return TrustedProxies::default();
+        }
+        TrustedProxies {
+            networks: self.trusted_proxies.clone(),
+            headers: self.forwarded_headers,
+        }
+    }
+
+    async fn admin_listener(&self) -> Result<Option<TcpListener>, Failure> {
+        let Some(address) = &self.admin_listen else {
+            return Ok(None);
+        };
+        Ok(Some(listen(&resolve(address).await?).await?))
+    }
+
+    /// Reads the certificate, if there is one.
+    fn tls(&self) -> Result<Option<Arc<Tls>>, Failure> {
+        let (Some(certificate), Some(key)) = (&self.tls_certificate, &self.tls_key) else {
+            return Ok(None);
+        };
+        let files = Files {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        };
+        Ok(Some(Arc::new(Tls::new(files)?)))
     }
 
     /// Refuses to carry API keys over a network in clear text, unless that is wanted.
@@ -92,11 +205,12 @@ impl Serve {
         let is_https = public_url
             .get(..6)
             .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"));
-        if is_https || self.allow_plain_http || addresses.iter().all(is_loopback) {
+        let has_tls = is_https || self.tls_certificate.is_some();
+        if has_tls || self.allow_plain_http || addresses.iter().all(is_loopback) {
             return Ok(());
         }
         Err(format!(
-            "{} is reached from other machines, and API keys would cross the network in clear text. Put a proxy with TLS in front of it, and name that with --public-url https://HOST; or accept the risk with --allow-plain-http.",
+            "{} is reached from other machines, and API keys would cross the network in clear text. Give it a certificate with --tls-certificate and --tls-key; or put a proxy with TLS in front of it, and name that with --public-url https://HOST; or accept the risk with --allow-plain-http.",
             self.listen
         )
         .into())
@@ -111,15 +225,10 @@ impl Serve {
     }
 
     /// Prints what to paste into the identity provider. Demo data goes into an empty embedded store, or into memory.
-    async fn greet(
-        &self,
-        store: &Store,
-        config: &Config,
-        address: SocketAddr,
-    ) -> Result<(), Failure> {
+    async fn greet(&self, store: &Store, config: &Config, address: &str) -> Result<(), Failure> {
         let base_url = match &config.public_url {
             Some(url) => base_url(url),
-            None => base_url(&format!("http://{address}")),
+            None => base_url(address),
         };
         let token = if self.in_memory || matches!(self.store.place()?, Place::Embedded(_)) {
             demo::create(store).await?
@@ -145,77 +254,50 @@ impl Serve {
     }
 }
 
+/// Serves operators if they have a listener, and logs once whether the database is ready.
+fn serve_operators(
+    listener: Option<TcpListener>,
+    shared: &Arc<Shared>,
+    readiness: Arc<Readiness>,
+) -> Result<(), Failure> {
+    let first_check = Arc::clone(&readiness);
+    tokio::spawn(async move { first_check.of_database().await });
+    if let Some(listener) = listener {
+        line(&format!("Admin URL: http://{}", listener.local_addr()?))?;
+        let shared = Arc::clone(shared);
+        tokio::spawn(admin::serve(
+            listener,
+            Arc::new(Admin { shared, readiness }),
+        ));
+    }
+    Ok(())
+}
+
+/// Returns the signals that end the server. With a certificate, SIGHUP reads that again; otherwise it ends the server, as
+/// a terminal that is closed does.
+fn end_signals(tls: Option<&Arc<Tls>>) -> Result<EndSignals, Failure> {
+    let Some(tls) = tls else {
+        return EndSignals::new();
+    };
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let tls = Arc::clone(tls);
+    tokio::spawn(async move {
+        while hang_up.recv().await.is_some() {
+            tls.reload();
+        }
+    });
+    EndSignals::without_hang_up()
+}
+
 /// Returns how many threads may compute for long at a time: half of the processors, at least one.
 fn computing_threads() -> usize {
     std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).max(1))
 }
 
-async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
-    let (stream, _) = listener.accept().await?;
-    // Responses are small and whole: waiting to fill packets only delays them.
-    let _ = stream.set_nodelay(true);
-    Ok(stream)
-}
-
-/// Serves connections until the end is signalled, then lets the requests under way end.
-async fn serve<S>(
-    mut accept: impl AsyncFnMut() -> io::Result<S>,
-    service: Arc<Service>,
-    end: impl Future<Output = ()>,
-) -> Result<(), Failure>
-where
-    S: AsyncRead + AsyncWrite + Send + 'static,
-{
-    let graceful = GracefulShutdown::new();
-    let mut end = pin!(end);
-    let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    loop {
-        // Beyond the limit, connections wait for another to end before they are taken.
-        let next = async {
-            let place = Arc::clone(&free).acquire_owned().await;
-            (place, accept().await)
-        };
-        let (place, stream) = tokio::select! {
-            (place, accepted) = next => match accepted {
-                Ok(stream) => (place?, stream),
-                Err(error) => {
-                    // Such as too many open files: what is open goes on.
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
-            () = &mut end => break,
-        };
-        let connection = connection(stream, Arc::clone(&service));
-        let watched = graceful.watch(connection);
-        tokio::spawn(async move {
-            // A client that goes away or breaks HTTP gets no response.
-            if let Err(error) = watched.await {
-                tracing::debug!(%error, "a connection ended early");
-            }
-            drop(place);
-        });
-    }
-    // No place becomes free for connections that wait for one.
-    drop(accept);
-    tokio::select! {
-        () = graceful.shutdown() => {}
-        () = tokio::time::sleep(GRACE) => tracing::warn!("requests under way were cut off"),
-        // A second signal ends the waiting.
-        () = end_signal()? => tracing::warn!("requests under way were cut off"),
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use clap::Parser;
-    use tokio::io::{DuplexStream, duplex};
-    use tokio::sync::{mpsc, oneshot};
 
     use super::*;
 
@@ -254,6 +336,12 @@ mod tests {
                 None,
                 true,
             ),
+            (
+                any.as_slice(),
+                ["--tls-certificate", "a", "--tls-key", "b"].as_slice(),
+                None,
+                true,
+            ),
         ] {
             for address in addresses {
                 let serve = parsed(&[&["--listen", address], arguments].concat()).unwrap();
@@ -270,60 +358,25 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_and_its_key_are_given_together() {
+        assert!(parsed(&["--tls-certificate", "a"]).is_err());
+        assert!(parsed(&["--tls-key", "b"]).is_err());
+    }
+
+    #[test]
+    fn a_public_url_counts_more_than_what_proxies_say() {
+        let serve = parsed(&["--trusted-proxies", "10.0.0.1,10.1.0.0/16"]).unwrap();
+        let mut config = Config::default();
+        assert_eq!(serve.trusted_proxies(&config).networks.len(), 2);
+        config.public_url = Some("https://scim.example.com".to_owned());
+        assert!(serve.trusted_proxies(&config).networks.is_empty());
+    }
+
+    #[test]
     fn no_key_can_be_limited_to_less_than_providers_send() {
         assert!(parsed(&["--key-rate", "49"]).is_err());
         assert!(parsed(&["--key-concurrency", "0"]).is_err());
         let serve = parsed(&["--key-rate", "50", "--key-concurrency", "1"]).unwrap();
         assert_eq!((serve.key_rate, serve.key_concurrency.get()), (50, 1));
-    }
-
-    /// On a clock that only waiting moves.
-    #[tokio::test(start_paused = true)]
-    async fn beyond_the_limit_connections_wait_and_the_end_does_not() {
-        let store = Store::on(Arc::new(Memory::new()));
-        let config = Config {
-            is_activated: true,
-            ..Config::default()
-        };
-        let service = Arc::new(Service::new(store, config, Arc::new(SystemClock)));
-        let (connect, mut waiting) = mpsc::unbounded_channel::<DuplexStream>();
-        let taken = &AtomicUsize::new(0);
-        let accept = async move || {
-            let stream = waiting.recv().await.ok_or(io::ErrorKind::Other)?;
-            taken.fetch_add(1, Ordering::Relaxed);
-            Ok(stream)
-        };
-        let (end, ended) = oneshot::channel();
-        let serving = serve(accept, service, async { ended.await.unwrap() });
-
-        let clients = async {
-            let mut clients = Vec::new();
-            for (number, expected) in [
-                (MAX_CONNECTIONS - 1, MAX_CONNECTIONS - 1),
-                (1, MAX_CONNECTIONS),
-                (1, MAX_CONNECTIONS),
-            ] {
-                for _ in 0..number {
-                    let (client, server) = duplex(64);
-                    connect.send(server).unwrap();
-                    clients.push(client);
-                }
-                settled().await;
-                assert_eq!(taken.load(Ordering::Relaxed), expected);
-            }
-            drop(clients.remove(0));
-            settled().await;
-            assert_eq!(taken.load(Ordering::Relaxed), MAX_CONNECTIONS + 1);
-            assert!(!connect.is_closed());
-            end.send(()).unwrap();
-            settled().await;
-            assert!(connect.is_closed(), "the end waits for a connection");
-        };
-        tokio::join!(serving, clients).0.unwrap();
-    }
-
-    /// Waits until nothing moves any more: only then does the clock.
-    async fn settled() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }

@@ -17,6 +17,7 @@ use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+use crate::serve::drain::Progress;
 use crate::serve::request_target::repaired;
 
 /// Longest request line that is collected to be repaired: the longest target that hyper takes, and
@@ -175,6 +176,11 @@ impl Framing {
         self.released = self.received.split_to(length);
     }
 
+    /// Returns whether the next byte begins a request, and nothing of it is there.
+    fn is_between_requests(&self) -> bool {
+        self.next == Position::RequestLine && self.received.is_empty()
+    }
+
     /// Ends the input: the client sends no more.
     fn end(&mut self) {
         self.released = self.received.split();
@@ -202,6 +208,7 @@ pub(crate) struct RequestStream<S> {
     stream: S,
     framing: Framing,
     closing: Closing,
+    progress: Progress,
 }
 
 /// How far closing the connection has come.
@@ -215,7 +222,7 @@ enum Closing {
 }
 
 impl<S> RequestStream<S> {
-    pub(crate) fn new(stream: S) -> (Self, Announcer) {
+    pub(crate) fn new(stream: S, progress: Progress) -> (Self, Announcer) {
         let (announcer, announced) = mpsc::channel();
         let framing = Framing {
             next: Position::RequestLine,
@@ -228,6 +235,7 @@ impl<S> RequestStream<S> {
             stream,
             framing,
             closing: Closing::Open,
+            progress,
         };
         (stream, Announcer(announcer))
     }
@@ -240,7 +248,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for RequestStream<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let Self {
-            stream, framing, ..
+            stream,
+            framing,
+            progress,
+            ..
         } = &mut *self;
         loop {
             match framing.release() {
@@ -249,12 +260,18 @@ impl<S: AsyncRead + Unpin> AsyncRead for RequestStream<S> {
                 Lacks::Announcement => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
                 Lacks::Bytes => {}
             }
+            if framing.is_between_requests() {
+                progress.waits();
+            }
             let mut chunk = [0; CHUNK_BYTES];
             let mut chunk = ReadBuf::new(&mut chunk);
             ready!(Pin::new(&mut *stream).poll_read(context, &mut chunk))?;
             if chunk.filled().is_empty() {
                 framing.end();
                 break;
+            }
+            if framing.is_between_requests() {
+                progress.has_received();
             }
             framing.received.extend_from_slice(chunk.filled());
         }
@@ -321,7 +338,7 @@ mod tests {
 
     /// Returns where the head ends in some bytes that come one by one; `None` if it does not.
     fn end_of_head(bytes: &[u8]) -> Option<usize> {
-        let (stream, _announcer) = RequestStream::new(());
+        let (stream, _announcer) = RequestStream::new((), Progress::default());
         let mut framing = stream.framing;
         let mut passed = 0;
         for byte in bytes {
@@ -377,7 +394,7 @@ mod tests {
 
     #[test]
     fn nothing_is_passed_on_after_a_head_before_its_body_is_announced() {
-        let (stream, announcer) = RequestStream::new(());
+        let (stream, announcer) = RequestStream::new((), Progress::default());
         let mut framing = stream.framing;
         let head = "GET /\" HTTP/1.1\r\n\r\n";
         let body = "GET /\"\" HTTP/1.1\r\n";

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use paradigm_scim::directory::{KeyId, Token};
-use serde_json::json;
+use serde_json::{Value, json};
 use test_support::http::send;
 use test_support::marked::{LEVELS, MARKER, Marked, assert_nothing_personal};
 
@@ -174,4 +174,79 @@ fn serve_logs_which_rule_a_refused_request_broke() {
         assert!(line.contains(part), "{part}: {line}");
     }
     assert!(!log.contains(MARKER), "{log}");
+}
+
+/// What a log collector gets: every line is an object with time, level and message.
+#[test]
+fn json_logs_have_the_members_of_the_handlers_logs_and_nothing_personal() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let log = File::create(&path).unwrap();
+    let arguments = ["--in-memory", "--log-format", "json"];
+    let serve = Serve::start_with(&arguments, Some("True"), |command| {
+        command.env("SCIM_LOG", "trace").env("SCIM_STACK", "site-1");
+        command.stderr(Stdio::from(log));
+    });
+    let token = serve.token().to_owned();
+    let base_url = serve.base_url().to_owned();
+    let send = |request: &Marked| {
+        let url = format!("{base_url}{}?{}", request.path, request.query);
+        send(&url, request.method, &request.token, &request.body)
+    };
+    let (_, created) = send(&Marked::create(&token));
+    let all = Marked::all(created["id"].as_str().unwrap(), &token);
+    for request in &all {
+        send(request);
+    }
+    assert!(serve.signal("-TERM").success());
+    let log = std::fs::read_to_string(&path).unwrap();
+    assert_nothing_personal(&log, &token, "json");
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    for line in &lines {
+        assert!(line["timestamp"].as_str().unwrap().ends_with('Z'), "{line}");
+        assert!(
+            line["level"].is_string() && line["message"].is_string(),
+            "{line}"
+        );
+    }
+    let requests: Vec<&Value> = lines
+        .iter()
+        .filter(|line| line["message"] == "request")
+        .collect();
+    assert_eq!(requests.len(), all.len() + 1);
+    let first = requests[0];
+    for (member, value) in [
+        ("level", json!("INFO")),
+        ("stack", json!("site-1")),
+        ("route", json!("POST /Users")),
+        ("status", json!(201)),
+        ("coldStart", json!(true)),
+    ] {
+        assert_eq!(first[member], value, "{first}");
+    }
+    assert!(
+        first["requestId"].is_string() && first["_aws"].is_null(),
+        "{first}"
+    );
+    let refused = requests.iter().find(|line| line["status"] == 401);
+    assert_eq!(refused.unwrap()["rule"], "unauthorized");
+}
+
+#[test]
+fn json_logs_respect_the_level() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let log = File::create(&path).unwrap();
+    let serve = Serve::start_with(&["--in-memory"], Some("True"), |command| {
+        command
+            .env("SCIM_LOG", "warn")
+            .env("SCIM_LOG_FORMAT", "json");
+        command.stderr(Stdio::from(log));
+    });
+    assert_eq!(serve.get("/Me", serve.token()).0, 200);
+    assert!(serve.signal("-TERM").success());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
 }

@@ -9,6 +9,7 @@
     missing_docs
 )]
 
+mod admin;
 mod check;
 mod command;
 mod concurrency;
@@ -21,5 +22,7 @@ mod logs;
 mod outputs;
 mod program;
 mod serve;
+mod shutdown;
 mod simulate;
+mod tls;
 mod tokens;

@@ -199,6 +199,45 @@ fn the_public_url_is_the_one_in_locations() {
     assert_eq!(serve.line("Tenant URL: "), Some(url));
 }
 
+/// Everybody can send these headers.
+#[test]
+fn only_trusted_proxies_say_where_locations_lead() {
+    let trusted = ["--in-memory", "--trusted-proxies", "192.0.2.1,127.0.0.0/8"];
+    let standard = ["--forwarded-headers", "forwarded"];
+    for (arguments, location) in [
+        (trusted[..1].to_vec(), "http://direct.example"),
+        (
+            ["--in-memory", "--trusted-proxies", "192.0.2.1"].to_vec(),
+            "http://direct.example",
+        ),
+        (trusted.to_vec(), "https://proxied.example:8443"),
+        (
+            [&trusted[..], &standard].concat(),
+            "http://standard.example",
+        ),
+    ] {
+        let serve = Serve::start(&arguments, Some("True"));
+        let token = serve.token();
+        let mut stream = TcpStream::connect(serve.address()).unwrap();
+        let request = format!(
+            "GET /scim/v2/Me HTTP/1.1\r\nhost: direct.example\r\nx-forwarded-proto: https\r\nx-forwarded-host: proxied.example:8443\r\nforwarded: host=standard.example\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        let expected = format!("\r\nlocation: {location}/scim/v2/Users/");
+        assert!(response.contains(&expected), "{arguments:?}: {response}");
+        for other in ["direct", "proxied", "standard"] {
+            let is_there = response.contains(&format!("{other}.example"));
+            assert_eq!(
+                is_there,
+                location.contains(other),
+                "{arguments:?}: {response}"
+            );
+        }
+    }
+}
+
 #[test]
 fn it_listens_on_a_host_name() {
     let serve = Serve::start(&["--in-memory", "--listen", "localhost:0"], Some("True"));

@@ -62,9 +62,11 @@ impl Serve {
         let mut process = command.spawn().unwrap();
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let mut lines = Vec::new();
-        for _ in 0..2 {
+        let has_admin = arguments.contains(&"--admin-listen");
+        let is_last = |line: &String| !has_admin || line.starts_with("Admin URL: ");
+        while lines.len() < 2 || !lines.last().is_some_and(is_last) {
             let mut line = String::new();
-            stdout.read_line(&mut line).unwrap();
+            assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "{lines:?}");
             lines.push(line.trim_end().to_owned());
         }
         Self {
@@ -107,6 +109,22 @@ impl Serve {
 
     pub(crate) fn get(&self, path: &str, token: &str) -> (u16, Value) {
         self.send("GET", path, token, &Value::Null)
+    }
+
+    /// Sends a signal, and does not wait for what it does.
+    pub(crate) fn send_signal(&self, signal: &str) {
+        send_signal(&self.process, signal);
+    }
+
+    /// Waits until the program has ended.
+    pub(crate) fn wait(mut self) -> ExitStatus {
+        self.process.wait().unwrap()
+    }
+
+    /// Returns host and port that it listens on.
+    pub(crate) fn address(&self) -> &str {
+        let (_, rest) = self.base_url().split_once("://").unwrap();
+        rest.split_once('/').unwrap().0
     }
 
     pub(crate) fn signal(self, signal: &str) -> ExitStatus {

@@ -1,16 +1,13 @@
 //! Checks of a server's certificate.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
-use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, Error, RootCertStore};
+use rustls::pki_types::CertificateDer;
+use rustls::{CertificateError, Error};
 use serde_json::json;
 
 use super::report::CheckResult;
+use crate::certificate_expiry::{expires, timestamp};
 
 /// Days before it expires from which on it must be renewed.
 const DAYS_TO_RENEW: i64 = 30;
@@ -72,7 +69,7 @@ fn distrusted(error: &Error, host: &str) -> CheckResult {
         Flaw::ExpiredContext { not_after, .. } => CheckResult::failed(
             format!(
                 "it has expired: valid{}",
-                time(*not_after).map(until).unwrap_or_default()
+                timestamp(*not_after).map(until).unwrap_or_default()
             ),
             RENEW,
         ),
@@ -112,28 +109,4 @@ fn bare(name: &str) -> &str {
 
 fn until(time: Timestamp) -> String {
     format!(" until {}", time.strftime("%Y-%m-%d"))
-}
-
-fn time(time: UnixTime) -> Option<Timestamp> {
-    Timestamp::from_second(time.as_secs().try_into().ok()?).ok()
-}
-
-/// Returns when a certificate expires. rustls reads X.509 but shows nothing of it, except for
-/// when a certificate has expired; at the end of time all of them have.
-fn expires(certificate: &CertificateDer<'_>, provider: &CryptoProvider) -> Option<Timestamp> {
-    let certificate = ParsedCertificate::try_from(certificate).ok()?;
-    let end_of_time = UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX));
-    let verified = verify_server_cert_signed_by_trust_anchor(
-        &certificate,
-        &RootCertStore::empty(),
-        &[],
-        end_of_time,
-        provider.signature_verification_algorithms.all,
-    );
-    match verified {
-        Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
-            time(not_after)
-        }
-        _ => None,
-    }
 }
