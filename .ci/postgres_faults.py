@@ -487,6 +487,9 @@ class Load:
 
     def start(self):
         self.make_shared()
+        return self.start_clients()
+
+    def start_clients(self):
         self.clients = [Client(self, number) for number in range(self.clients_count)]
         for client in self.clients:
             client.start()
@@ -639,12 +642,12 @@ def serve_killed(options):
         time.sleep(2)
         site.instances[0].kill()
         time.sleep(1)
+        fixed = now()
         site.instances[0].start()
         # Clients of this instance went on to another one.
         for client in load.clients[::3]:
             client.instance = 0
-            client.close()
-        back = load.seconds_until_service(now())
+        back = load.seconds_until_service(fixed)
         time.sleep(1)
         report("serve killed, started again", load, back, may_cut=True)
 
@@ -659,8 +662,9 @@ def server_stopped(options):
             time.sleep(1.5)
             site.primary.control("stop", "immediate")
             time.sleep(1)
+            fixed = now()
             site.primary.start_again()
-            back = max(back, load.seconds_until_service(now()))
+            back = max(back, load.seconds_until_service(fixed))
         report("server stopped (immediate), twice", load, back)
 
 
@@ -672,13 +676,237 @@ def postmaster_killed(options):
         time.sleep(1.5)
         site.primary.control("kill")
         time.sleep(1)
+        fixed = now()
         site.primary.start_again()
-        back = load.seconds_until_service(now())
+        back = load.seconds_until_service(fixed)
         time.sleep(1)
         report("postmaster killed", load, back)
 
 
-SCENARIOS = [serve_killed, server_stopped, postmaster_killed]
+def waiting_backends(site, action):
+    """Cancels or terminates the backends whose commits wait for the standby, and returns how many."""
+    sql = f"SELECT count({action}(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND usename = '{SERVICE_ROLE}'"
+    return int(site.primary.query(sql))
+
+
+def standby_waits_are_cut_short(options):
+    """While commits wait for the standby they are cancelled, terminated, and the primary crashes; then the standby is promoted.
+
+    The standby never gets these commits, so a request that was acknowledged because the primary has its change is lost."""
+    with Site(options.program, standby=True) as site:
+        site.serve(3)
+        load = Load(site).start()
+        time.sleep(1.5)
+        site.standby.freeze()
+        cut_short = {"pg_cancel_backend": 0, "pg_terminate_backend": 0}
+        for action in cut_short:
+            end = now() + 3
+            while now() < end:
+                cut_short[action] += waiting_backends(site, action)
+                time.sleep(0.3)
+        site.primary.control("stop", "immediate")
+        site.primary.start_again()
+        # Clients repeat what the primary has and the standby lacks.
+        time.sleep(7)
+        if not waiting_backends(site, "") or not all(cut_short.values()):
+            load.problem(f"no commits waited: {cut_short}")
+        site.primary.control("kill")
+        fixed = now()
+        site.standby.thaw()
+        site.standby.control("promote")
+        back = load.seconds_until_service(fixed)
+        time.sleep(1)
+        report("standby waits cut short, promoted", load, back, site.standby)
+
+
+def standby_returns(options):
+    """Commits wait for a standby that stops for longer than requests do, and the clients repeat them until it is back."""
+    with Site(options.program, standby=True) as site:
+        site.serve(3)
+        load = Load(site).start()
+        time.sleep(1.5)
+        site.standby.freeze()
+        time.sleep(7)
+        waiting_backends(site, "pg_cancel_backend")
+        fixed = now()
+        site.standby.thaw()
+        back = load.seconds_until_service(fixed)
+        time.sleep(1)
+        # Everything acknowledged is on both.
+        load.stop()
+        site.primary.control("kill")
+        site.standby.control("promote")
+        report("standby stops and returns, promoted", load, back, site.standby)
+
+
+def primary_hangs(options):
+    """The first server of the URL accepts connections and never responds; the second one is promoted."""
+    with Site(options.program, standby=True) as site:
+        site.serve(3)
+        load = Load(site).start()
+        time.sleep(1.5)
+        site.primary.freeze()
+        time.sleep(1)
+        fixed = now()
+        site.standby.control("promote")
+        back = load.seconds_until_service(fixed)
+        time.sleep(1)
+        report("primary hangs, standby promoted", load, back, site.standby)
+
+
+def three_instances(options):
+    """Many operations on three processes, without a fault."""
+    with Site(options.program) as site:
+        site.serve(3)
+        load = Load(site, 2 * CLIENTS, options.operations).start()
+        load.join()
+        report(f"{options.operations} operations on three", load, None)
+
+
+def pool_exhausted(options):
+    """One connection, and a lock on the table."""
+    with Site(options.program) as site:
+        site.serve(1, "--database-connections", "1")
+        load = Load(site).start()
+        time.sleep(1.5)
+        site.hold("BEGIN; LOCK TABLE paradigm_scim.item IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)")
+        time.sleep(8)
+        fixed = now()
+        site.primary.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%'")
+        back = load.seconds_until_service(fixed)
+        time.sleep(1)
+        report("one connection, table locked", load, back)
+
+
+def server_full(options):
+    """Others take all connections of the server."""
+    with Site(options.program, "max_connections=16", "superuser_reserved_connections=3") as site:
+        site.serve(3, "--database-connections", "4")
+        load = Load(site).start()
+        time.sleep(1)
+        count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'filler'"
+        while int(site.primary.query(count)) < 13:
+            site.primary.query(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{SERVICE_ROLE}'")
+            site.hold("SELECT pg_sleep(60)", name="filler")
+            time.sleep(0.1)
+        time.sleep(4)
+        fixed = now()
+        site.primary.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'filler'")
+        back = load.seconds_until_service(fixed)
+        time.sleep(1)
+        report("server without free connections", load, back)
+
+
+def read_only(options):
+    """The database becomes read-only, and writable again."""
+    with Site(options.program) as site:
+        site.serve(3)
+        load = Load(site).start()
+        time.sleep(1.5)
+        site.primary.query("ALTER SYSTEM SET default_transaction_read_only = on")
+        site.primary.query("SELECT pg_reload_conf()")
+        time.sleep(4)
+        site.primary.query("ALTER SYSTEM RESET default_transaction_read_only")
+        fixed = now()
+        site.primary.query("SELECT pg_reload_conf()")
+        back = load.seconds_until_service(fixed)
+        time.sleep(1)
+        report("read-only database", load, back)
+
+
+def server_hangs(options):
+    """The server's processes stop, and go on."""
+    with Site(options.program) as site:
+        site.serve(3)
+        load = Load(site).start()
+        time.sleep(1.5)
+        site.primary.freeze()
+        time.sleep(16)
+        fixed = now()
+        site.primary.thaw()
+        back = load.seconds_until_service(fixed)
+        time.sleep(1)
+        report("server hangs for 16 s", load, back)
+
+
+@contextlib.contextmanager
+def small_disk(size):
+    """A folder on a disk of its own in memory; None if this machine does not allow it."""
+    folder = Path(tempfile.mkdtemp(prefix="postgres-faults-disk-"))
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "faults", str(folder)]
+    is_mounted = subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0
+    try:
+        yield folder if is_mounted else None
+    finally:
+        if is_mounted:
+            subprocess.run(["umount", str(folder)], check=True)
+        folder.rmdir()
+
+
+def disk_full(options):
+    """No room for rows first, then none for the log of the database either, which stops the server."""
+    with small_disk("160m") as disk:
+        if disk is None:
+            ROWS.append(["disk full", *[""] * 7, "NOT RUN: no mount"])
+            return
+        with Site(options.program, folder=disk / "server") as site:
+            site.serve(3)
+            load = Load(site).start()
+            time.sleep(1)
+            ballast = disk / "ballast"
+            with ballast.open("wb") as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(1 << 16))
+                    file.flush()
+            time.sleep(6)
+            ballast.unlink()
+            fixed = now()
+            if subprocess.run(site.primary.command("SELECT 1"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode != 0:
+                site.primary.start_again()
+            back = load.seconds_until_service(fixed)
+            time.sleep(1)
+            report("disk full", load, back)
+
+
+def started_without_database(options):
+    """`serve` starts while the server is down."""
+    with Site(options.program) as site:
+        # Creates the users that several clients change.
+        load = Load(site)
+        site.serve(1)
+        load.make_shared()
+        site.instances[0].kill()
+        site.primary.control("stop", "fast")
+        site.serve(2)
+        text = "the database cannot be reached; requests are refused until it can be"
+        wait_until(lambda: site.logs().count(text) == 2, "a line on standard error", 5)
+        site.instances.pop(0)
+        load.start_clients()
+        time.sleep(3)
+        if {status for _, _, status, _, _ in load.responses if status != 201} != {503}:
+            load.problem("responses other than 503 while the server is down")
+        fixed = now()
+        site.primary.start_again()
+        back = load.seconds_until_service(fixed)
+        time.sleep(1)
+        report("serve started while server is down", load, back)
+
+
+SCENARIOS = [
+    serve_killed,
+    server_stopped,
+    postmaster_killed,
+    standby_waits_are_cut_short,
+    standby_returns,
+    primary_hangs,
+    three_instances,
+    pool_exhausted,
+    server_full,
+    read_only,
+    server_hangs,
+    disk_full,
+    started_without_database,
+]
 
 
 def print_table():
