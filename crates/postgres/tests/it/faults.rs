@@ -1,5 +1,6 @@
 //! What goes wrong at the server, and what the caller gets.
 
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -181,6 +182,20 @@ async fn a_server_without_free_connections_or_without_any_is_busy() {
     let both = there.replace("@127.0.0.1:", "@127.0.0.1:1,127.0.0.1:");
     let both = PostgreSql::new(&both.parse().unwrap(), 1.try_into().unwrap()).unwrap();
     both.commit(&one("s")).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL; see .ci/run postgres"]
+async fn a_host_that_accepts_connections_and_never_responds_does_not_hide_the_next_one() {
+    let database = Database::new().await;
+    // Nothing takes the connections from its queue, as of a server whose processes are stopped.
+    let hanging = TcpListener::bind("127.0.0.1:0").unwrap();
+    let first = format!("@{},127.0.0.1:", hanging.local_addr().unwrap());
+    let both = database.text(SERVICE).replace("@127.0.0.1:", &first);
+    let both = PostgreSql::new(&both.parse().unwrap(), 1.try_into().unwrap()).unwrap();
+    let started = Instant::now();
+    both.commit(&one("s")).await.unwrap();
+    assert!(started.elapsed() < LIMIT, "{:?}", started.elapsed());
 }
 
 /// Holds the row of an item until the returned connection is closed.
