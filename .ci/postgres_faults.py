@@ -33,7 +33,7 @@ from pathlib import Path
 
 HOST = "127.0.0.1"
 ROOT = Path(__file__).resolve().parent.parent
-# Clients of each scenario. Each has users of its own, a user whom it renames, and an attribute of a user whom others change too.
+# Clients of each scenario. Each has users of its own, a user that it renames, and an attribute of a user that others change too.
 CLIENTS = 12
 # docs/postgres.md: a response comes within 13 s. One second more, because the machine is busy.
 SLOWEST = 14
@@ -43,7 +43,7 @@ RECOVERY = 10
 PAUSE = 0.25
 # Names that all clients want for their users.
 WANTED_NAMES = 4
-# Attributes of the users whom several clients change, each client one of them.
+# Attributes of the users that several clients change, each client one of them.
 SHARED = ["title", "nickName", "displayName", "name.givenName"]
 SERVICE_ROLE = "paradigm_scim_service"
 
@@ -122,6 +122,12 @@ class Server:
         for process in self.frozen:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGCONT)
+        self.frozen = []
+
+    def kill_frozen(self):
+        """Kills its stopped processes, so that it never sees what others have sent it meanwhile."""
+        for process in self.frozen:
+            os.kill(process, signal.SIGKILL)
         self.frozen = []
 
     def command(self, sql, database="scim", user="postgres", name="faults"):
@@ -480,7 +486,7 @@ class Load:
         self.clients_count = clients
 
     def make_shared(self):
-        """Creates the users whom several clients change."""
+        """Creates the users that several clients change."""
         self.shared = [None] * (self.clients_count // len(SHARED) + 1)
         client = Client(self, 0)
         self.shared = [client.create(f"shared-{number}") for number in range(len(self.shared))]
@@ -717,7 +723,9 @@ def standby_waits_are_cut_short(options):
             load.problem(f"no commits waited: {cut_short}")
         site.primary.control("kill")
         fixed = now()
-        site.standby.thaw()
+        # Sockets of the standby have what it has not received yet.
+        site.standby.kill_frozen()
+        site.standby.start_again()
         site.standby.control("promote")
         back = load.seconds_until_service(fixed)
         time.sleep(1)
