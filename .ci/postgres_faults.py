@@ -862,7 +862,8 @@ def small_disk(size):
         yield folder if is_mounted else None
     finally:
         if is_mounted:
-            subprocess.run(["umount", str(folder)], check=True)
+            # Lazily, because a process of the server may take a moment to end.
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
         folder.rmdir()
 
 
@@ -973,6 +974,8 @@ def main():
     parser.add_argument("--at-once", type=int, default=2, metavar="NUMBER", help="scenarios at a time (2); most of them wait")
     options = parser.parse_args()
     options.program = str(Path(options.program).resolve())
+    # So that servers and folders are removed then, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     chosen = [scenario for scenario in SCENARIOS if not options.only or scenario.__name__ in options.only] * options.repeat
     with ThreadPoolExecutor(options.at_once) as pool:
         failures = sum(pool.map(lambda scenario: not is_carried_out(scenario, options), chosen))
