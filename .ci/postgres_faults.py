@@ -550,7 +550,11 @@ class Load:
 
     def join(self):
         for client in self.clients:
-            client.join(SLOWEST + 60)
+            seen = -1
+            # As long as there are responses, the clients are at work.
+            while client.is_alive() and seen != len(self.responses):
+                seen = len(self.responses)
+                client.join(SLOWEST + 6)
             if client.is_alive():
                 self.problem(f"client {client.number} hangs")
 
