@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Poll, ready};
@@ -9,10 +11,13 @@ use std::task::{Poll, ready};
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 use paradigm_scim::store::StoreError;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::lookup_host;
 use tokio::task::AbortHandle;
+use tokio::time::timeout;
+use tokio_postgres::config::Host;
 use tokio_postgres::error::Severity;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{AsyncMessage, Client, NoTls, Row, Statement};
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Row, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::Failure;
@@ -24,6 +29,7 @@ use crate::url::DatabaseUrl;
 pub(crate) type Parameters = Vec<Box<dyn ToSql + Send + Sync>>;
 pub(crate) type Pool = managed::Pool<Connector>;
 
+const DEFAULT_PORT: u16 = 5432;
 /// SQLSTATE of a warning, above all that the wait for a synchronous replica was cut short.
 const WARNING: &str = "01000";
 
@@ -45,19 +51,61 @@ impl Connector {
         })
     }
 
-    /// Opens a connection to the first host that takes it.
+    /// Opens a connection to the first host that takes it in time.
     pub(crate) async fn connect(&self) -> Result<Connection, Failure> {
+        let mut failure = Failure::without_connection(ErrorKind::AddrNotAvailable);
+        for host in self.url.hosts() {
+            match self.connect_to(host).await {
+                Ok(connection) => return Ok(connection),
+                Err(of_host) => failure = of_host,
+            }
+        }
+        Err(failure)
+    }
+
+    /// Opens a connection to the first address of a host that takes it. The time of each includes TLS, the password, and
+    /// whether the server takes writes: a server that hangs accepts connections, and never responds.
+    async fn connect_to(&self, host: Config) -> Result<Connection, Failure> {
+        let mut failure = Failure::without_connection(ErrorKind::AddrNotAvailable);
+        let addresses = addresses(host).await;
+        for address in addresses.map_err(|error| Failure::without_connection(error.kind()))? {
+            let connect = self.sign_in(&address);
+            let result = match address.get_connect_timeout() {
+                Some(limit) => timeout(*limit, connect).await,
+                None => Ok(connect.await),
+            };
+            match result {
+                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Err(of_address)) => failure = of_address,
+                Err(_) => failure = Failure::without_connection(ErrorKind::TimedOut),
+            }
+        }
+        Err(failure)
+    }
+
+    async fn sign_in(&self, address: &Config) -> Result<Connection, Failure> {
         match &self.tls {
             Some(tls) => {
-                let (client, io) = self.url.config.connect(tls.clone()).await?;
+                let (client, io) = address.connect(tls.clone()).await?;
                 Ok(Connection::driven(client, io))
             }
             None => {
-                let (client, io) = self.url.config.connect(NoTls).await?;
+                let (client, io) = address.connect(NoTls).await?;
                 Ok(Connection::driven(client, io))
             }
         }
     }
+}
+
+/// Returns the configuration of each address of a host.
+async fn addresses(host: Config) -> io::Result<Vec<Config>> {
+    let (Some(Host::Tcp(name)), []) = (host.get_hosts().first(), host.get_hostaddrs()) else {
+        return Ok(vec![host]);
+    };
+    let port = host.get_ports().first().copied().unwrap_or(DEFAULT_PORT);
+    let addresses = lookup_host((name.as_str(), port)).await?;
+    let with = |address: SocketAddr| host.clone().hostaddr(address.ip()).clone();
+    Ok(addresses.map(with).collect())
 }
 
 impl managed::Manager for Connector {

@@ -124,9 +124,12 @@ impl PostgreSql {
         let statement = tokio::spawn(async move {
             let late = |_| Failure::late();
             let mut lease = timeout_at(end, Lease::of(&pool)).await.map_err(late)??;
-            timeout_at(end, lease.query(sql, &parameters))
-                .await
-                .map_err(late)?
+            let response = timeout_at(end, lease.query(sql, &parameters)).await;
+            if response.is_err() {
+                // The server may hang, or be out of reach. Without this, each idle connection would cost a call its time.
+                pool.retain(|_, _| false);
+            }
+            response.map_err(late)?
         });
         let ended = |_| Failure::new(Meaning::Busy, "the task of the statement ended");
         statement.await.map_err(ended)?

@@ -34,6 +34,14 @@ impl Failure {
         Self::new(Meaning::Discard, "no response in time")
     }
 
+    /// Makes the failure of a call whose connection was lost, or could not be opened.
+    pub(crate) fn without_connection(kind: io::ErrorKind) -> Self {
+        Self {
+            is_connection_lost: true,
+            ..Self::new(Meaning::Discard, &format!("no connection: {kind}"))
+        }
+    }
+
     /// Makes the failure of a commit that reported warning 01000: its wait for a synchronous replica was cut short, so
     /// it is unknown whether it outlives the loss of the primary.
     pub(crate) fn unconfirmed() -> Self {
@@ -60,10 +68,7 @@ impl From<tokio_postgres::Error> for Failure {
                 let reason = format!("the TLS handshake failed: {certificate}");
                 Self::new(Meaning::Refused, &reason)
             }
-            (None, Some(lost)) => Self {
-                is_connection_lost: true,
-                ..Self::new(Meaning::Discard, &format!("no connection: {}", lost.kind()))
-            },
+            (None, Some(lost)) => Self::without_connection(lost.kind()),
             (None, None) if error.is_closed() => Self {
                 is_connection_lost: true,
                 ..Self::new(Meaning::Discard, "the connection was closed")

@@ -33,6 +33,8 @@ pub struct Status {
     pub is_writable: bool,
     /// Whether the role is a superuser, which the service's should not be.
     pub is_superuser: bool,
+    /// Whether `client_min_messages` hides warnings, such as that the wait for a replica was cut short.
+    pub hides_warnings: bool,
     /// `synchronous_commit`.
     pub synchronous_commit: String,
     /// `synchronous_standby_names`; empty without synchronous replicas.
@@ -83,6 +85,17 @@ impl Status {
                     .to_owned(),
             );
         }
+        if self.synchronous_commit == "local" && !self.synchronous_standbys.is_empty() {
+            warnings.push(
+                "synchronous_commit is local: commits do not wait for the replicas".to_owned(),
+            );
+        }
+        if self.hides_warnings {
+            let role = &self.role;
+            warnings.push(format!(
+                "client_min_messages is error for the role {role}: the program does not see when the wait for a replica was cut short, and acknowledged changes may be lost"
+            ));
+        }
         warnings
     }
 }
@@ -103,6 +116,7 @@ pub async fn status(url: &DatabaseUrl) -> Result<Status, StoreError> {
                 current_user::text AS role,
                 current_setting('transaction_read_only') = 'off' AS is_writable,
                 (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS is_superuser,
+                current_setting('client_min_messages') = 'error' AS hides_warnings,
                 current_setting('synchronous_commit') AS synchronous_commit,
                 current_setting('synchronous_standby_names') AS synchronous_standbys",
             &[],
@@ -116,6 +130,7 @@ pub async fn status(url: &DatabaseUrl) -> Result<Status, StoreError> {
         role: column(&server, "role")?,
         is_writable: column(&server, "is_writable")?,
         is_superuser: column(&server, "is_superuser")?,
+        hides_warnings: column(&server, "hides_warnings")?,
         synchronous_commit: column(&server, "synchronous_commit")?,
         synchronous_standbys: column(&server, "synchronous_standbys")?,
         timeouts: timeouts(client).await?,

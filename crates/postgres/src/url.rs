@@ -6,9 +6,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::config::{Host, LoadBalanceHosts, SslMode, TargetSessionAttrs};
+use uuid::Uuid;
 
-/// How long opening a socket to one host may take. The next host is tried after it.
+/// How long connecting to one host may take, until it is known to take writes. The next host is tried after it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long sent data may stay unacknowledged before the system closes the socket.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -111,6 +112,9 @@ impl FromStr for DatabaseUrl {
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(InvalidUrl::Host);
         }
+        if !has_matching_hosts(&config) {
+            return Err(InvalidUrl::Syntax);
+        }
         let encryption = encryption.unwrap_or_else(|| default_encryption(&config));
         config.ssl_mode(match encryption {
             Encryption::Disable => SslMode::Disable,
@@ -124,6 +128,80 @@ impl FromStr for DatabaseUrl {
             authorities,
         })
     }
+}
+
+impl DatabaseUrl {
+    /// Returns the configuration of each host by itself, in the order in which they are tried. The client library would
+    /// wait without limit for a host that accepts the connection and never responds.
+    pub(crate) fn hosts(&self) -> Vec<Config> {
+        let config = &self.config;
+        let count = config.get_hosts().len().max(config.get_hostaddrs().len());
+        let mut hosts: Vec<Config> = (0..count).map(|host| only_host(config, host)).collect();
+        if config.get_load_balance_hosts() == LoadBalanceHosts::Random {
+            let [.., random] = Uuid::now_v7().into_bytes();
+            hosts.rotate_left(usize::from(random) % count.max(1));
+        }
+        hosts
+    }
+}
+
+/// Returns a configuration with one of the hosts.
+fn only_host(config: &Config, position: usize) -> Config {
+    let mut only = Config::new();
+    match config.get_hosts().get(position) {
+        Some(Host::Tcp(host)) => _ = only.host(host),
+        Some(Host::Unix(folder)) => _ = only.host_path(folder),
+        None => {}
+    }
+    if let Some(address) = config.get_hostaddrs().get(position) {
+        only.hostaddr(*address);
+    }
+    let ports = config.get_ports();
+    if let Some(port) = ports.get(position).or_else(|| ports.first()) {
+        only.port(*port);
+    }
+    if let Some(user) = config.get_user() {
+        only.user(user);
+    }
+    if let Some(password) = config.get_password() {
+        only.password(password);
+    }
+    if let Some(name) = config.get_dbname() {
+        only.dbname(name);
+    }
+    if let Some(name) = config.get_application_name() {
+        only.application_name(name);
+    }
+    if let Some(timeout) = config.get_connect_timeout() {
+        only.connect_timeout(*timeout);
+    }
+    if let Some(timeout) = config.get_tcp_user_timeout() {
+        only.tcp_user_timeout(*timeout);
+    }
+    if let Some(interval) = config.get_keepalives_interval() {
+        only.keepalives_interval(interval);
+    }
+    if let Some(retries) = config.get_keepalives_retries() {
+        only.keepalives_retries(retries);
+    }
+    only.keepalives(config.get_keepalives())
+        .keepalives_idle(config.get_keepalives_idle())
+        .ssl_mode(config.get_ssl_mode())
+        .ssl_negotiation(config.get_ssl_negotiation())
+        .channel_binding(config.get_channel_binding())
+        .target_session_attrs(config.get_target_session_attrs())
+        .load_balance_hosts(config.get_load_balance_hosts());
+    only
+}
+
+/// Returns whether there is one port for all hosts or one for each, and an address for each host that has a name.
+fn has_matching_hosts(config: &Config) -> bool {
+    let (hosts, addresses) = (config.get_hosts().len(), config.get_hostaddrs().len());
+    let count = hosts.max(addresses);
+    let is_whole = |number: usize| number == 0 || number == count;
+    is_whole(hosts)
+        && is_whole(addresses)
+        && (config.get_ports().len() <= 1 || is_whole(config.get_ports().len()))
 }
 
 fn parse_mode(mode: &str) -> Result<Encryption, InvalidUrl> {
@@ -217,6 +295,44 @@ mod tests {
             TargetSessionAttrs::Any
         );
         assert_eq!(parsed.authorities, Some("/etc/ca.pem".into()));
+    }
+
+    #[test]
+    fn each_host_is_tried_by_itself_with_all_that_the_url_says() {
+        let text = "postgres://scim:secret@a:1,b:2/scim?connect_timeout=7&tcp_user_timeout=8&keepalives=0&keepalives_idle=9&keepalives_interval=10&keepalives_retries=11&application_name=name&channel_binding=require&sslmode=require&sslnegotiation=direct&target_session_attrs=read-only";
+        let url: DatabaseUrl = text.parse().unwrap();
+        for (host, only) in url.hosts().into_iter().enumerate() {
+            let (name, port) = [("a", 1), ("b", 2)][host];
+            let expected: DatabaseUrl = text
+                .replace("a:1,b:2", &format!("{name}:{port}"))
+                .parse()
+                .unwrap();
+            assert_eq!(only, expected.config, "{name}");
+        }
+        let url: DatabaseUrl =
+            "postgres://a,b/d?hostaddr=127.0.0.1,127.0.0.2&load_balance_hosts=random"
+                .parse()
+                .unwrap();
+        let mut addresses: Vec<String> = url
+            .hosts()
+            .iter()
+            .map(|host| format!("{:?} {:?}", host.get_hosts(), host.get_hostaddrs()))
+            .collect();
+        addresses.sort();
+        assert_eq!(
+            addresses,
+            [r#"[Tcp("a")] [127.0.0.1]"#, r#"[Tcp("b")] [127.0.0.2]"#]
+        );
+        for unclear in [
+            "postgres://a:1,b:2,c/d?port=1,2",
+            "postgres://a,b/d?hostaddr=127.0.0.1",
+        ] {
+            assert_eq!(
+                unclear.parse::<DatabaseUrl>().unwrap_err(),
+                InvalidUrl::Syntax,
+                "{unclear}"
+            );
+        }
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! What goes wrong at the server, and what the caller gets.
 
+use std::future::pending;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use paradigm_scim::store::StoreError;
 use paradigm_scim::store::error::DiskError;
 use paradigm_scim::store::layout::Key;
@@ -11,6 +14,9 @@ use paradigm_scim::store::table::{CommitError, Table};
 use paradigm_scim::store::transaction::{Action, Condition, Transaction};
 use paradigm_scim::store::usage::measured;
 use postgres::{DatabaseUrl, PostgreSql};
+use tokio::io::copy_bidirectional;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use test_support::postgres::{Database, SERVICE};
@@ -181,6 +187,68 @@ async fn a_server_without_free_connections_or_without_any_is_busy() {
     let both = there.replace("@127.0.0.1:", "@127.0.0.1:1,127.0.0.1:");
     let both = PostgreSql::new(&both.parse().unwrap(), 1.try_into().unwrap()).unwrap();
     both.commit(&one("s")).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL; see .ci/run postgres"]
+async fn a_host_that_accepts_connections_and_never_responds_does_not_hide_the_next_one() {
+    let database = Database::new().await;
+    // Nothing takes the connections from its queue, as of a server whose processes are stopped.
+    let hanging = TcpListener::bind("127.0.0.1:0").unwrap();
+    let first = format!("@{},127.0.0.1:", hanging.local_addr().unwrap());
+    let both = database.text(SERVICE).replace("@127.0.0.1:", &first);
+    let both = PostgreSql::new(&both.parse().unwrap(), 1.try_into().unwrap()).unwrap();
+    let started = Instant::now();
+    both.commit(&one("s")).await.unwrap();
+    assert!(started.elapsed() < LIMIT, "{:?}", started.elapsed());
+}
+
+/// Passes connections on to a server. Those that are open when `hang` changes stay open, and nothing passes any more.
+async fn proxy(listener: tokio::net::TcpListener, server: String, hang: watch::Receiver<()>) {
+    loop {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let mut server = TcpStream::connect(&server).await.unwrap();
+        let mut hang = hang.clone();
+        hang.mark_unchanged();
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = copy_bidirectional(&mut client, &mut server) => {}
+                _ = hang.changed() => pending().await,
+            }
+        });
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL; see .ci/run postgres"]
+async fn of_many_connections_that_hang_one_costs_a_call_its_time() {
+    let database = Database::new().await;
+    let text = database.text(SERVICE);
+    let server = text.split(['@', '/']).nth(3).unwrap().to_owned();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let through = text.replace(&server, &listener.local_addr().unwrap().to_string());
+    let (hang, hanging) = watch::channel(());
+    tokio::spawn(proxy(listener, server, hanging));
+    let table = PostgreSql::new(&through.parse().unwrap(), 4.try_into().unwrap()).unwrap();
+    for write in join_all(
+        [one("0"), one("1"), one("2"), one("3")]
+            .iter()
+            .map(|it| table.commit(it)),
+    )
+    .await
+    {
+        write.unwrap();
+    }
+    let backends = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'paradigm_scim_service'";
+    assert_eq!(database.number(backends).await, 4);
+    hang.send(()).unwrap();
+    let started = Instant::now();
+    assert_busy(&table.commit(&one("s")).await);
+    for sk in ["0", "1", "2", "3"] {
+        assert!(table.get(key("p", sk)).await.unwrap().is_some());
+    }
+    table.commit(&one("s")).await.unwrap();
+    assert!(started.elapsed() < LIMIT, "{:?}", started.elapsed());
 }
 
 /// Holds the row of an item until the returned connection is closed.

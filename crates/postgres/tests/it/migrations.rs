@@ -135,6 +135,31 @@ async fn status_warns_of_missing_timeouts() {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL; see .ci/run postgres"]
+async fn status_warns_of_settings_that_hide_a_commit_without_its_replica() {
+    let database = Database::new().await;
+    for (setting, value) in [
+        ("client_min_messages", "error"),
+        ("synchronous_commit", "off"),
+    ] {
+        let set = |change: &str| {
+            let name = &database.name;
+            format!("ALTER ROLE {SERVICE} IN DATABASE {name} {change}")
+        };
+        database
+            .execute(&set(&format!("SET {setting} = {value}")))
+            .await;
+        let found = status(&database.url(SERVICE)).await.unwrap();
+        let warnings = found.warnings();
+        assert!(
+            matches!(warnings.as_slice(), [warning] if warning.starts_with(setting)),
+            "{warnings:?}"
+        );
+        database.execute(&set(&format!("RESET {setting}"))).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL; see .ci/run postgres"]
 async fn a_role_that_does_not_exist_or_may_not_is_refused() {
     let database = Database::new().await;
     for role in ["nobody", READER] {
