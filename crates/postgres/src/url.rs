@@ -301,8 +301,9 @@ mod tests {
     fn each_host_is_tried_by_itself_with_all_that_the_url_says() {
         let text = "postgres://scim:secret@a:1,b:2/scim?connect_timeout=7&tcp_user_timeout=8&keepalives=0&keepalives_idle=9&keepalives_interval=10&keepalives_retries=11&application_name=name&channel_binding=require&sslmode=require&sslnegotiation=direct&target_session_attrs=read-only";
         let url: DatabaseUrl = text.parse().unwrap();
-        for (host, only) in url.hosts().into_iter().enumerate() {
-            let (name, port) = [("a", 1), ("b", 2)][host];
+        let hosts = url.hosts();
+        assert_eq!(hosts.len(), 2);
+        for (only, (name, port)) in hosts.into_iter().zip([("a", 1), ("b", 2)]) {
             let expected: DatabaseUrl = text
                 .replace("a:1,b:2", &format!("{name}:{port}"))
                 .parse()
