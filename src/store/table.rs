@@ -105,7 +105,7 @@ pub struct ReadinessCheck {
 ///
 /// # Values
 ///
-/// Every [`Value`](super::layout::Value) is read as it was written: every type, every character, and names of members
+/// Every [`Value`] is read as it was written: every type, every character, and names of members
 /// with a NUL too. The text of a user's [`DOCUMENT`](super::layout::DOCUMENT) keeps every byte. Numbers keep their value
 /// but not their text: `1e2` may be read as `100`.
 ///
@@ -145,7 +145,7 @@ pub struct ReadinessCheck {
 /// | drops items after their time | yes; the embedded store: no | no | yes |
 /// | returns [`StoreError::Busy`] | yes | no | yes |
 /// | ends a page | after 1 MB | after 1,000 items | after 200 items or 10,000 entries |
-/// | refuses a check of [`Condition::Always`](super::transaction::Condition::Always) | yes | no | no |
+/// | refuses a check of [`Condition::Always`] | yes | no | no |
 /// | can be read before it is safe, so that [`confirm`](Self::confirm) has to wait | no | no | with replicas |
 pub trait Table: fmt::Debug + Send + Sync {
     /// Returns an item.
