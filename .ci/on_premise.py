@@ -201,7 +201,7 @@ class Machine:
             file.write(script)
             file.flush()
             self.put(file.name, "/root/script")
-        run("docker", "exec", self.container, "bash", "-euv", "-o", "pipefail", "/root/script", stderr=subprocess.STDOUT)
+        run("docker", "exec", "--env", "DEBIAN_FRONTEND=noninteractive", self.container, "bash", "-euv", "-o", "pipefail", "/root/script", stderr=subprocess.STDOUT)
 
 
 def on_debian(package):
