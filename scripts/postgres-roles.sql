@@ -1,7 +1,8 @@
--- Makes the database and the roles of paradigm-scim. A superuser runs it once, with psql:
+-- Makes the database and the roles of paradigm-scim. A superuser runs it with psql:
 --
 --   psql -v ON_ERROR_STOP=1 -v database=scim -f scripts/postgres-roles.sql
 --
+-- It leaves roles and databases that are there as they are, so run it again for another database, such as one for a backup.
 -- -v owner=NAME, -v service=NAME and -v reader=NAME choose other names, -v connections=NUMBER another limit.
 -- It sets no passwords: set them with \password ROLE in psql.
 
@@ -12,13 +13,17 @@
 \if :{?connections} \else \set connections 100 \endif
 
 -- Migrates the schema: paradigm-scim database migrate.
-CREATE ROLE :"owner" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE;
+SELECT format('CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE', :'owner')
+  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'owner') \gexec
 -- Serves requests and runs the other commands. It can change rows, and nothing else.
-CREATE ROLE :"service" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE CONNECTION LIMIT :connections;
+SELECT format('CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE CONNECTION LIMIT %s', :'service', :connections)
+  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'service') \gexec
 -- Reads the views, for programs beside SCIM.
-CREATE ROLE :"reader" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE;
+SELECT format('CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE', :'reader')
+  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'reader') \gexec
 
-CREATE DATABASE :"database" OWNER :"owner" ENCODING 'UTF8' TEMPLATE template0;
+SELECT format('CREATE DATABASE %I OWNER %I ENCODING ''UTF8'' TEMPLATE template0', :'database', :'owner')
+  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'database') \gexec
 REVOKE ALL ON DATABASE :"database" FROM PUBLIC;
 GRANT CONNECT ON DATABASE :"database" TO :"service", :"reader";
 

@@ -32,7 +32,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Parser)]
 #[command(
-    name = "cargo scim",
+    name = "paradigm-scim",
     version,
     about = "SCIM 2.0 service provider of Paradigm, on this machine"
 )]

@@ -40,6 +40,22 @@ pub(crate) struct StoreArguments {
     database_connections: NonZeroUsize,
 }
 
+/// The store of a server.
+pub(crate) struct Served {
+    pub(crate) store: Store,
+    /// The engine, if it has a pool of connections to watch.
+    pub(crate) postgresql: Option<PostgreSql>,
+}
+
+impl Served {
+    pub(crate) fn without_pool(store: Store) -> Self {
+        Self {
+            store,
+            postgresql: None,
+        }
+    }
+}
+
 impl StoreArguments {
     /// Returns where the store is. Options count more than the environment.
     pub(crate) fn place(&self) -> Result<Place, Failure> {
@@ -56,14 +72,11 @@ impl StoreArguments {
     }
 
     /// Returns the arguments for another table at the same place.
-    pub(crate) fn of_table(&self, table: &str) -> Result<Self, Failure> {
-        if let Place::PostgreSql(_) = self.place()? {
-            return Err("--from and --table name tables of DynamoDB; a PostgreSQL database has one directory".into());
-        }
-        Ok(Self {
+    pub(crate) fn of_table(&self, table: &str) -> Self {
+        Self {
             table: table.to_owned(),
             ..self.clone()
-        })
+        }
     }
 
     /// Opens the store, which must be there.
@@ -82,12 +95,11 @@ impl StoreArguments {
 
     /// Opens the store for a server, which goes on if a PostgreSQL database cannot be reached for now, and deletes what
     /// has expired in it.
-    pub(crate) async fn open_to_serve(&self) -> Result<Store, Failure> {
+    pub(crate) async fn open_to_serve(&self) -> Result<Served, Failure> {
         let place = self.place()?;
         let Place::PostgreSql(url) = &place else {
-            return place
-                .open_or_make(&self.table, self.database_connections)
-                .await;
+            let opening = place.open_or_make(&self.table, self.database_connections);
+            return Ok(Served::without_pool(opening.await?));
         };
         let engine = PostgreSql::new(url, self.database_connections)?;
         match engine.require_migrations().await {
@@ -98,6 +110,9 @@ impl StoreArguments {
             Err(error) => return Err(error.into()),
         }
         tokio::spawn(engine.clone().delete_expired_regularly());
-        keeping_audit(Store::on(Arc::new(engine)))
+        Ok(Served {
+            store: keeping_audit(Store::on(Arc::new(engine.clone())))?,
+            postgresql: Some(engine),
+        })
     }
 }

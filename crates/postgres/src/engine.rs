@@ -54,6 +54,19 @@ pub struct PostgreSql {
     pool: Pool,
 }
 
+/// How many connections an engine has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connections {
+    /// Most connections that it opens.
+    pub most: usize,
+    /// Connections with a statement, and those that are being opened.
+    pub in_use: usize,
+    /// Connections that are free.
+    pub idle: usize,
+    /// Calls that wait for a connection.
+    pub waiting: usize,
+}
+
 impl fmt::Debug for PostgreSql {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PostgreSQL")
@@ -71,6 +84,18 @@ impl PostgreSql {
             .build()
             .map_err(|_| StoreError::Refused("the pool cannot be made".to_owned()))?;
         Ok(Self { pool })
+    }
+
+    /// Returns how many connections the engine has.
+    #[must_use]
+    pub fn connections(&self) -> Connections {
+        let status = self.pool.status();
+        Connections {
+            most: status.max_size,
+            in_use: status.size.saturating_sub(status.available),
+            idle: status.available,
+            waiting: status.waiting,
+        }
     }
 
     /// Verifies that the database has the migrations that this program needs. It may have newer ones.

@@ -16,6 +16,7 @@ mod engine;
 mod error;
 mod expiry;
 mod feed;
+mod identity;
 mod migrations;
 mod read;
 mod sql_state;
@@ -24,8 +25,9 @@ mod text;
 mod tls;
 mod url;
 
-pub use engine::{DEFAULT_CONNECTIONS, PostgreSql};
+pub use engine::{Connections, DEFAULT_CONNECTIONS, PostgreSql};
 pub use feed::begin_feed;
+pub use identity::is_same_database;
 pub use migrations::{Migration, Roles, migrate};
 pub use sql_state::{Meaning, meaning};
 pub use status::{MigrationStatus, Status, status};

@@ -10,10 +10,12 @@ use paradigm_scim::directory::{
     Company, CompanyId, CompanyStatus, DirectoryError, KeyChange, Operation, UserId,
 };
 use paradigm_scim::store::{Next, Store};
+use postgres::{DEFAULT_CONNECTIONS, is_same_database};
 use serde_json::json;
 
 use super::directory::{self, now, operator_change};
 use crate::output::{Format, complain};
+use crate::place::Place;
 use crate::store_arguments::StoreArguments;
 use crate::{Failure, progress};
 
@@ -37,8 +39,9 @@ pub(crate) struct Erase {
     /// erase, deactivate, revoke permissions, end keys, suspend companies
     #[arg(long, requires = "from")]
     replay: bool,
-    /// The table whose trail is read: the one that the restored table replaces
-    #[arg(long, value_name = "NAME", requires = "replay")]
+    /// The table whose trail is read: the one that the restored table replaces. For PostgreSQL the
+    /// database: @FILE for a file with its URL, or the URL without a password
+    #[arg(long, value_name = "TABLE", requires = "replay")]
     from: Option<String>,
     /// Read the trail from this time on, such as the restore time less an hour; by default all of it
     #[arg(long, value_name = "TIME", requires = "replay")]
@@ -53,10 +56,7 @@ impl Erase {
     pub(crate) async fn run(&self) -> Result<(), Failure> {
         let store = self.store.open().await?;
         if let Some(from) = &self.from {
-            if *from == self.store.table {
-                return Err("--from and --table name the same table".into());
-            }
-            let trail = self.store.of_table(from)?.open().await?;
+            let trail = self.trail(from).await?;
             return self.replay(&trail, &store).await;
         }
         let company = self.company.as_deref().ok_or("name the user's --company")?;
@@ -68,6 +68,30 @@ impl Erase {
         }
         self.format
             .record(&json!({"id": user.to_string(), "state": "anonymised"}))
+    }
+
+    /// Opens the store whose trail is read, which must be another one.
+    async fn trail(&self, from: &str) -> Result<Store, Failure> {
+        match (Place::parse(from)?, self.store.place()?) {
+            (Place::PostgreSql(old), Place::PostgreSql(restored)) => {
+                if is_same_database(&old, &restored).await? {
+                    return Err("--from and the store are the same database".into());
+                }
+                let old = Place::PostgreSql(old);
+                old.open(&self.store.table, DEFAULT_CONNECTIONS).await
+            }
+            (Place::PostgreSql(_), _) => {
+                Err("the old store is a PostgreSQL database, and the restored one is not".into())
+            }
+            (_, Place::PostgreSql(_)) => Err(
+                "name the database that the restored one replaces: --from @FILE, with its URL in the file"
+                    .into(),
+            ),
+            _ if *from == self.store.table => {
+                Err("--from and --table name the same table".into())
+            }
+            _ => self.store.of_table(from).open().await,
+        }
     }
 
     async fn replay(&self, trail: &Store, store: &Store) -> Result<(), Failure> {
@@ -88,9 +112,7 @@ impl Erase {
         }
         let is_known = !shared.is_empty() || self.any_changed(trail, &left).await?;
         if !is_known {
-            return Err(
-                "the two tables have no company in common: are --from and --table right?".into(),
-            );
+            return Err("the two stores have no company in common: is --from right?".into());
         }
         let progress = progress::bar("companies", shared.len() + left.len());
         for (there, restored) in &shared {

@@ -13,6 +13,7 @@ mod request_target;
 mod server;
 mod tls;
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -47,7 +48,7 @@ use crate::serve::origin::Origins;
 use crate::serve::readiness::Readiness;
 use crate::serve::server::{DrainTimes, Server, accept};
 use crate::serve::tls::{Files, Tls};
-use crate::store_arguments::StoreArguments;
+use crate::store_arguments::{Served, StoreArguments};
 use embedded::demo;
 
 /// Form of the log, as `--log-format` sets it.
@@ -130,8 +131,9 @@ impl Serve {
         let addresses = resolve(&self.listen).await?;
         self.require_tls(&addresses, &config)?;
         let tls = self.tls()?;
-        let metrics = Arc::new(Metrics::new(tls.clone()));
-        let store = metrics.metering(self.open().await?);
+        let Served { store, postgresql } = self.open().await?;
+        let metrics = Arc::new(Metrics::new(tls.clone(), postgresql));
+        let store = metrics.metering(store);
         let listener = listen(&addresses).await?;
         let admin_listener = self.admin_listener().await?;
         let mut end = end_signals(tls.as_ref())?;
@@ -216,9 +218,10 @@ impl Serve {
         .into())
     }
 
-    async fn open(&self) -> Result<Store, Failure> {
+    async fn open(&self) -> Result<Served, Failure> {
         if self.in_memory {
-            keeping_audit(Store::on(Arc::new(Memory::new())))
+            let store = keeping_audit(Store::on(Arc::new(Memory::new())))?;
+            Ok(Served::without_pool(store))
         } else {
             self.store.open_to_serve().await
         }
@@ -239,7 +242,7 @@ impl Serve {
         match token {
             Some(token) => line(&format!("Secret token: {}", *token.reveal()))?,
             None => line(
-                "The secret token was shown when the key was created. To create another one: cargo scim key create --company COMPANY --owner USER --name NAME",
+                "The secret token was shown when the key was created. To create another one: paradigm-scim key create --company COMPANY --owner USER --name NAME",
             )?,
         }
         if self.in_memory {
@@ -273,17 +276,20 @@ fn serve_operators(
     Ok(())
 }
 
-/// Returns the signals that end the server. With a certificate, SIGHUP reads that again; otherwise it ends the server, as
-/// a terminal that is closed does.
+/// Returns the signals that end the server. With a certificate, SIGHUP reads that again. Without one it ends a server in
+/// a terminal, because the terminal was closed, and does nothing to a service.
 fn end_signals(tls: Option<&Arc<Tls>>) -> Result<EndSignals, Failure> {
-    let Some(tls) = tls else {
+    if tls.is_none() && std::io::stdin().is_terminal() {
         return EndSignals::new();
-    };
+    }
     let mut hang_up = signal(SignalKind::hangup())?;
-    let tls = Arc::clone(tls);
+    let tls = tls.map(Arc::clone);
     tokio::spawn(async move {
         while hang_up.recv().await.is_some() {
-            tls.reload();
+            match &tls {
+                Some(tls) => tls.reload(),
+                None => tracing::info!("there is no certificate that could be read again"),
+            }
         }
     });
     EndSignals::without_hang_up()

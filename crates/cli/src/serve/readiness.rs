@@ -109,7 +109,7 @@ mod tests {
     /// On a clock that only waiting moves.
     #[tokio::test(start_paused = true)]
     async fn many_probes_ask_the_database_once() {
-        let metrics = Metrics::new(None);
+        let metrics = Metrics::new(None, None);
         let store = metrics.metering(Store::on(Arc::new(Memory::new())));
         let readiness = Arc::new(Readiness::new(store, true));
         let phase = watch::Sender::new(Phase::Serving);

@@ -169,7 +169,13 @@ fn why_a_key_is_refused_is_said() {
     let wrong = format!("{}00", serve.token());
     let (succeeded, reported) = report(serve.base_url(), Some(&wrong), &[]);
     assert!(!succeeded);
-    assert_check(&reported, "key", "failed", "401", "cargo scim key create");
+    assert_check(
+        &reported,
+        "key",
+        "failed",
+        "401",
+        "paradigm-scim key create",
+    );
     assert_check(&reported, "test connection", "skipped", "'key' failed", "");
 
     run(folder.path(), &["company", "create", "Acme"]);
@@ -184,7 +190,13 @@ fn why_a_key_is_refused_is_said() {
     owned(&["user", "ungrant", "owner@acme.example"]);
     let (succeeded, reported) = report(serve.base_url(), Some(&first), &[]);
     assert!(!succeeded);
-    assert_check(&reported, "key", "failed", "403", "cargo scim user grant");
+    assert_check(
+        &reported,
+        "key",
+        "failed",
+        "403",
+        "paradigm-scim user grant",
+    );
 
     run(folder.path(), &["company", "suspend", "Acme"]);
     let (succeeded, reported) = report(serve.base_url(), Some(&second), &[]);
@@ -194,7 +206,7 @@ fn why_a_key_is_refused_is_said() {
         "key",
         "failed",
         "403",
-        "cargo scim company resume",
+        "paradigm-scim company resume",
     );
 }
 

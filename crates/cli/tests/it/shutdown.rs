@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::command::run_json;
@@ -201,4 +202,18 @@ fn the_delay_is_for_those_who_still_connect() {
         }
     }
     assert!(serve.signal("-INT").success());
+}
+
+/// `systemctl reload` sends it, whether or not the service has a certificate.
+#[test]
+fn a_service_without_a_certificate_outlives_sighup() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let serve = Serve::start_with(&["--in-memory"], Some("True"), |command| {
+        command.stdin(Stdio::null()).stderr(writer);
+    });
+    serve.send_signal("-HUP");
+    let mut log = BufReader::new(reader).lines();
+    assert!(log.any(|line| line.unwrap().contains("no certificate")));
+    assert_eq!(serve.get("/Me", serve.token()).0, 200);
+    assert!(serve.signal("-TERM").success());
 }

@@ -250,15 +250,15 @@ impl Examination {
         match response.status {
             401 => CheckResult::failed(
                 saw,
-                "Make another key, cargo scim key create --company COMPANY --owner USER --name NAME, of a user who is active (cargo scim user show), and give its token to the provider.",
+                "Make another key, paradigm-scim key create --company COMPANY --owner USER --name NAME, of a user who is active (paradigm-scim user show), and give its token to the provider.",
             ),
             403 if detail(&response).contains("users:manage") => CheckResult::failed(
                 saw,
-                "Give the key's owner the permission: cargo scim user grant USER --company COMPANY. It takes effect within a minute.",
+                "Give the key's owner the permission: paradigm-scim user grant USER --company COMPANY. It takes effect within a minute.",
             ),
             403 if detail(&response).contains("suspended") => CheckResult::failed(
                 saw,
-                "Resume the company: cargo scim company resume COMPANY. It takes effect within a minute.",
+                "Resume the company: paradigm-scim company resume COMPANY. It takes effect within a minute.",
             ),
             403 => CheckResult::failed(saw, SEE_FRONT),
             404 => CheckResult::failed(saw, CORRECT_URL),
@@ -334,7 +334,7 @@ impl Examination {
                 ),
                 Some(_) => CheckResult::warned(
                     "the user whose key this is has an externalId: a provider manages them, and could deactivate them, which ends provisioning for all",
-                    "Use a service user outside of the provider's scope: cargo scim user create, then user grant, then key create, and give the new key's token to the provider.",
+                    "Use a service user outside of the provider's scope: paradigm-scim user create, then user grant, then key create, and give the new key's token to the provider.",
                 ),
             },
             Ok(response) => CheckResult::warned(

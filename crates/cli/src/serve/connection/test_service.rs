@@ -40,6 +40,6 @@ pub(in crate::serve) fn shared(service: Service) -> Arc<Shared> {
             proxies: TrustedProxies::default(),
         },
         phase: watch::Sender::new(Phase::Serving),
-        metrics: Arc::new(Metrics::new(None)),
+        metrics: Arc::new(Metrics::new(None, None)),
     })
 }

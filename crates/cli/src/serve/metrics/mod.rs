@@ -1,6 +1,7 @@
 //! What `/metrics` shows. Every label has a limited number of values, and none is personal: no company, user, key or
 //! path of a request.
 
+mod pool;
 mod table;
 
 use std::fmt::Error;
@@ -11,6 +12,7 @@ use paradigm_scim::api::route::ROUTES;
 use paradigm_scim::api::rule;
 use paradigm_scim::store::Store;
 use paradigm_scim::telemetry::{RequestObserver, RequestRecord, Target};
+use postgres::PostgreSql;
 use prometheus_client::encoding::{EncodeLabelSet, prometheus_text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -20,6 +22,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::serve::tls::Tls;
+use pool::PoolMetrics;
 use table::{MeteredTable, TableMetrics};
 
 pub(crate) use prometheus_text::CONTENT_TYPE;
@@ -76,8 +79,8 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Returns the metrics, none of which has counted anything.
-    pub(crate) fn new(tls: Option<Arc<Tls>>) -> Self {
+    /// Returns the metrics, none of which has counted anything. Those of connections exist only for PostgreSQL.
+    pub(crate) fn new(tls: Option<Arc<Tls>>, postgresql: Option<PostgreSql>) -> Self {
         let mut registry = Registry::default();
         let started: Gauge = Gauge::default();
         started.set(Timestamp::now().as_second());
@@ -109,6 +112,9 @@ impl Metrics {
             certificate,
         };
         metrics.register_in(scim);
+        if let Some(engine) = postgresql {
+            scim.register_collector(Box::new(PoolMetrics(engine)));
+        }
         metrics.registry = registry;
         metrics.begin();
         metrics

@@ -1,4 +1,4 @@
-//! A table that counts its calls. What an engine knows of itself, such as its connections, it registers beside it.
+//! A table that counts its calls.
 
 use std::sync::Arc;
 use std::time::Instant;
