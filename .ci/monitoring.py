@@ -41,7 +41,7 @@ PAGE = "docs/monitoring.md"
 JOB = "paradigm-scim"
 
 # What Grafana's variables become.
-VARIABLES = {"$job": JOB, "$instance": ".*", "$__rate_interval": "15s"}
+VARIABLES = {"$job": JOB, "$instance": ".*", "$__rate_interval": "60s"}
 # Panels that show nothing in this run, each with the reason.
 WITHOUT_DATA = {"Failed calls": "no call of the database fails in this run"}
 # Metrics that Prometheus itself makes, with their labels.
