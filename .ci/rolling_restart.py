@@ -9,6 +9,7 @@ PROGRAM, after its migration. Clients and checks are those of postgres_faults.py
 
 import argparse
 import shutil
+import subprocess
 import sys
 import time
 import urllib.error
@@ -84,7 +85,7 @@ def roll(options):
         port = free_port()
         file = site.folder / "haproxy.cfg"
         file.write_text(configuration(port, instances, admin_ports))
-        with Process(["haproxy", "-db", "-f", str(file)]) as haproxy:
+        with Process(["haproxy", "-db", "-f", str(file)], stderr=subprocess.DEVNULL) as haproxy:
             wait_for(port, haproxy)
             for admin_port in admin_ports:
                 wait_until(lambda admin_port=admin_port: is_ready(admin_port), "readiness")
