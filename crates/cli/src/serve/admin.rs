@@ -91,15 +91,20 @@ impl Admin {
         match request.uri().path() {
             "/healthz" => response(StatusCode::OK, TEXT, "ok\n"),
             "/readyz" => self.ready().await,
-            "/metrics" => match self.shared.metrics.text() {
-                Ok(text) => response(StatusCode::OK, metrics::CONTENT_TYPE, text),
-                Err(_) => response(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "no metrics\n"),
-            },
+            "/metrics" => self.metrics().await,
             _ => response(
                 StatusCode::NOT_FOUND,
                 TEXT,
                 "/healthz, /readyz or /metrics\n",
             ),
+        }
+    }
+
+    async fn metrics(&self) -> Response<Full<Bytes>> {
+        let checks = self.readiness.checks(&self.shared.phase).await;
+        match self.shared.metrics.text(&checks) {
+            Ok(text) => response(StatusCode::OK, metrics::CONTENT_TYPE, text),
+            Err(_) => response(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "no metrics\n"),
         }
     }
 

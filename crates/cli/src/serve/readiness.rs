@@ -121,7 +121,7 @@ mod tests {
                 assert!(checks.iter().all(|check| check.failure.is_none()));
             }
             let calls = "scim_table_calls_total{operation=\"readiness\",outcome=\"ok\"}";
-            let text = metrics.text().unwrap();
+            let text = metrics.text(&[]).unwrap();
             let counted = format!("{calls} {expected}\n");
             assert!(text.contains(&counted), "{text}");
             tokio::time::sleep(MAX_AGE).await;

@@ -81,6 +81,9 @@ fn without_activation_it_is_not_ready() {
     assert_eq!(status, 503);
     assert_eq!(ready["checks"]["activated"], "SCIM is not activated");
     assert_eq!(ready["checks"]["reachable"], "ok");
+    let metrics = metrics(&serve);
+    assert_eq!(value(&metrics, "scim_ready{check=\"activated\"}"), 0.0);
+    assert_eq!(value(&metrics, "scim_ready{check=\"reachable\"}"), 1.0);
 }
 
 /// So that proxies stop sending before connections are refused.

@@ -21,6 +21,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use crate::serve::readiness::Check;
 use crate::serve::tls::Tls;
 use pool::PoolMetrics;
 use table::{MeteredTable, TableMetrics};
@@ -59,6 +60,11 @@ struct Refused {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Checked {
+    check: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
     outcome: &'static str,
 }
@@ -74,6 +80,7 @@ pub(crate) struct Metrics {
     /// Connections to the listener of SCIM, from before their handshake on.
     pub(crate) connections: Gauge,
     handshakes: Family<Outcome, Counter>,
+    ready: Family<Checked, Gauge>,
     table: Arc<TableMetrics>,
     certificate: Option<(Arc<Tls>, Gauge)>,
 }
@@ -108,6 +115,7 @@ impl Metrics {
             in_flight: Gauge::default(),
             connections: Gauge::default(),
             handshakes: Family::default(),
+            ready: Family::default(),
             table: Arc::default(),
             certificate,
         };
@@ -153,6 +161,11 @@ impl Metrics {
                 self.handshakes.clone(),
             );
         }
+        scim.register(
+            "ready",
+            "1 if a check of /readyz has passed, 0 if it has failed",
+            self.ready.clone(),
+        );
         self.table.register_in(scim);
     }
 
@@ -185,11 +198,17 @@ impl Metrics {
         self.handshakes.get_or_create(&Outcome { outcome }).inc();
     }
 
-    /// Returns the metrics in Prometheus's text format.
+    /// Returns the metrics, with the checks of readiness, in Prometheus's text format.
     ///
     /// # Errors
     /// A metric cannot be written as text, which is a defect.
-    pub(crate) fn text(&self) -> Result<String, Error> {
+    pub(crate) fn text(&self, checks: &[Check]) -> Result<String, Error> {
+        // A check that is not made, because one before it has failed, has no series.
+        self.ready.clear();
+        for Check { name, failure } in checks {
+            let ready = self.ready.get_or_create(&Checked { check: name });
+            ready.set(i64::from(failure.is_none()));
+        }
         if let Some((tls, expiry)) = &self.certificate {
             expiry.set(tls.expires().map_or(0, Timestamp::as_second));
         }
