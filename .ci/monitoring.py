@@ -188,7 +188,7 @@ def set_up_database(program, folder):
     owner = ["ada@example.com", "--company", company]
     run(program, "user", "create", *owner, env=environment)
     run(program, "user", "grant", *owner, env=environment)
-    key = ["key", "create", "--company", company, "--owner", "ada@example.com", "--name", "CI", "--json"]
+    key = ["key", "create", "--company", company, "--owner", "ada@example.com", "--name", "CI", "--expires", "never", "--json"]
     return files["service"], json.loads(run(program, *key, env=environment))["token"]
 
 

@@ -286,7 +286,7 @@ def with_compose():
         up.scim("company", "create", "Acme")
         up.scim("user", "create", "scim-service", "--company", "Acme")
         up.scim("user", "grant", "scim-service", "--company", "Acme")
-        token = up.scim("key", "create", "--company", "Acme", "--owner", "scim-service", "--name", "Entra")["token"]
+        token = up.scim("key", "create", "--company", "Acme", "--owner", "scim-service", "--name", "Entra", "--expires", "never")["token"]
         check_from_outside(folder, token)
         up.compose("kill", "-s", "HUP", "scim", stderr=subprocess.DEVNULL)
         backups = up.compose("exec", "-T", "backup", "sh", "-c", "pg_restore --list /backups/scim-*.dump | grep --count 'TABLE DATA paradigm_scim'", stdout=subprocess.PIPE).stdout

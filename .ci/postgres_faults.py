@@ -220,7 +220,7 @@ class Site:
         company = json.loads(self.command("company", "create", "Acme", "--json"))["id"]
         self.command("user", "create", "owner@example.com", "--company", company)
         self.command("user", "grant", "owner@example.com", "--company", company)
-        arguments = ["--company", company, "--owner", "owner@example.com", "--name", "faults", "--json"]
+        arguments = ["--company", company, "--owner", "owner@example.com", "--name", "faults", "--expires", "never", "--json"]
         self.token = json.loads(self.command("key", "create", *arguments))["token"]
 
     def serve(self, count, *arguments):

@@ -1,5 +1,6 @@
 //! Configuration from the environment, and the clock.
 
+use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,7 @@ use jiff::{Timestamp, Unit};
 use scim::event::Content;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::directory::access_token::{DEFAULT_LIFETIME_MINUTES, LIFETIME_MINUTES};
 use crate::directory::audit::{DEFAULT_RETENTION_DAYS, RETENTION_DAYS};
 
 /// Turns the feature on for the instance: `True` or `true`.
@@ -22,6 +24,12 @@ pub const ENDPOINT_VARIABLE: &str = "SCIM_DYNAMODB_ENDPOINT_URL";
 pub const DOCUMENTATION_VARIABLE: &str = "SCIM_DOCUMENTATION_URI";
 /// How many days audit records are kept.
 pub const AUDIT_RETENTION_VARIABLE: &str = "SCIM_AUDIT_RETENTION_DAYS";
+/// How many minutes an access token lives.
+pub const ACCESS_TOKEN_VARIABLE: &str = "SCIM_ACCESS_TOKEN_MINUTES";
+/// How many days a new API key lives, unless its operator says otherwise.
+pub const API_KEY_DAYS_VARIABLE: &str = "SCIM_API_KEY_DAYS";
+/// How many days that may be.
+const API_KEY_DAYS: RangeInclusive<u32> = 1..=3650;
 /// How much of a change an event has: `Notice` (names of attributes only) or `Full` (the whole resource).
 pub const EVENTS_VARIABLE: &str = "SCIM_EVENTS";
 /// Name or ARN of the EventBridge bus that gets the events.
@@ -49,6 +57,10 @@ pub struct Config {
     pub dynamodb_endpoint_url: Option<String>,
     /// How many days audit records are kept, or why the variable cannot be used.
     pub audit_retention_days: Result<u32, String>,
+    /// How many minutes an access token lives, or why the variable cannot be used.
+    pub access_token_minutes: Result<u32, String>,
+    /// How many days a new API key lives by default, if there is a default, or why the variable cannot be used.
+    pub api_key_days: Result<Option<u32>, String>,
     /// How events are published, or which variable is missing or wrong.
     pub events: Result<EventConfig, String>,
     /// The instance's name in metrics.
@@ -86,9 +98,21 @@ impl Config {
             dynamodb_endpoint_url: read(ENDPOINT_VARIABLE),
             // An empty one is refused: records that were to be kept for long would be lost.
             audit_retention_days: match read_raw(AUDIT_RETENTION_VARIABLE) {
-                Some(days) => audit_retention_days(&days),
+                Some(days) => number(AUDIT_RETENTION_VARIABLE, &days, "days", &RETENTION_DAYS),
                 None => Ok(DEFAULT_RETENTION_DAYS),
             },
+            access_token_minutes: match read(ACCESS_TOKEN_VARIABLE) {
+                Some(minutes) => number(
+                    ACCESS_TOKEN_VARIABLE,
+                    &minutes,
+                    "minutes",
+                    &LIFETIME_MINUTES,
+                ),
+                None => Ok(DEFAULT_LIFETIME_MINUTES),
+            },
+            api_key_days: read(API_KEY_DAYS_VARIABLE)
+                .map(|days| number(API_KEY_DAYS_VARIABLE, &days, "days", &API_KEY_DAYS))
+                .transpose(),
             events: EventConfig::from_variables(read),
             stack: read(STACK_VARIABLE),
             log_level: read(LOG_VARIABLE).and_then(|level| level.parse().ok()),
@@ -122,12 +146,19 @@ fn is_activated(value: &str) -> bool {
     matches!(value, "True" | "true")
 }
 
-fn audit_retention_days(value: &str) -> Result<u32, String> {
-    let days = value.parse().ok();
-    days.filter(|days| RETENTION_DAYS.contains(days))
+/// Reads a variable that has a number of units, or says what it must have.
+fn number(
+    variable: &str,
+    value: &str,
+    unit: &str,
+    range: &RangeInclusive<u32>,
+) -> Result<u32, String> {
+    let number = value.parse().ok();
+    number
+        .filter(|number| range.contains(number))
         .ok_or_else(|| {
-            let (least, most) = (RETENTION_DAYS.start(), RETENTION_DAYS.end());
-            format!("{AUDIT_RETENTION_VARIABLE} must be a number of days from {least} to {most}")
+            let (least, most) = (range.start(), range.end());
+            format!("{variable} must be a number of {unit} from {least} to {most}")
         })
 }
 

@@ -129,6 +129,8 @@ pub struct RequestRecord {
     pub company: Option<String>,
     /// The API key; of a refused request the one that its token names.
     pub key: Option<String>,
+    /// How many days are left until the key expires, if it is accepted and expires.
+    pub key_days_left: Option<i64>,
     /// Attributes and sub-attributes in its body that were left out, because no schema declares
     /// them. Their names are the client's text, so they are not logged.
     pub undeclared: usize,
@@ -180,28 +182,34 @@ impl RequestRecord {
     }
 
     /// Returns the record as CloudWatch's embedded metric format: a log line from which metrics are made,
-    /// by route and for all routes together, of one instance.
+    /// by route and for all routes together, of one instance; the days that its key has left only for all together.
     #[must_use]
     pub fn to_embedded_metrics(&self, stack: &str) -> Value {
         let metric = |name: &str, unit: &str| json!({"Name": name, "Unit": unit});
         let mut line = self.to_members(Some(stack));
-        let metrics = json!({
-            "Timestamp": self.timestamp,
-            "CloudWatchMetrics": [{
+        let mut directives = vec![json!({
+            "Namespace": NAMESPACE,
+            "Dimensions": [["stack", "route"], ["stack"]],
+            "Metrics": [
+                metric("Requests", "Count"),
+                metric("Errors", "Count"),
+                metric("Refusals", "Count"),
+                metric("Unauthorized", "Count"),
+                metric("Unsupported", "Count"),
+                metric("Latency", "Milliseconds"),
+                metric("ReadUnits", "Count"),
+                metric("WriteUnits", "Count"),
+            ],
+        })];
+        // Not by route, because each route would cost as much as a metric of its own.
+        directives.extend(self.key_days_left.map(|_| {
+            json!({
                 "Namespace": NAMESPACE,
-                "Dimensions": [["stack", "route"], ["stack"]],
-                "Metrics": [
-                    metric("Requests", "Count"),
-                    metric("Errors", "Count"),
-                    metric("Refusals", "Count"),
-                    metric("Unauthorized", "Count"),
-                    metric("Unsupported", "Count"),
-                    metric("Latency", "Milliseconds"),
-                    metric("ReadUnits", "Count"),
-                    metric("WriteUnits", "Count"),
-                ],
-            }],
-        });
+                "Dimensions": [["stack"]],
+                "Metrics": [metric("KeyDaysLeft", "Count")],
+            })
+        }));
+        let metrics = json!({"Timestamp": self.timestamp, "CloudWatchMetrics": directives});
         line.insert("_aws".to_owned(), metrics);
         Value::Object(line)
     }
@@ -220,6 +228,7 @@ impl RequestRecord {
         add("route", self.route.to_string().into());
         add("company", self.company.clone().into());
         add("key", self.key.clone().into());
+        add("KeyDaysLeft", self.key_days_left.into());
         add("status", self.status.into());
         add("scimType", self.scim_type.into());
         add("undeclaredAttributes", self.some_undeclared().into());
@@ -298,6 +307,7 @@ impl RequestRecord {
             write_units,
             work,
             is_cold,
+            key_days_left,
             ..
         } = self;
         let milliseconds = self.milliseconds();
@@ -322,6 +332,7 @@ impl RequestRecord {
                     cause,
                     company,
                     key,
+                    key_days_left,
                     cold_start = is_cold,
                     request_id,
                     "{route}"

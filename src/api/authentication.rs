@@ -1,4 +1,4 @@
-//! Who is calling: the bearer token, its key, the key's owner and company.
+//! Who is calling: the bearer token (an API key's own or an access token), its key, the key's owner and company.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -11,12 +11,12 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use scim::ScimError;
 
-use super::error::unauthorized;
+use super::error::{unauthenticated, unauthorized};
 use super::rule;
 use crate::config::Moment;
-use crate::directory::api_key::SecretHash;
+use crate::directory::api_key::{ApiKey, Validity};
 use crate::directory::{
-    Actor, CompanyId, CompanyStatus, CursorSecret, KeyId, Permission, Token, UserId,
+    AccessToken, Actor, CompanyId, CompanyStatus, CursorSecret, KeyId, Permission, Token, UserId,
 };
 use crate::store::Store;
 
@@ -36,6 +36,8 @@ pub struct Caller {
     pub key: KeyId,
     /// The user the key is linked to.
     pub owner: UserId,
+    /// When the key expires, if ever.
+    pub key_expires: Option<Timestamp>,
     /// What the company's cursors are sealed with.
     pub cursor_secret: CursorSecret,
 }
@@ -51,11 +53,85 @@ impl Caller {
     }
 }
 
+/// What a client sends as bearer token.
+pub enum BearerToken {
+    /// The token of an API key.
+    Key(Token),
+    /// An access token that was issued for one.
+    Access(AccessToken),
+}
+
+/// Recognises a bearer token: its key, and a digest of the rest.
+type TokenId = (KeyId, [u8; 32]);
+
+impl BearerToken {
+    fn parse(text: &str) -> Option<Self> {
+        let access = || AccessToken::parse(text).map(Self::Access);
+        Token::parse(text).map(Self::Key).or_else(access)
+    }
+
+    /// Returns the key that it names.
+    #[must_use]
+    pub fn key_id(&self) -> KeyId {
+        match self {
+            Self::Key(token) => token.key_id(),
+            Self::Access(token) => token.claims().key,
+        }
+    }
+
+    fn id(&self) -> TokenId {
+        let digest = match self {
+            Self::Key(token) => token.secret_hash(),
+            Self::Access(token) => token.digest(),
+        };
+        (self.key_id(), digest)
+    }
+
+    /// Returns whether it is worth a read: an access token says itself when it expires.
+    fn is_current(&self, now: Timestamp) -> bool {
+        match self {
+            Self::Key(_) => true,
+            Self::Access(token) => token.is_current(now),
+        }
+    }
+
+    /// Returns whether it belongs to a key, which may be invalid by now.
+    fn is_of(&self, key: &ApiKey) -> bool {
+        match self {
+            Self::Key(token) => key.has_token(token),
+            Self::Access(token) => key.has_access_token(token),
+        }
+    }
+
+    /// Returns why a key does not accept it. A revoked key has nothing left to recognise it by.
+    fn refusal_by(&self, key: &ApiKey, now: Timestamp) -> Option<Refusal> {
+        match key.validity(now) {
+            Validity::Revoked => Some(Refusal::Revoked),
+            _ if !self.is_of(key) => Some(Refusal::Unauthorized),
+            Validity::Expired => Some(Refusal::Expired),
+            Validity::Valid => None,
+        }
+    }
+
+    /// Returns when it ends, if that is before its key expires.
+    fn ends(&self, key: &ApiKey) -> Option<Timestamp> {
+        let own = match self {
+            Self::Key(_) => None,
+            Self::Access(token) => Some(token.ends()),
+        };
+        [own, key.expires].into_iter().flatten().min()
+    }
+}
+
 /// Why a well-formed token is not enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {
-    /// No such key, wrong secret, expired, revoked, or its owner is deleted or deactivated.
+    /// No such key, wrong secret or signature, or its owner is deleted or deactivated.
     Unauthorized,
+    /// The key has expired.
+    Expired,
+    /// The key is revoked.
+    Revoked,
     /// The owner may not manage users.
     NotPermitted,
     /// The company is suspended.
@@ -66,6 +142,9 @@ impl From<Refusal> for ScimError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Unauthorized => unauthorized(),
+            // The client sees no difference; only the log does.
+            Refusal::Expired => unauthorized().rule(rule::KEY_EXPIRED),
+            Refusal::Revoked => unauthorized().rule(rule::KEY_REVOKED),
             Refusal::NotPermitted => Self::forbidden(
                 "The API key's owner may not manage users; give them the permission 'users:manage'.",
             )
@@ -86,7 +165,7 @@ struct Cached {
     verdict: Verification,
     /// When the request began that read the store.
     since: Moment,
-    /// When the key expires.
+    /// When the token or its key expires.
     expires: Option<Timestamp>,
 }
 
@@ -106,7 +185,7 @@ impl Cached {
 
 #[derive(Default)]
 struct Verdicts {
-    by_token: HashMap<(KeyId, SecretHash), Cached>,
+    by_token: HashMap<TokenId, Cached>,
     /// Counts how often verdicts were dropped because a user was written.
     drops: u64,
 }
@@ -120,7 +199,7 @@ pub struct AuthenticationCache {
 }
 
 impl AuthenticationCache {
-    fn get(&self, id: (KeyId, SecretHash), now: Moment) -> Option<Verification> {
+    fn get(&self, id: TokenId, now: Moment) -> Option<Verification> {
         let verdicts = self.verdicts.lock().ok()?;
         let cached = verdicts.by_token.get(&id)?;
         cached.is_usable(now).then_some(cached.verdict)
@@ -131,7 +210,7 @@ impl AuthenticationCache {
     }
 
     /// Caches a verdict, unless others were dropped since the store was read: it may be one of them.
-    fn put(&self, id: (KeyId, SecretHash), cached: Cached, drops_before: u64) {
+    fn put(&self, id: TokenId, cached: Cached, drops_before: u64) {
         let Ok(mut verdicts) = self.verdicts.lock() else {
             return;
         };
@@ -219,24 +298,26 @@ impl Drop for CachedVerdicts<'_> {
 ///
 /// # Errors
 /// 401 if there is no `Authorization` header, or it has no well-formed token.
-pub fn token_of(headers: &HeaderMap) -> Result<Token, ScimError> {
-    bearer_token(headers)
-        .and_then(Token::parse)
-        .ok_or_else(|| Refusal::Unauthorized.into())
+pub fn token_of(headers: &HeaderMap) -> Result<BearerToken, ScimError> {
+    let text = bearer_token(headers).ok_or_else(unauthenticated)?;
+    BearerToken::parse(text).ok_or_else(unauthorized)
 }
 
 /// Finds the caller that sent a token.
 ///
 /// # Errors
-/// 401 if the key is unknown, wrong, expired or revoked, or its owner is not active; 403 if the owner lacks the
+/// 401 if the token has expired, the key is unknown, wrong, expired or revoked, or its owner is not active; 403 if the owner lacks the
 /// permission or the company is suspended; 503 if the store does not respond.
 pub async fn authenticate(
-    token: &Token,
+    token: &BearerToken,
     store: &Store,
     cache: &AuthenticationCache,
     now: Moment,
 ) -> Result<Caller, ScimError> {
-    let id = (token.key_id(), token.secret_hash());
+    if !token.is_current(now.wall) {
+        return Err(unauthorized());
+    }
+    let id = token.id();
     if let Some(verdict) = cache.get(id, now) {
         return Ok(verdict?);
     }
@@ -262,18 +343,20 @@ fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
 }
 
-/// Verifies a token by what the store has of its key, owner and company. Returns the verdict, and when the key
-/// expires.
+/// Verifies a token by what the store has of its key, owner and company. Returns the verdict, and when it
+/// ends.
 async fn verify(
-    token: &Token,
+    token: &BearerToken,
     store: &Store,
     cache: &AuthenticationCache,
     now: Timestamp,
 ) -> Result<(Verification, Option<Timestamp>), ScimError> {
-    let key = store.find_key(token.key_id()).await?;
-    let Some(key) = key.filter(|key| key.accepts(token, now)) else {
+    let Some(key) = store.find_key(token.key_id()).await? else {
         return Ok((Err(Refusal::Unauthorized), None));
     };
+    if let Some(refusal) = token.refusal_by(&key, now) {
+        return Ok((Err(refusal), None));
+    }
     let today = TimeZone::UTC.to_datetime(now).date();
     let (owner, company) = store.owner_and_company(key.company, key.owner).await?;
     let verdict = match (owner, company) {
@@ -285,6 +368,7 @@ async fn verify(
                     company: key.company,
                     key: key.id,
                     owner: key.owner,
+                    key_expires: key.expires,
                     cursor_secret: company.cursor_secret,
                 })
             } else {
@@ -300,7 +384,7 @@ async fn verify(
             cache.forget_recorded(key.id);
         }
     }
-    Ok((verdict, key.expires))
+    Ok((verdict, token.ends(&key)))
 }
 
 /// Records the day a key is used on. Returns whether that was done: no request fails or waits long for it.
@@ -333,6 +417,7 @@ mod tests {
                 company,
                 key: token.key_id(),
                 owner,
+                key_expires: None,
                 cursor_secret: CursorSecret([0; 32]),
             }),
             since: now,

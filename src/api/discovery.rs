@@ -12,13 +12,22 @@ use crate::directory::USER;
 /// What the discovery endpoints describe.
 pub(super) static PARADIGM: ServiceProvider = ServiceProvider {
     resource_types: &[&USER],
-    authentication_schemes: &[AuthenticationScheme {
-        kind: "oauthbearertoken",
-        name: "API key",
-        description: "A Paradigm API key, sent as 'Authorization: Bearer <key>'.",
-        spec_uri: "https://www.rfc-editor.org/info/rfc6750",
-        primary: true,
-    }],
+    authentication_schemes: &[
+        AuthenticationScheme {
+            kind: "oauthbearertoken",
+            name: "API key",
+            description: "A Paradigm API key, sent as 'Authorization: Bearer <key>'.",
+            spec_uri: "https://www.rfc-editor.org/info/rfc6750",
+            primary: true,
+        },
+        AuthenticationScheme {
+            kind: "oauth2",
+            name: "OAuth 2.0 client credentials",
+            description: "An access token from the endpoint /oauth2/token, for the id of an API key and its token as client id and client secret.",
+            spec_uri: "https://www.rfc-editor.org/info/rfc6749",
+            primary: false,
+        },
+    ],
 };
 
 /// Handles `GET /ServiceProviderConfig`.

@@ -3,17 +3,17 @@
 use scim::ScimError;
 
 use super::authentication::Caller;
-use super::error::unauthorized;
+use super::error::unauthenticated;
 use super::message::{Request, Response};
 use super::route::{BASE_PATH, Endpoint};
-use super::{Exchange, bulk, discovery, groups, me, near_miss, openapi, query, rule, users};
+use super::{Exchange, bulk, discovery, groups, me, near_miss, oauth, openapi, query, rule, users};
 
 pub(super) async fn dispatch(
     endpoint: Endpoint,
     exchange: &Exchange<'_>,
     caller: Option<Caller>,
 ) -> Result<Response, ScimError> {
-    let caller = || caller.ok_or_else(unauthorized);
+    let caller = || caller.ok_or_else(unauthenticated);
     match endpoint {
         Endpoint::ListUsers => users::list(exchange, caller()?).await,
         Endpoint::CreateUser => users::create(exchange, caller()?).await,
@@ -40,6 +40,7 @@ pub(super) async fn dispatch(
         Endpoint::ListSchemas => discovery::list_schemas(exchange),
         Endpoint::GetSchema => discovery::get_schema(exchange),
         Endpoint::OpenApi => openapi::openapi(exchange),
+        Endpoint::IssueToken => oauth::issue_token(exchange).await,
     }
 }
 

@@ -9,14 +9,20 @@ use crate::store::{MAX_LOOKUP_MATCHES, MAX_SCANNED_USERS, StoreError};
 /// `Retry-After` when the store is busy, in seconds.
 const RETRY_AFTER_SECONDS: u32 = 5;
 
-/// Returns the refusal of a request without acceptable bearer token: one sentence for every reason, so that the
-/// response does not show which.
+/// The response to every request without an acceptable bearer token: one sentence for every reason, so that it does not
+/// show which.
+const UNAUTHORIZED: &str = "Send a valid API key or access token as 'Authorization: Bearer <token>'; this one is missing, wrong, expired or revoked.";
+
+/// Returns the refusal of a request without bearer token.
+#[must_use]
+pub(super) fn unauthenticated() -> ScimError {
+    ScimError::unauthorized(UNAUTHORIZED).rule(rule::TOKEN_MISSING)
+}
+
+/// Returns the refusal of a bearer token.
 #[must_use]
 pub(super) fn unauthorized() -> ScimError {
-    ScimError::unauthorized(
-        "Send a valid API key as 'Authorization: Bearer <key>'; this one is missing, wrong, expired or revoked.",
-    )
-    .rule(rule::UNAUTHORIZED)
+    ScimError::unauthorized(UNAUTHORIZED).rule(rule::UNAUTHORIZED)
 }
 
 /// Returns the refusal of what would take longer than a client waits.
@@ -83,11 +89,12 @@ impl From<DirectoryError> for ScimError {
             }
             DirectoryError::TooManyEmails => refused.rule(rule::EMAILS_NUMBER).about("emails"),
             DirectoryError::DocumentTooLarge => refused.rule(rule::USER_SIZE),
-            // Only commands do what these refuse.
+            // Only commands do what these refuse, and every machine can sign.
             DirectoryError::TooManyKeys(_)
             | DirectoryError::NoSuchKey
             | DirectoryError::ExpiresInThePast
             | DirectoryError::OwnerNotPermitted
+            | DirectoryError::Signing
             | DirectoryError::NameLength(_) => Self::internal(error),
         }
     }

@@ -1,8 +1,9 @@
 //! A request on its way through the service, with what its endpoint needs.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use scim::ScimError;
 use scim::messages::SearchRequest;
 
@@ -11,8 +12,19 @@ use super::bookmarks::PageBookmarks;
 use super::computing::Computing;
 use super::message::Request;
 use super::query;
-use crate::directory::{Operation, UserId};
+use crate::directory::{KeyId, Operation, UserId};
 use crate::store::{Store, UserChange};
+
+/// What an endpoint finds out about its request, for the log.
+#[derive(Default)]
+pub(super) struct Observations {
+    /// How many attributes were left out because no schema declares them.
+    pub(super) undeclared: AtomicUsize,
+    /// The key that a client names at the token endpoint, also if it is refused.
+    pub(super) client: OnceLock<KeyId>,
+    /// When that key expires, if it is accepted.
+    pub(super) key_expires: OnceLock<Timestamp>,
+}
 
 /// One request, as the endpoints see it.
 #[derive(Clone)]
@@ -31,14 +43,29 @@ pub struct Exchange<'r> {
     pub(super) computing: &'r Computing,
     /// URL of documentation for people, if there is one.
     pub(super) documentation_uri: Option<&'r str>,
-    /// Attributes of the request that no schema declares, for the log.
-    pub(super) undeclared: &'r AtomicUsize,
+    /// How long access tokens live.
+    pub(super) access_token_lifetime: SignedDuration,
+    pub(super) observations: &'r Observations,
 }
 
 impl<'r> Exchange<'r> {
     /// Counts attributes that are left out because no schema declares them.
     pub(super) fn count_undeclared(&self, attributes: usize) {
-        self.undeclared.fetch_add(attributes, Ordering::Relaxed);
+        let undeclared = &self.observations.undeclared;
+        undeclared.fetch_add(attributes, Ordering::Relaxed);
+    }
+
+    /// Records the key that a client names at the token endpoint.
+    pub(super) fn observe_client(&self, key: KeyId) {
+        // There is one client in a request.
+        let _ = self.observations.client.set(key);
+    }
+
+    /// Records when the key of a client expires at the token endpoint, if ever.
+    pub(super) fn observe_expiry(&self, expires: Option<Timestamp>) {
+        if let Some(expires) = expires {
+            let _ = self.observations.key_expires.set(expires);
+        }
     }
 
     pub(super) fn query(&self) -> Result<SearchRequest<'r>, ScimError> {

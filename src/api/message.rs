@@ -5,10 +5,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LOCATION,
-    CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+    CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, PRAGMA, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use jiff::Timestamp;
 use scim::messages::{ListResponse, error_message};
+use scim::resource::date_time;
 use scim::{ScimError, etag};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -23,6 +25,8 @@ pub use super::accept::{JSON, MEDIA_TYPE};
 
 /// The content coding that changes nothing (RFC 9110 §12.5.3).
 const IDENTITY: &str = "identity";
+/// The media type of forms (RFC 6749 appendix B).
+pub const FORM: &str = "application/x-www-form-urlencoded";
 /// The byte order mark that some clients write before UTF-8 text.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// A response that no cache may store, which every response is unless it says otherwise: it is about people, or
@@ -30,8 +34,14 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// A response that may be stored, but is revalidated before each use, because SCIM may be deactivated.
 const REVALIDATE: &str = "no-cache";
+/// When the caller's key expires.
+const API_KEY_EXPIRES: HeaderName = HeaderName::from_static("api-key-expires");
+/// How a client has to authenticate at the token endpoint (RFC 7617 §2).
+const BASIC_CHALLENGE: &str = "Basic realm=\"API key\"";
 /// Largest request body, in bytes, except of bulk requests.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
+/// Largest body of a request for an access token, in bytes: everybody may send one.
+pub const MAX_TOKEN_REQUEST_BYTES: usize = 8 * 1024;
 
 /// A request, with its body or with what its body is read from.
 #[derive(Clone)]
@@ -137,6 +147,28 @@ impl Request {
     /// 413 for a body beyond the limit, 415 for a `Content-Type` or `Content-Encoding` that is not read, 400
     /// `invalidSyntax` for a body that is incomplete, not UTF-8 or not JSON.
     pub fn json_up_to<T: DeserializeOwned>(&self, limit: usize) -> Result<T, ScimError> {
+        let body = self.plain_body(limit)?;
+        self.require_json()?;
+        parsed(body)
+    }
+
+    /// Returns the body as a form of at most `limit` bytes, still percent-encoded. A missing Content-Type is accepted.
+    ///
+    /// # Errors
+    /// 413 for a body beyond the limit, 415 for a `Content-Encoding` that is not read, 400 `invalidSyntax` for a body
+    /// that is incomplete, not UTF-8 or of another type.
+    pub fn form(&self, limit: usize) -> Result<&str, ScimError> {
+        let body = self.plain_body(limit)?;
+        let media_type = self.media_type();
+        if !media_type.is_empty() && !media_type.eq_ignore_ascii_case(FORM) {
+            let detail = format!("Send the body as 'Content-Type: {FORM}'.");
+            return Err(ScimError::invalid_syntax(detail).rule(rule::BODY_CONTENT_TYPE));
+        }
+        utf8(body, "the form")
+    }
+
+    /// Returns the body, which is complete, not too large and not compressed.
+    fn plain_body(&self, limit: usize) -> Result<&Bytes, ScimError> {
         let body = match &self.body {
             Body::Complete(body) if body.len() <= limit => body,
             Body::Complete(_) | Body::TooLarge => {
@@ -150,8 +182,14 @@ impl Request {
             }
         };
         self.require_no_content_coding()?;
-        self.require_json()?;
-        parsed(body)
+        Ok(body)
+    }
+
+    /// Returns the media type of the body without parameters; empty if the request does not say.
+    fn media_type(&self) -> String {
+        let content_type = self.header(CONTENT_TYPE).unwrap_or_default();
+        let media_type = content_type.split(';').next().unwrap_or_default();
+        media_type.trim().to_owned()
     }
 
     /// Refuses a compressed body (RFC 9110 §8.4).
@@ -167,10 +205,10 @@ impl Request {
 
     fn require_json(&self) -> Result<(), ScimError> {
         let content_type = self.header(CONTENT_TYPE).unwrap_or_default();
-        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        let media_type = self.media_type();
         let is_json = [MEDIA_TYPE, JSON]
             .iter()
-            .any(|accepted| accepted.eq_ignore_ascii_case(media_type));
+            .any(|accepted| accepted.eq_ignore_ascii_case(&media_type));
         if is_json || content_type.trim().is_empty() {
             return Ok(());
         }
@@ -178,16 +216,21 @@ impl Request {
     }
 }
 
-/// Reads a body that is a JSON object. A byte order mark before it is ignored (RFC 8259 §8.1).
-fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, ScimError> {
-    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
-    let text = std::str::from_utf8(body).map_err(|error| {
+/// Reads a body that is text.
+fn utf8<'b>(body: &'b [u8], what: &str) -> Result<&'b str, ScimError> {
+    std::str::from_utf8(body).map_err(|error| {
         ScimError::invalid_syntax(format!(
-            "The request body is not UTF-8 text (byte {}); encode the JSON as UTF-8.",
+            "The request body is not UTF-8 text (byte {}); encode {what} as UTF-8.",
             error.valid_up_to() + 1
         ))
         .rule(rule::BODY_NOT_UTF8)
-    })?;
+    })
+}
+
+/// Reads a body that is a JSON object. A byte order mark before it is ignored (RFC 8259 §8.1).
+fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, ScimError> {
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    let text = utf8(body, "the JSON")?;
     if text.trim().is_empty() {
         return Err(ScimError::invalid_syntax(
             "The request body is empty; send the JSON object that this request needs.",
@@ -303,12 +346,34 @@ impl Response {
     /// Returns a SCIM error (RFC 7644 §3.12).
     #[must_use]
     pub fn error(error: &ScimError) -> Self {
-        let status =
-            StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = status_of(error);
         let mut response = Self::json(status, &error_message(error));
         if status == StatusCode::UNAUTHORIZED {
-            response = response.with(WWW_AUTHENTICATE, "Bearer");
+            response = response.with(WWW_AUTHENTICATE, bearer_challenge(error));
         }
+        response.with_advice(error)
+    }
+
+    /// Returns a response of the token endpoint (RFC 6749 §5.1): JSON that nobody may store.
+    #[must_use]
+    pub fn oauth(status: StatusCode, body: &impl Serialize) -> Self {
+        Self::rendered(status, JSON, written(body)).with(PRAGMA, "no-cache")
+    }
+
+    /// Returns a refusal of the token endpoint (RFC 6749 §5.2).
+    #[must_use]
+    pub fn oauth_error(error: &ScimError, body: &impl Serialize) -> Self {
+        let response = Self::oauth(status_of(error), body);
+        let response = match response.status {
+            StatusCode::UNAUTHORIZED => response.with(WWW_AUTHENTICATE, BASIC_CHALLENGE),
+            _ => response,
+        };
+        response.with_advice(error)
+    }
+
+    /// Returns the response with the headers that say how the client can do better.
+    fn with_advice(self, error: &ScimError) -> Self {
+        let mut response = self;
         // RFC 9110 §12.5.3: the codings that the server accepts.
         if error.rule == Some(rule::BODY_CONTENT_ENCODING) {
             response = response.with(ACCEPT_ENCODING, IDENTITY);
@@ -351,11 +416,33 @@ impl Response {
         self
     }
 
+    /// Returns the response with the time at which the caller's key expires, if it does.
+    #[must_use]
+    pub fn with_key_expiry(self, expires: Option<Timestamp>) -> Self {
+        match expires {
+            Some(expires) => self.with(API_KEY_EXPIRES, &date_time(expires)),
+            None => self,
+        }
+    }
+
     fn with(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.insert(name, value);
         }
         self
+    }
+}
+
+fn status_of(error: &ScimError) -> StatusCode {
+    StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Returns how a client has to authenticate (RFC 6750 §3): a client that has sent no token learns nothing more.
+fn bearer_challenge(error: &ScimError) -> &'static str {
+    if error.rule == Some(rule::TOKEN_MISSING) {
+        "Bearer"
+    } else {
+        "Bearer error=\"invalid_token\""
     }
 }
 

@@ -15,6 +15,7 @@ pub mod key_limits;
 mod me;
 pub mod message;
 mod near_miss;
+mod oauth;
 mod openapi;
 mod query;
 pub mod route;
@@ -23,15 +24,17 @@ pub mod rule;
 mod users;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use scim::{Rule, ScimError, resource};
 use tokio::time::Instant;
 
 use crate::config::{ACTIVATION_VARIABLE, Clock, Config};
+use crate::directory::access_token::DEFAULT_LIFETIME_MINUTES;
+use crate::directory::api_key::days_until;
 use crate::directory::{CompanyId, KeyId, USER};
 use crate::store::Store;
 use crate::store::usage::measured;
@@ -44,9 +47,10 @@ use bookmarks::PageBookmarks;
 use computing::Computing;
 use dispatch::{dispatch, nothing_at};
 use error::not_in_time;
+use exchange::Observations;
 use key_limits::{Admission, KeyLimits};
 use message::{BodySource, Request, Response};
-use route::{Handler, Route, base_url};
+use route::{Endpoint, Handler, Route, base_url};
 use router::Match;
 
 /// Deadline of a request: its response comes before API Gateway's timeout of 30 s.
@@ -76,6 +80,8 @@ struct Sender {
     key: Option<KeyId>,
     /// The company, once the key is accepted.
     company: Option<CompanyId>,
+    /// When the key expires, once it is accepted.
+    key_expires: Option<Timestamp>,
     /// How long the body took to arrive, which is the sender's time and not the service's.
     sending: Duration,
 }
@@ -159,25 +165,32 @@ impl Service {
         let (request_id, is_head) = (request.id.clone(), request.method == Method::HEAD);
         let preferred_media_type = request.preferred_media_type();
         let mut sender = Sender::default();
-        let undeclared = AtomicUsize::new(0);
+        let endpoint = matched.endpoint();
+        let observations = Observations::default();
         // On the heap: with every route in it, the future is too large to be passed around.
-        let responding = Box::pin(self.respond(request, matched, &mut sender, &undeclared));
+        let responding = Box::pin(self.respond(request, matched, &mut sender, &observations));
         let (result, usage) = measured(responding).await;
         let taken = started.elapsed().saturating_sub(sender.sending);
         let error = result.as_ref().err().map(|refused| refused.error.as_ref());
+        let now = self.clock.now();
+        let key_expires = sender.key_expires.or(observations.key_expires.into_inner());
         let mut record = RequestRecord {
             request_id,
             route,
             company: sender.company.map(|company| company.to_string()),
-            key: sender.key.map(|key| key.to_string()),
-            undeclared: undeclared.into_inner(),
+            key: sender
+                .key
+                .or(observations.client.into_inner())
+                .map(|key| key.to_string()),
+            key_days_left: key_expires.map(|expires| days_until(expires, now)),
+            undeclared: observations.undeclared.into_inner(),
             status: 0,
             scim_type: error.and_then(|error| Some(error.scim_type?.as_str())),
             rule: error.and_then(|error| Some(error.rule?.as_str())),
             attribute: error.and_then(|error| error.attribute.clone()),
             operation: error.and_then(|error| error.operation),
             cause: error.and_then(cause),
-            timestamp: self.clock.now().as_millisecond(),
+            timestamp: now.as_millisecond(),
             taken,
             calls: usage.calls,
             read_units: usage.read_units,
@@ -187,15 +200,11 @@ impl Service {
         };
         let mut response = match result {
             Ok(response) => response,
-            Err(refused) => {
-                let response = Response::error(&refused.error);
-                match refused.allow {
-                    Some(methods) => response.allowing(&methods),
-                    None => response.located(refused.location.as_deref()),
-                }
-            }
+            Err(refused) => refused.response(endpoint),
         };
-        response = response.negotiated(preferred_media_type);
+        response = response
+            .negotiated(preferred_media_type)
+            .with_key_expiry(key_expires);
         record.status = response.status.as_u16();
         self.report(&record);
         if is_head {
@@ -253,7 +262,7 @@ impl Service {
         request: Request<B>,
         matched: Match,
         sender: &mut Sender,
-        undeclared: &AtomicUsize,
+        observations: &Observations,
     ) -> Result<Response, Refused> {
         let deadline = Instant::now() + DEADLINE;
         let admitted = match in_time(deadline, self.admit(&request, matched, sender)).await? {
@@ -266,7 +275,7 @@ impl Service {
         let limit = admitted.route.endpoint.max_body_bytes();
         let request = request.with_body_read(limit).await;
         sender.sending = reading.elapsed();
-        let acting = self.act(&request, admitted, undeclared);
+        let acting = self.act(&request, admitted, observations);
         in_time(deadline + sender.sending, acting).await
     }
 
@@ -293,6 +302,7 @@ impl Service {
             sender.key = Some(token.key_id());
             let caller = authenticate(&token, &self.store, &self.authentication, moment).await?;
             sender.company = Some(caller.company);
+            sender.key_expires = caller.key_expires;
             Some(caller)
         };
         let admission = match (&self.key_limits, caller) {
@@ -319,7 +329,8 @@ impl Service {
                 return Err(nothing_at(request).into());
             }
         };
-        if request.preferred_media_type().is_none() && has_body_on_success(&request.method) {
+        let is_negotiated = route.endpoint.is_negotiated() && has_body_on_success(&request.method);
+        if is_negotiated && request.preferred_media_type().is_none() {
             return Err(ScimError::not_acceptable()
                 .rule(rule::NOT_ACCEPTABLE)
                 .into());
@@ -338,7 +349,7 @@ impl Service {
         &self,
         request: &Request,
         admitted: Admitted,
-        undeclared: &AtomicUsize,
+        observations: &Observations,
     ) -> Result<Response, Refused> {
         let origin = self.config.public_url.as_ref().unwrap_or(&request.origin);
         let (endpoint, caller) = (admitted.route.endpoint, admitted.caller);
@@ -353,7 +364,8 @@ impl Service {
             bookmarks: &self.bookmarks,
             computing: &self.computing,
             documentation_uri: self.config.documentation_uri.as_deref(),
-            undeclared,
+            access_token_lifetime: self.access_token_lifetime(),
+            observations,
         };
         // RFC 7644 §3.11: every response says where the user really is.
         let location = caller
@@ -368,12 +380,18 @@ impl Service {
             .await
             .map_err(refused)?;
         let is_sent = response.body.is_some() && request.method != Method::HEAD;
-        if is_sent && request.preferred_media_type().is_none() {
+        if is_sent && endpoint.is_negotiated() && request.preferred_media_type().is_none() {
             return Err(refused(
                 ScimError::not_acceptable().rule(rule::NOT_ACCEPTABLE),
             ));
         }
         Ok(response.located(location.as_deref()))
+    }
+
+    fn access_token_lifetime(&self) -> SignedDuration {
+        // A handler has logged why its variable cannot be used; the program does not start.
+        let minutes = self.config.access_token_minutes.as_ref();
+        SignedDuration::from_mins(i64::from(*minutes.unwrap_or(&DEFAULT_LIFETIME_MINUTES)))
     }
 
     fn require_activation(&self) -> Result<(), ScimError> {
@@ -424,6 +442,20 @@ struct Refused {
     error: Box<ScimError>,
     allow: Option<String>,
     location: Option<String>,
+}
+
+impl Refused {
+    /// Returns the response of an endpoint, if the request has one.
+    fn response(self, endpoint: Option<Endpoint>) -> Response {
+        let response = match endpoint {
+            Some(Endpoint::IssueToken) => oauth::refusal(&self.error),
+            _ => Response::error(&self.error),
+        };
+        match self.allow {
+            Some(methods) => response.allowing(&methods),
+            None => response.located(self.location.as_deref()),
+        }
+    }
 }
 
 impl From<ScimError> for Refused {

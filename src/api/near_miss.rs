@@ -30,7 +30,15 @@ pub(super) fn nearest(path: &str) -> Option<&'static str> {
         let mut paths = ROUTES.iter().map(|route| route.path);
         paths.find(|path| *path == wanted)
     };
-    found(&wanted).or_else(|| found(&format!("/{name}")))
+    // Below `/oauth2` there is one path.
+    let below = || {
+        let start = format!("/{name}/");
+        let mut paths = ROUTES.iter().map(|route| route.path);
+        paths.find(|path| path.starts_with(&start))
+    };
+    found(&wanted)
+        .or_else(|| found(&format!("/{name}")))
+        .or_else(below)
 }
 
 /// Returns the first segment of a route that a segment means: the same word in any case, in the singular or plural,

@@ -148,7 +148,7 @@ pub(super) fn path_within(raw: &str) -> Option<&'static str> {
 
 /// Decodes `+` as space and `%XX` once; `None` for a `%` without two hexadecimal digits, or bytes
 /// that are not UTF-8.
-fn form_decoded(value: &str) -> Option<Cow<'_, str>> {
+pub(super) fn form_decoded(value: &str) -> Option<Cow<'_, str>> {
     if !value.contains('+') {
         return percent_decoded(value);
     }

@@ -3,10 +3,13 @@
 use http::Method;
 use scim::messages::MAX_BULK_PAYLOAD_BYTES;
 
-use super::message::MAX_BODY_BYTES;
+use super::message::{MAX_BODY_BYTES, MAX_TOKEN_REQUEST_BYTES};
 
 /// The path of all routes, below the public URL.
 pub const BASE_PATH: &str = "/scim/v2";
+
+/// The path of the token endpoint, below [`BASE_PATH`].
+pub const TOKEN_PATH: &str = "/oauth2/token";
 
 /// Returns a public URL without [`BASE_PATH`] and trailing slash, which are easily copied with it.
 #[must_use]
@@ -76,6 +79,8 @@ pub enum Endpoint {
     GetSchema,
     /// `GET /openapi.json`
     OpenApi,
+    /// `POST /oauth2/token`
+    IssueToken,
 }
 
 impl Endpoint {
@@ -103,13 +108,27 @@ impl Endpoint {
             Self::ListResourceTypes | Self::GetResourceType => Handler::ResourceTypes,
             Self::ListSchemas | Self::GetSchema => Handler::Schemas,
             Self::OpenApi => Handler::OpenApi,
+            Self::IssueToken => Handler::IssueToken,
         }
     }
 
-    /// Returns whether the endpoint needs no key. Discovery is public (RFC 7643 §5): clients read it before they have a
-    /// key.
+    /// Returns whether a request needs no bearer token: discovery, and the token endpoint, whose clients authenticate in
+    /// another way.
     #[must_use]
     pub fn is_public(self) -> bool {
+        self.is_discovery() || self == Self::IssueToken
+    }
+
+    /// Returns whether the response is in the media type that the client prefers. That of the token endpoint is not: it
+    /// is no SCIM message.
+    #[must_use]
+    pub fn is_negotiated(self) -> bool {
+        self != Self::IssueToken
+    }
+
+    /// Returns whether the endpoint describes the service. Clients read that before they have a key (RFC 7643 §5).
+    #[must_use]
+    pub fn is_discovery(self) -> bool {
         matches!(
             self,
             Self::ServiceProviderConfig
@@ -126,6 +145,7 @@ impl Endpoint {
     pub const fn max_body_bytes(self) -> Option<usize> {
         match self {
             Self::Bulk => Some(MAX_BULK_PAYLOAD_BYTES),
+            Self::IssueToken => Some(MAX_TOKEN_REQUEST_BYTES),
             Self::CreateUser
             | Self::ReplaceUser
             | Self::PatchUser
@@ -185,6 +205,8 @@ pub enum Handler {
     OpenApi,
     /// Everything on groups
     Groups,
+    /// `/oauth2/token`
+    IssueToken,
     /// What the gateway matched to no route: other spellings of the paths, HEAD, wrong methods,
     /// unknown paths. It serves every endpoint, as the local program does.
     Default,
@@ -192,7 +214,7 @@ pub enum Handler {
 
 impl Handler {
     /// All handlers.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::ListUsers,
         Self::CreateUser,
         Self::GetUser,
@@ -207,6 +229,7 @@ impl Handler {
         Self::Schemas,
         Self::OpenApi,
         Self::Groups,
+        Self::IssueToken,
         Self::Default,
     ];
 
@@ -228,6 +251,7 @@ impl Handler {
             Self::Schemas => "schemas",
             Self::OpenApi => "openapi",
             Self::Groups => "groups",
+            Self::IssueToken => "issue_token",
             Self::Default => "default",
         }
     }
@@ -298,6 +322,7 @@ pub static ROUTES: &[Route] = &[
     route(Method::GET, "/Schemas", Endpoint::ListSchemas),
     route(Method::GET, "/Schemas/{id}", Endpoint::GetSchema),
     route(Method::GET, "/openapi.json", Endpoint::OpenApi),
+    route(Method::POST, TOKEN_PATH, Endpoint::IssueToken),
 ];
 
 const fn route(method: Method, path: &'static str, endpoint: Endpoint) -> Route {

@@ -4,7 +4,7 @@ use http::Method;
 use percent_encoding::percent_decode_str;
 
 use super::near_miss;
-use super::route::{BASE_PATH, ROUTES, Route};
+use super::route::{BASE_PATH, Endpoint, ROUTES, Route};
 
 /// The route of a request.
 #[derive(Debug)]
@@ -25,6 +25,17 @@ pub enum Match {
     },
     /// To no path.
     Nothing,
+}
+
+impl Match {
+    /// Returns the endpoint, if the request has a route.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        match self {
+            Self::Route { route, .. } => Some(route.endpoint),
+            Self::OtherMethods { .. } | Self::Nothing => None,
+        }
+    }
 }
 
 /// Finds the route for a method and a raw path. Doubled and trailing slashes are harmless: a

@@ -3,12 +3,25 @@
 scim::rules! {
     /// SCIM is activated on the instance.
     NOT_ACTIVATED = "not-activated";
-    /// A request has a valid token.
+    /// A request has a bearer token.
+    TOKEN_MISSING = "token-missing";
+    /// The bearer token is valid.
     UNAUTHORIZED = "unauthorized";
     /// The key's owner may manage users.
     NOT_PERMITTED = "not-permitted";
     /// The company is not suspended.
     COMPANY_SUSPENDED = "company-suspended";
+
+    /// The key of the token has not expired.
+    KEY_EXPIRED = "key-expired";
+    /// The key of the token is not revoked.
+    KEY_REVOKED = "key-revoked";
+    /// A request for an access token is well-formed.
+    TOKEN_REQUEST = "token-request";
+    /// A request for an access token names a grant type that there is.
+    TOKEN_GRANT_TYPE = "token-grant-type";
+    /// A request for an access token has the id and the secret of a valid key.
+    TOKEN_CLIENT = "token-client";
 
     /// HTTP knows the method and the headers.
     REQUEST_UNREADABLE = "request-unreadable";

@@ -2,20 +2,24 @@
 //!
 //! A token is `pscim_<key id>_<secret><checksum>`: 16, 64 and 8 lower-case hexadecimal digits, so
 //! secret scanners find it by `pscim_[0-9a-f]{16}_[0-9a-f]{72}`. The checksum distinguishes a typo from a
-//! wrong key without reading the store. Only the SHA-256 of the 256-bit secret is stored; against
-//! random secrets of that size a slow hash would protect nothing.
+//! wrong key without reading the store. Only the SHA-256 of the 256-bit secret is stored, and the public key of the key
+//! pair that is derived from it ([`access_token`](super::access_token)); against random secrets of that size a slow hash
+//! would protect nothing.
 
 use std::fmt;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+use super::access_token::{AccessToken, Claims, PublicKey, SigningKey};
 use super::company::checked_name;
 use super::{CompanyId, DirectoryError, KeyId, UserId};
 
+/// From how many days before its end on a key is about to expire.
+pub const WARNING_DAYS: i64 = 30;
 /// Longest name of a key, in characters.
 pub const MAX_KEY_NAME_CHARS: usize = 50;
 
@@ -56,6 +60,18 @@ impl Token {
         (is_hex && checksum == token.checksum()).then_some(token)
     }
 
+    /// Reads the credentials of an OAuth client, whose id is that of the key. Its secret is the whole token, or what
+    /// follows the key's id in it.
+    #[must_use]
+    pub fn of_client(id: &str, secret: &str) -> Option<Self> {
+        let token = if secret.starts_with(PREFIX) {
+            Self::parse(secret)
+        } else {
+            Self::parse(&Zeroizing::new(format!("{PREFIX}{id}_{secret}")))
+        };
+        token.filter(|token| token.key_id.to_string() == id)
+    }
+
     /// Returns the key it belongs to.
     #[must_use]
     pub fn key_id(&self) -> KeyId {
@@ -66,6 +82,14 @@ impl Token {
     #[must_use]
     pub fn secret_hash(&self) -> SecretHash {
         Sha256::digest(self.secret.as_bytes()).into()
+    }
+
+    /// Returns the key pair that signs access tokens of the key.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Signing`] if this machine cannot compute it.
+    pub fn signing_key(&self) -> Result<SigningKey, DirectoryError> {
+        SigningKey::derive(self.secret.as_bytes())
     }
 
     /// Returns the token as the client sends it: for showing once.
@@ -116,6 +140,8 @@ pub struct ApiKey {
     pub id: KeyId,
     /// SHA-256 of the secret.
     pub secret_hash: SecretHash,
+    /// What verifies access tokens of the key. `None` if the key is revoked, or was made before there were such tokens.
+    pub public_key: Option<PublicKey>,
     /// What the operator called it; empty once it is revoked.
     pub name: String,
     /// The company it acts in.
@@ -147,7 +173,7 @@ pub enum KeyChange<'k> {
     Create(&'k ApiKey),
     /// The key expires then.
     Expire(KeyId, Timestamp),
-    /// The key is revoked, and its hash and name are cleared.
+    /// The key is revoked, and its hash, public key and name are cleared.
     Revoke(KeyId),
 }
 
@@ -167,7 +193,7 @@ impl ApiKey {
     ///
     /// # Errors
     /// [`DirectoryError::NameLength`] if the name is empty or too long, [`DirectoryError::ExpiresInThePast`] if it
-    /// would have expired already.
+    /// would have expired already, [`DirectoryError::Signing`] if this machine cannot derive its key pair.
     pub fn new(
         token: &Token,
         name: &str,
@@ -182,6 +208,7 @@ impl ApiKey {
         Ok(Self {
             id: token.key_id(),
             secret_hash: token.secret_hash(),
+            public_key: Some(token.signing_key()?.public_key()),
             name: checked_name(name, MAX_KEY_NAME_CHARS)?,
             company,
             owner,
@@ -192,13 +219,89 @@ impl ApiKey {
         })
     }
 
-    /// Returns whether this is the token's key and it is valid now. The comparison takes the same time
-    /// wherever the hashes differ.
+    /// Returns whether this is the token's key. The comparison takes the same time wherever the hashes differ.
     #[must_use]
-    pub fn accepts(&self, token: &Token, now: Timestamp) -> bool {
-        let same_secret: bool = self.secret_hash.ct_eq(&token.secret_hash()).into();
-        same_secret && self.revoked.is_none() && self.expires.is_none_or(|expires| now < expires)
+    pub fn has_token(&self, token: &Token) -> bool {
+        self.secret_hash.ct_eq(&token.secret_hash()).into()
     }
+
+    /// Returns whether an access token was issued for this key.
+    #[must_use]
+    pub fn has_access_token(&self, token: &AccessToken) -> bool {
+        let is_signed = |public_key| token.is_signed_by(public_key);
+        token.claims().company == self.company && self.public_key.as_ref().is_some_and(is_signed)
+    }
+
+    /// Returns whether the key is valid now, and if not, why.
+    #[must_use]
+    pub fn validity(&self, now: Timestamp) -> Validity {
+        let is_expired = self.expires.is_some_and(|expires| expires <= now);
+        match self.revoked {
+            Some(_) => Validity::Revoked,
+            None if is_expired => Validity::Expired,
+            None => Validity::Valid,
+        }
+    }
+
+    /// Returns how many whole days are left until the key expires; `None` if it never does.
+    #[must_use]
+    pub fn days_left(&self, now: Timestamp) -> Option<i64> {
+        self.expires.map(|expires| days_until(expires, now))
+    }
+
+    /// Returns an access token for the client that has sent the key's own token. It lives as long as `lifetime`, or
+    /// until the key expires. `None` if the token is of another key, or the key has no public key.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Signing`] if this machine cannot compute it.
+    pub fn access_token(
+        &self,
+        token: &Token,
+        lifetime: SignedDuration,
+        now: Timestamp,
+    ) -> Result<Option<IssuedToken>, DirectoryError> {
+        if !self.has_token(token) || self.public_key.is_none() {
+            return Ok(None);
+        }
+        let expires = now.checked_add(lifetime).unwrap_or(Timestamp::MAX);
+        let expires = self.expires.map_or(expires, |key| key.min(expires));
+        let claims = Claims {
+            key: self.id,
+            company: self.company,
+            issued: now,
+            expires,
+        };
+        Ok(Some(IssuedToken {
+            token: token.signing_key()?.sign(claims)?,
+            seconds: expires.as_second() - now.as_second(),
+        }))
+    }
+}
+
+/// Whether a key may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Validity {
+    /// It may.
+    Valid,
+    /// Its time is over.
+    Expired,
+    /// It was revoked.
+    Revoked,
+}
+
+/// Returns how many whole days are left until a time; negative if it is over.
+#[must_use]
+pub fn days_until(time: Timestamp, now: Timestamp) -> i64 {
+    const SECONDS_A_DAY: i64 = 86_400;
+    time.duration_since(now).as_secs().div_euclid(SECONDS_A_DAY)
+}
+
+/// An access token that was issued.
+pub struct IssuedToken {
+    /// The token as the client sends it.
+    pub token: String,
+    /// In how many seconds it expires.
+    pub seconds: i64,
 }
 
 #[cfg(test)]

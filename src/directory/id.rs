@@ -17,6 +17,12 @@ macro_rules! uuid_id {
                 Self(uuid)
             }
 
+            /// Returns the identifier itself.
+            #[must_use]
+            pub const fn uuid(self) -> Uuid {
+                self.0
+            }
+
             /// Reads the canonical form and no other: identifiers are compared exactly.
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
@@ -44,12 +50,6 @@ uuid_id! {
 }
 
 impl UserId {
-    /// Returns the identifier itself.
-    #[must_use]
-    pub const fn uuid(self) -> Uuid {
-        self.0
-    }
-
     /// Returns which of `shards` counters counts this user. The end of a UUIDv7 is random.
     #[must_use]
     pub fn shard(&self, shards: u8) -> u8 {
@@ -67,6 +67,12 @@ impl KeyId {
     #[must_use]
     pub const fn new(random: u64) -> Self {
         Self(random)
+    }
+
+    /// Returns the identifier as a number.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
     }
 
     /// Reads exactly 16 lower-case hexadecimal digits.

@@ -2,6 +2,7 @@
 //!
 //! Pure, like [`scim`]: the clock and all random values are passed in.
 
+pub mod access_token;
 pub mod api_key;
 pub mod audit;
 pub mod company;
@@ -11,6 +12,7 @@ pub mod permission;
 pub mod resource_type;
 pub mod user;
 
+pub use access_token::AccessToken;
 pub use api_key::{ApiKey, KeyChange, Token};
 pub use audit::{Actor, AuditRecord, Operation};
 pub use company::{Company, CompanyStatus, CursorSecret};
@@ -54,6 +56,9 @@ pub enum DirectoryError {
     /// The owner may not manage users.
     #[error("the key's owner must be active and hold '{}'", Permission::UsersManage.as_str())]
     OwnerNotPermitted,
+    /// A key pair cannot be derived, or an access token not be signed.
+    #[error("this machine cannot sign access tokens")]
+    Signing,
     /// The name of a company or key is empty or too long.
     #[error("a name must have 1 to {0} characters")]
     NameLength(usize),

@@ -29,6 +29,9 @@ use crate::telemetry;
 pub async fn run(handler: Handler) -> Result<(), Error> {
     let config = Config::from_env();
     telemetry::log_as_json(&config);
+    if let Err(reason) = &config.access_token_minutes {
+        tracing::warn!("{reason}");
+    }
     let store = store(&config).await;
     if handler.needs_store() {
         store.connect().await;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::change::UserChange;
-use super::layout::attributes::{EXPIRES, NAME, REVOKED, SECRET_HASH, USERS};
+use super::layout::attributes::{EXPIRES, NAME, PUBLIC_KEY, REVOKED, SECRET_HASH, USERS};
 use super::layout::keys::{self, COUNTER_SHARDS};
 use super::layout::{
     LookupEntry, Value, from_anonymised, from_api_key, from_lookup, from_user, lookups,
@@ -238,7 +238,7 @@ pub(super) fn api_key(change: &KeyChange<'_>, now: Timestamp) -> Action {
         KeyChange::Revoke(id) => {
             let set = [(REVOKED, Value::string(now))];
             Action::Update(Update {
-                remove: vec![NAME, SECRET_HASH],
+                remove: vec![NAME, SECRET_HASH, PUBLIC_KEY],
                 ..Update::set(keys::api_key(*id), set, Condition::Exists)
             })
         }

@@ -2,7 +2,8 @@
 //! `tests/data/rfc` by the rule they show. Each file is a list of steps over the real router.
 //!
 //! `cast` names a file of `tests/data/casts`, whose steps come first: they create the users that several conversations
-//! are about. `capture` takes values out of a response by JSON pointer for later steps, as `{name}`. A `body` is a JSON
+//! are about. `{token}` is the token of the caller's key, `{key}` its id, `{secret}` what follows the id in the token, and
+//! `{basic}` id and token for HTTP Basic. `capture` takes values out of a response by JSON pointer for later steps, as `{name}`. A `body` is a JSON
 //! object, raw text, or `{"base64": …}` for bytes that are no text.
 
 use std::path::Path;
@@ -29,7 +30,7 @@ fn on(engine: Engine, path: &Path) -> datatest_stable::Result<()> {
     run(path, |conversation| async move {
         let world = engine.world().await;
         let client = world.client().await;
-        let mut variables = Variables::from([("token".to_owned(), client.token.clone())]);
+        let mut variables = credentials(&client);
         let mut failures = Vec::new();
         if let Some(cast) = conversation["cast"].as_str() {
             let cast = data(&format!("casts/{cast}.json"));
@@ -39,6 +40,20 @@ fn on(engine: Engine, path: &Path) -> datatest_stable::Result<()> {
         failures.extend(take_all("step", steps, &client, &mut variables).await);
         failures
     })
+}
+
+/// Returns what the caller's key is written into steps by.
+fn credentials(client: &Client<'_>) -> Variables {
+    let (key, token) = (client.key.to_string(), client.token.clone());
+    let secret = token.rsplit('_').next().unwrap().to_owned();
+    let basic = STANDARD.encode(format!("{key}:{token}"));
+    let variables = [
+        ("key", key),
+        ("token", token),
+        ("secret", secret),
+        ("basic", basic),
+    ];
+    Variables::from(variables.map(|(name, value)| (name.to_owned(), value)))
 }
 
 async fn take_all(

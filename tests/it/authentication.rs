@@ -1,5 +1,7 @@
 //! Keys, their owners, companies and activation: which requests are admitted, and the responses to the others.
 
+use std::sync::{Arc, Mutex};
+
 use embedded::Embedded;
 use jiff::{SignedDuration, Timestamp};
 use paradigm_scim::api::authentication::MAX_CACHED;
@@ -8,6 +10,7 @@ use paradigm_scim::directory::api_key::ApiKey;
 use paradigm_scim::directory::user::MAX_ACTIVE_KEYS;
 use paradigm_scim::directory::{CompanyStatus, KeyId, Operation, Permission, Token};
 use paradigm_scim::store::{Next, StoreError};
+use paradigm_scim::telemetry::{RequestObserver, RequestRecord};
 use serde_json::{Value, json};
 
 use crate::counting::{Calls, counted_store};
@@ -32,16 +35,17 @@ async fn without_a_valid_token_every_response_is_the_same() {
     );
     let wrong_secret = paradigm_scim::directory::Token::new(client.key, &[1; 32]);
     let mut bodies = Vec::new();
-    for authorization in [
-        None,
-        Some(String::new()),
-        Some("Bearer".to_owned()),
-        Some(token.clone()),
-        Some(format!("Basic {token}")),
-        Some("Bearer wrong".to_owned()),
-        Some(format!("Bearer {typo}")),
-        Some(format!("Bearer {}", *unknown.reveal())),
-        Some(format!("Bearer {}", *wrong_secret.reveal())),
+    let refused = "Bearer error=\"invalid_token\"";
+    for (authorization, challenge) in [
+        (None, "Bearer"),
+        (Some(String::new()), "Bearer"),
+        (Some("Bearer".to_owned()), "Bearer"),
+        (Some(token.clone()), "Bearer"),
+        (Some(format!("Basic {token}")), "Bearer"),
+        (Some("Bearer wrong".to_owned()), refused),
+        (Some(format!("Bearer {typo}")), refused),
+        (Some(format!("Bearer {}", *unknown.reveal())), refused),
+        (Some(format!("Bearer {}", *wrong_secret.reveal())), refused),
     ] {
         let mut call = Call::new("GET", "/Users");
         if let Some(value) = &authorization {
@@ -49,7 +53,7 @@ async fn without_a_valid_token_every_response_is_the_same() {
         }
         let response = world.send(call).await;
         response.assert_error(401, None);
-        assert_eq!(response.header("www-authenticate"), Some("Bearer"));
+        assert_eq!(response.header("www-authenticate"), Some(challenge));
         bodies.push(response.body);
     }
     bodies.dedup();
@@ -394,6 +398,68 @@ async fn a_rotated_key_is_honoured_as_long_as_it_overlaps() {
             .with_key_rotated(unknown, until, &key, now)
             .is_err()
     );
+}
+
+/// Keeps the records of requests.
+#[derive(Default)]
+struct Records(Mutex<Vec<RequestRecord>>);
+
+impl RequestObserver for Records {
+    fn observe(&self, record: &RequestRecord) {
+        self.0.lock().unwrap().push(record.clone());
+    }
+}
+
+#[tokio::test]
+async fn the_log_and_the_client_see_how_long_a_key_lives_and_that_it_is_sent_after_its_end() {
+    let records = Arc::new(Records::default());
+    let world = World::new().await;
+    let world = World {
+        service: world.service.observed_by(Arc::clone(&records) as _),
+        ..world
+    };
+    let client = world.client().await;
+    let expires: Timestamp = "2026-01-31T00:00:00Z".parse().unwrap();
+    let (company, owner) = (client.company, client.administrator);
+    let (expiring, expiring_token) = world.key(company, owner, Some(expires)).await;
+    let (revoked, revoked_token) = world.key(company, owner, None).await;
+    let revoke = |owner: &paradigm_scim::directory::User| {
+        let (owner, changes) = owner.without_key(revoked);
+        Next::UpdateWithKeys(owner, changes)
+    };
+    world.change(company, owner, revoke).await;
+    let wrong = Token::new(expiring, &[1; 32]).reveal().to_string();
+    // After so many hours by each way: the rule of the refusal, the days left, and when the response says that it ends.
+    let announced = Some("2026-01-31T00:00:00.000Z");
+    for (hours, token, rule, days, expected) in [
+        (0, &client.token, None, None, None),
+        (0, &expiring_token, None, Some(30), announced),
+        (1, &expiring_token, None, Some(29), announced),
+        (718, &expiring_token, None, Some(0), announced),
+        (1, &expiring_token, Some("key-expired"), None, None),
+        (0, &wrong, Some("unauthorized"), None, None),
+        (0, &revoked_token, Some("key-revoked"), None, None),
+    ] {
+        world.clock.advance(SignedDuration::from_hours(hours));
+        let id = token[6..22].to_owned();
+        let form = format!("grant_type=client_credentials&client_id={id}&client_secret={token}");
+        let by_key = Call::new("GET", "/Users").header("authorization", &format!("Bearer {token}"));
+        let fetch = Call::new("POST", "/oauth2/token").body(form);
+        for call in [by_key, fetch] {
+            let response = world.send(call).await;
+            let record = records.0.lock().unwrap().pop().unwrap();
+            let at_token_endpoint = rule.map(|rule| match rule {
+                "unauthorized" => "token-client",
+                rule => rule,
+            });
+            let rules = [rule, at_token_endpoint];
+            assert!(rules.contains(&record.rule), "{record:?}");
+            assert_eq!(record.key, Some(id.clone()));
+            assert_eq!(record.key_days_left, days, "{record:?}");
+            assert_eq!(response.header("api-key-expires"), expected);
+            assert_eq!(response.status, if rule.is_some() { 401 } else { 200 });
+        }
+    }
 }
 
 #[tokio::test]

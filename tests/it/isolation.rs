@@ -4,11 +4,17 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::Method;
+use jiff::SignedDuration;
 use paradigm_scim::api::route::{Endpoint, ROUTES, Route};
-use paradigm_scim::directory::{KeyId, Token};
+use paradigm_scim::config::Clock as _;
+use paradigm_scim::directory::access_token::{Claims, SigningKey};
+use paradigm_scim::directory::{CompanyId, KeyId, Token};
 use paradigm_scim::store::Store;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use test_support::counted::{Calls, Counted};
 use test_support::data::assert_none;
@@ -52,6 +58,8 @@ struct Referred {
     cursor: String,
     version: &'static str,
     token: String,
+    /// Signed by the caller's key, but issued for another key and company.
+    access_token: String,
 }
 
 /// A request that refers to something, and where in it.
@@ -69,6 +77,9 @@ fn reference(place: &str, request: impl Fn(&Referred) -> Call + 'static) -> Refe
 
 /// Returns the requests on a route that refer to something in this way; `own` is a user of the caller's.
 fn references(kind: Kind, route: &'static Route, own: &str) -> Vec<Reference> {
+    if exception(kind, route).is_some() && route.endpoint == Endpoint::IssueToken {
+        return Vec::new();
+    }
     match kind {
         Kind::Id => ids(route, own),
         Kind::Filter => filters(route, &FILTERS),
@@ -77,16 +88,45 @@ fn references(kind: Kind, route: &'static Route, own: &str) -> Vec<Reference> {
         Kind::BulkId => bulk_ids(route, own),
         Kind::Cursor => cursors(route),
         Kind::ETag => etags(route),
-        Kind::KeyId => vec![reference("in the token", |referred| {
-            call(route, "x").header("authorization", &format!("Bearer {}", referred.token))
-        })],
+        Kind::KeyId if route.endpoint == Endpoint::IssueToken => clients(route),
+        Kind::KeyId => ["in the token", "in an access token"]
+            .map(|place| {
+                reference(place, move |referred| {
+                    let token = match place {
+                        "in the token" => &referred.token,
+                        _ => &referred.access_token,
+                    };
+                    call(route, "x").header("authorization", &format!("Bearer {token}"))
+                })
+            })
+            .into(),
     }
+}
+
+/// Requests for an access token.
+fn clients(route: &'static Route) -> Vec<Reference> {
+    let id = |referred: &Referred| referred.token[6..22].to_owned();
+    let grant = "grant_type=client_credentials";
+    vec![
+        reference("by HTTP Basic", move |referred| {
+            let basic = STANDARD.encode(format!("{}:{}", id(referred), referred.token));
+            at(route, "")
+                .body(grant)
+                .header("authorization", &format!("Basic {basic}"))
+        }),
+        reference("by parameters", move |referred| {
+            let (id, secret) = (id(referred), &referred.token);
+            at(route, "").body(format!("{grant}&client_id={id}&client_secret={secret}"))
+        }),
+    ]
 }
 
 /// Returns why nothing can be referred to in this way on a route.
 fn exception(kind: Kind, route: &Route) -> Option<&'static str> {
     let takes_a_user = takes_body(route) && !is_search(route);
     match kind {
+        Kind::KeyId => None,
+        _ if route.endpoint == Endpoint::IssueToken => Some("takes the credentials of a key only"),
         Kind::Id if !route.path.contains("{id}") && !takes_a_user => Some("names no user"),
         Kind::Manager if !takes_a_user && !is_search(route) => {
             Some("takes neither user nor filter")
@@ -397,12 +437,26 @@ fn without_progress(observed: &str) -> String {
     text
 }
 
+/// Returns an access token for a key and a company, signed by the key of a client.
+fn access_token(client: &Client<'_>, key: KeyId, company: CompanyId) -> String {
+    let secret = client.token.rsplit('_').next().unwrap();
+    let now = client.world.clock.now();
+    let claims = Claims {
+        key,
+        company,
+        issued: now,
+        expires: now + SignedDuration::from_hours(1),
+    };
+    let signing_key = SigningKey::derive(&secret.as_bytes()[..64]).unwrap();
+    signing_key.sign(claims).unwrap()
+}
+
 async fn everything(client: &Client<'_>) -> Value {
     client.get("/Users").await.json().clone()
 }
 
 /// Returns a user of the other company's, with all that refers to them.
-async fn theirs(client: &Client<'_>) -> Referred {
+async fn theirs(client: &Client<'_>, caller: &Client<'_>) -> Referred {
     let create = json!({
         "method": "POST", "path": "/Users", "bulkId": "their-bulk-id", "data": {
             "userName": "theirs@example.com", "externalId": "their-external", "title": "0",
@@ -432,6 +486,7 @@ async fn theirs(client: &Client<'_>) -> Referred {
         cursor: cursor.as_str().unwrap().to_owned(),
         version: "W/\"300\"",
         token: Token::new(client.key, &[1; 32]).reveal().to_string(),
+        access_token: access_token(caller, client.key, client.company),
     }
 }
 
@@ -441,7 +496,7 @@ async fn nothing_of_another_company_can_be_reached_or_learned(engine: Engine) {
     let table = Arc::new(Counted::new(engine.table().await));
     let world = World::on(Store::on(Arc::clone(&table) as _));
     let (client, other) = (world.client().await, world.client().await);
-    let foreign = theirs(&other).await;
+    let foreign = theirs(&other, &client).await;
     let mut cursor = foreign.cursor.clone().into_bytes();
     cursor.reverse();
     let unknown = Token::new(KeyId::new(u64::MAX - 7), &[1; 32]);
@@ -453,6 +508,7 @@ async fn nothing_of_another_company_can_be_reached_or_learned(engine: Engine) {
         cursor: String::from_utf8(cursor).unwrap(),
         version: "W/\"9999\"",
         token: unknown.reveal().to_string(),
+        access_token: access_token(&client, unknown.key_id(), CompanyId::new(Uuid::nil())),
     };
     let before = everything(&other).await;
     let own = client.create(&json!({"userName": "own@example.com"})).await;

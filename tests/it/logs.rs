@@ -298,6 +298,7 @@ fn alarms_watch_metrics_that_requests_write() {
         },
         company: None,
         key: None,
+        key_days_left: Some(20),
         undeclared: 0,
         status: 200,
         scim_type: None,
@@ -314,7 +315,7 @@ fn alarms_watch_metrics_that_requests_write() {
         is_cold: false,
     };
     let reported = record.to_embedded_metrics("stack");
-    let reported = &reported["_aws"]["CloudWatchMetrics"][0];
+    let directives = reported["_aws"]["CloudWatchMetrics"].as_array().unwrap();
     let template = template();
     let stack = &template["Globals"]["Function"]["Environment"]["Variables"]["SCIM_STACK"];
     let resources = template["Resources"].as_hash().unwrap().values();
@@ -322,12 +323,16 @@ fn alarms_watch_metrics_that_requests_write() {
         .filter_map(|alarm| alarm["Properties"]["Metrics"].as_vec())
         .flatten()
         .map(|metric| &metric["MetricStat"]["Metric"])
-        .filter(|metric| metric["Namespace"].as_str() == reported["Namespace"].as_str());
+        .filter(|metric| metric["Namespace"].as_str() == directives[0]["Namespace"].as_str());
     let mut watched = Vec::new();
     for metric in metrics {
         let name = metric["MetricName"].as_str().unwrap();
-        let mut known = reported["Metrics"].as_array().unwrap().iter();
-        assert!(known.any(|known| known["Name"] == name), "{name}");
+        let has_metric = |directive: &&Value| {
+            let mut metrics = directive["Metrics"].as_array().unwrap().iter();
+            metrics.any(|metric| metric["Name"] == name)
+        };
+        let directive = directives.iter().find(has_metric);
+        let reported = directive.unwrap_or_else(|| panic!("{name} is not reported"));
         let dimensions = metric["Dimensions"].as_vec().unwrap().iter();
         let names: Vec<&str> = dimensions
             .map(|dimension| {
@@ -339,5 +344,6 @@ fn alarms_watch_metrics_that_requests_write() {
         assert!(known.any(|known| *known == json!(names)), "{name}");
         watched.push(name);
     }
-    assert_eq!(watched, ["Latency", "Unauthorized"]);
+    let expected = ["Latency", "Unauthorized", "KeyDaysLeft", "KeyDaysLeft"];
+    assert_eq!(watched, expected);
 }

@@ -28,6 +28,7 @@ mod handlers;
 mod isolation;
 mod limits;
 mod logs;
+mod oauth;
 mod openapi;
 mod policies;
 mod properties;

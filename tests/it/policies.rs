@@ -564,12 +564,14 @@ fn what_a_function_has_no_need_to_update_is_refused() {
     let used = update(key, &["lastUsed"]);
     let drawn = update(scans, &["units", "ttl"]);
     let counted = in_transaction(update(count, &["users"]));
-    let revoked = in_transaction(update(key, &["revoked", "name", "secretHash"]));
+    let revoked = in_transaction(update(key, &["revoked", "name", "secretHash", "publicKey"]));
     let finding = [Handler::ListUsers, Handler::Search, Handler::Default];
     let permissions = permissions();
     let mut wrong = Vec::new();
     for handler in Handler::ALL {
-        let (has_store, deletes) = (handler.needs_store(), DELETING.contains(&handler));
+        // The token endpoint reads keys, and nothing else.
+        let authenticates = handler.needs_store() && handler != Handler::IssueToken;
+        let deletes = DELETING.contains(&handler);
         let counts = deletes || handler == Handler::CreateUser;
         let finds = finding.contains(&handler);
         let allowed = &permissions[handler.binary()];
@@ -579,11 +581,11 @@ fn what_a_function_has_no_need_to_update_is_refused() {
             ..counted.clone()
         };
         for (about, access, is_allowed) in [
-            ("the day of use", used.clone(), has_store),
+            ("the day of use", used.clone(), authenticates),
             (
                 "returning nothing",
                 returning(used.clone(), "NONE"),
-                has_store,
+                authenticates,
             ),
             (
                 "returning the key",
@@ -596,6 +598,7 @@ fn what_a_function_has_no_need_to_update_is_refused() {
                 false,
             ),
             ("a secret", update(key, &["secretHash"]), false),
+            ("a public key", update(key, &["publicKey"]), false),
             ("another owner", update(key, &["owner"]), false),
             ("another company", update(key, &["company"]), false),
             ("no expiry", update(key, &["expires"]), false),

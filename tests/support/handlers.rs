@@ -64,6 +64,7 @@ pub fn binary(handler: &str) -> &'static str {
         "schemas" => env!("CARGO_BIN_EXE_schemas"),
         "openapi" => env!("CARGO_BIN_EXE_openapi"),
         "groups" => env!("CARGO_BIN_EXE_groups"),
+        "issue_token" => env!("CARGO_BIN_EXE_issue_token"),
         "default" => env!("CARGO_BIN_EXE_default"),
         "publish_events" => env!("CARGO_BIN_EXE_publish_events"),
         other => panic!("there is no handler {other}"),

@@ -181,7 +181,9 @@ impl World {
     ) -> (KeyId, String) {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = KeyId::new(NEXT.fetch_add(1, Ordering::Relaxed));
-        let token = Token::new(id, &[9; 32]);
+        let mut secret = [9; 32];
+        secret[..8].copy_from_slice(&id.number().to_be_bytes());
+        let token = Token::new(id, &secret);
         let now = self.clock.now();
         let key = ApiKey::new(&token, "test", company, owner, expires, now).unwrap();
         self.change(company, owner, |owner| {

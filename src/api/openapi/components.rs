@@ -68,6 +68,9 @@ pub(super) fn schemas() -> Value {
         "Schema": resource(&SCHEMA_SCHEMA),
         "SchemaList": list(reference("schemas", "Schema")),
         "Attribute": schema_attribute(),
+        "TokenRequest": token_request(),
+        "TokenResponse": token_response(),
+        "TokenError": token_error(),
         "OpenApi": {"type": "object", "required": ["openapi", "paths"]},
     })
 }
@@ -150,6 +153,47 @@ fn error() -> Value {
             "status": {"type": "string", "pattern": "^[45][0-9][0-9]$"},
             "scimType": text(),
             "detail": {"type": "string", "minLength": 1},
+        },
+    })
+}
+
+/// RFC 6749 §4.4.2; a client may send its id and secret by HTTP Basic instead.
+fn token_request() -> Value {
+    json!({
+        "type": "object",
+        "required": ["grant_type"],
+        "properties": {
+            "grant_type": {"const": "client_credentials"},
+            "client_id": {"type": "string", "description": "Id of an API key; left out with HTTP Basic."},
+            "client_secret": {"type": "string", "description": "Token of the API key; left out with HTTP Basic."},
+        },
+    })
+}
+
+/// RFC 6749 §5.1.
+fn token_response() -> Value {
+    json!({
+        "type": "object",
+        "required": ["access_token", "token_type", "expires_in"],
+        "properties": {
+            "access_token": text(),
+            "token_type": {"const": "Bearer"},
+            "expires_in": {"type": "integer", "minimum": 0, "description": "Seconds for which the token is valid."},
+        },
+    })
+}
+
+/// RFC 6749 §5.2.
+fn token_error() -> Value {
+    json!({
+        "type": "object",
+        "required": ["error", "error_description"],
+        "properties": {
+            "error": {"enum": [
+                "invalid_request", "invalid_client", "unsupported_grant_type", "access_denied", "temporarily_unavailable",
+                "server_error",
+            ]},
+            "error_description": {"type": "string", "minLength": 1},
         },
     })
 }

@@ -53,6 +53,9 @@ pub(super) fn summary(endpoint: Endpoint) -> &'static str {
         Endpoint::ListSchemas => "The schemas",
         Endpoint::GetSchema => "A schema",
         Endpoint::OpenApi => "This description",
+        Endpoint::IssueToken => {
+            "Issue an access token to a client that authenticates by an API key"
+        }
     }
 }
 
@@ -104,6 +107,9 @@ impl Description {
             Endpoint::ListSchemas => Self::discovery("SchemaList", &[304, 400]),
             Endpoint::GetSchema => Self::discovery("Schema", &[304, 400, 404]),
             Endpoint::OpenApi => Self::discovery("OpenApi", &[304]),
+            Endpoint::IssueToken => {
+                Self::returning("TokenResponse", &[400, 401, 413, 415]).taking("TokenRequest")
+            }
         }
     }
 

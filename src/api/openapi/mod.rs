@@ -11,8 +11,8 @@ use scim::ScimError;
 use serde_json::{Map, Value, json};
 
 use super::Exchange;
-use super::message::{JSON, MEDIA_TYPE, Response};
-use super::route::{ROUTES, Route};
+use super::message::{FORM, JSON, MEDIA_TYPE, Response};
+use super::route::{BASE_PATH, Endpoint, ROUTES, Route, TOKEN_PATH};
 use description::Description;
 
 /// Handles `GET /openapi.json`.
@@ -38,10 +38,10 @@ static DESCRIPTION: LazyLock<String> = LazyLock::new(|| {
             "version": env!("CARGO_PKG_VERSION"),
             "description": "Users of a company, provisioned as RFC 7643, RFC 7644 and RFC 9865 say.",
         },
-        "security": [{"apiKey": []}],
+        "security": [{"apiKey": []}, {"clientCredentials": []}],
         "paths": paths,
         "components": {
-            "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer", "description": "A Paradigm API key."}},
+            "securitySchemes": security_schemes(),
             "parameters": components::parameters(),
             "schemas": components::schemas(),
             "responses": responses::components(),
@@ -50,6 +50,18 @@ static DESCRIPTION: LazyLock<String> = LazyLock::new(|| {
     });
     description.to_string()
 });
+
+fn security_schemes() -> Value {
+    let token_url = format!("{BASE_PATH}{TOKEN_PATH}");
+    json!({
+        "apiKey": {"type": "http", "scheme": "bearer", "description": "A Paradigm API key."},
+        "clientCredentials": {
+            "type": "oauth2",
+            "description": "An access token. The client id is the id of an API key, the client secret its token.",
+            "flows": {"clientCredentials": {"tokenUrl": token_url, "scopes": {}}},
+        },
+    })
+}
 
 fn describe(base_url: &str) -> String {
     let servers = json!([{"url": base_url}]);
@@ -83,7 +95,10 @@ fn operation(route: &Route) -> Value {
                 "schema": reference("schemas", body),
                 "examples": examples.collect::<Map<_, _>>(),
             });
-            let content = json!({MEDIA_TYPE: media_type, JSON: media_type});
+            let content = match route.endpoint {
+                Endpoint::IssueToken => json!({FORM: media_type}),
+                _ => json!({MEDIA_TYPE: media_type, JSON: media_type}),
+            };
             members.insert(
                 "requestBody".to_owned(),
                 json!({"required": true, "content": content}),
@@ -107,6 +122,8 @@ fn operation_id(route: &Route) -> String {
             "{id}" => "ById",
             ".search" => "Search",
             "openapi.json" => "OpenApi",
+            "oauth2" => "OAuth2",
+            "token" => "Token",
             segment => segment,
         };
         id.push_str(word);

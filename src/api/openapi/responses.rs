@@ -11,6 +11,8 @@ use crate::api::route::{Endpoint, ROUTES};
 const ERRORS: [u16; 13] = [
     400, 401, 403, 404, 406, 409, 412, 413, 415, 429, 500, 501, 503,
 ];
+/// Every status of an error of the token endpoint.
+const TOKEN_ERRORS: [u16; 7] = [400, 401, 403, 413, 415, 500, 503];
 /// Name of the component for 304 of a user.
 const USER_NOT_MODIFIED: &str = "UserNotModified";
 /// Name of the component for 304 of discovery.
@@ -23,8 +25,11 @@ pub(super) fn of(endpoint: Endpoint, description: &Description) -> Value {
         let response = success(endpoint, status, component);
         responses.insert(status.to_string(), response);
     }
-    // Not activated or not permitted, not acceptable, a defect, busy: these may happen anywhere.
-    let mut statuses = vec![403, 406, 500, 503];
+    // Not activated or not permitted, a defect, busy: these may happen anywhere.
+    let mut statuses = vec![403, 500, 503];
+    if endpoint.is_negotiated() {
+        statuses.push(406);
+    }
     if !endpoint.is_public() {
         statuses.push(401);
     }
@@ -32,8 +37,9 @@ pub(super) fn of(endpoint: Endpoint, description: &Description) -> Value {
     statuses.sort_unstable();
     for status in statuses {
         let component = match status {
-            304 if endpoint.is_public() => DISCOVERY_NOT_MODIFIED.to_owned(),
+            304 if endpoint.is_discovery() => DISCOVERY_NOT_MODIFIED.to_owned(),
             304 => USER_NOT_MODIFIED.to_owned(),
+            status if endpoint == Endpoint::IssueToken => token_error_name(status),
             status => error_name(status),
         };
         responses.insert(status.to_string(), reference("responses", &component));
@@ -44,7 +50,8 @@ pub(super) fn of(endpoint: Endpoint, description: &Description) -> Value {
 /// Returns the components that [`of`] refers to.
 pub(super) fn components() -> Value {
     let errors = ERRORS.map(|status| (error_name(status), error(status)));
-    let mut components: Map<String, Value> = errors.into_iter().collect();
+    let token_errors = TOKEN_ERRORS.map(|status| (token_error_name(status), token_error(status)));
+    let mut components: Map<String, Value> = errors.into_iter().chain(token_errors).collect();
     let unmodified = |headers: Value| json!({"description": "Not Modified", "headers": headers});
     components.insert(
         USER_NOT_MODIFIED.to_owned(),
@@ -64,15 +71,17 @@ fn success(endpoint: Endpoint, status: u16, component: Option<&str>) -> Value {
     };
     let schema = reference("schemas", component);
     let content = match endpoint {
-        Endpoint::OpenApi => json!({JSON: {"schema": schema}}),
+        Endpoint::OpenApi | Endpoint::IssueToken => json!({JSON: {"schema": schema}}),
         _ => negotiated(&schema),
     };
     response.insert("content".to_owned(), content);
     if component == "User" {
         let headers = json!({"ETag": etag(), "Location": url(), "Content-Location": url()});
         response.insert("headers".to_owned(), headers);
-    } else if endpoint.is_public() {
+    } else if endpoint.is_discovery() {
         response.insert("headers".to_owned(), discovery_headers());
+    } else if endpoint == Endpoint::IssueToken {
+        response.insert("headers".to_owned(), token_headers());
     }
     if status == StatusCode::CREATED.as_u16() {
         response.insert("links".to_owned(), links());
@@ -90,23 +99,59 @@ fn error_name(status: u16) -> String {
 }
 
 fn error(status: u16) -> Value {
+    let content = negotiated(&reference("schemas", "Error"));
+    let headers = match status {
+        401 => Some(json!({"WWW-Authenticate": {
+            "required": true, "schema": {"enum": ["Bearer", "Bearer error=\"invalid_token\""]},
+        }})),
+        429 | 503 => Some(retry_after()),
+        _ => None,
+    };
+    refusal(status, content, headers)
+}
+
+fn token_error_name(status: u16) -> String {
+    format!("TokenError{status}")
+}
+
+/// An error as the token endpoint sends it (RFC 6749 §5.2).
+fn token_error(status: u16) -> Value {
+    let content = json!({JSON: {"schema": reference("schemas", "TokenError")}});
+    let headers = match status {
+        401 => Some(json!({"WWW-Authenticate": {
+            "required": true, "schema": {"type": "string", "pattern": "^Basic "},
+        }})),
+        503 => Some(retry_after()),
+        _ => None,
+    };
+    refusal(status, content, headers)
+}
+
+fn refusal(status: u16, content: Value, headers: Option<Value>) -> Value {
     let meaning = StatusCode::from_u16(status).ok();
     let reason = meaning.and_then(|status| status.canonical_reason());
-    let mut response = json!({
-        "description": reason.unwrap_or("Refused"),
-        "content": negotiated(&reference("schemas", "Error")),
-    });
-    let headers = match status {
-        401 => json!({"WWW-Authenticate": {"required": true, "schema": {"const": "Bearer"}}}),
-        429 | 503 => json!({"Retry-After": {
-            "description": "Seconds after which to try again", "required": true, "schema": {"type": "integer"},
-        }}),
-        _ => return response,
-    };
-    if let Some(members) = response.as_object_mut() {
-        members.insert("headers".to_owned(), headers);
+    let mut response = Map::from_iter([
+        ("description".to_owned(), json!(reason.unwrap_or("Refused"))),
+        ("content".to_owned(), content),
+    ]);
+    if let Some(headers) = headers {
+        response.insert("headers".to_owned(), headers);
     }
-    response
+    Value::Object(response)
+}
+
+fn retry_after() -> Value {
+    json!({"Retry-After": {
+        "description": "Seconds after which to try again", "required": true, "schema": {"type": "integer"},
+    }})
+}
+
+/// Returns what keeps caches from storing a token.
+fn token_headers() -> Value {
+    json!({
+        "Cache-Control": {"required": true, "schema": {"const": "no-store"}},
+        "Pragma": {"required": true, "schema": {"const": "no-cache"}},
+    })
 }
 
 fn etag() -> Value {

@@ -27,6 +27,8 @@ pub(crate) const LAST_USED: &str = "lastUsed";
 pub(crate) const OPERATION: &str = "operation";
 pub(crate) const OWNER: &str = "owner";
 pub(crate) const PERMISSIONS: &str = "permissions";
+/// Verifies the access tokens of an API key.
+pub(crate) const PUBLIC_KEY: &str = "publicKey";
 pub(crate) const RENAMES: &str = "renames";
 pub(crate) const REVOKED: &str = "revoked";
 pub(crate) const SECRET_HASH: &str = "secretHash";

@@ -158,6 +158,16 @@ impl<'i> Reader<'i> {
         .ok_or(StoreError::Corrupt(name))
     }
 
+    pub(super) fn optional_bytes32(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<[u8; 32]>, StoreError> {
+        match self.0.get(name) {
+            None => Ok(None),
+            Some(_) => self.bytes32(name).map(Some),
+        }
+    }
+
     /// Returns what is understood of a set of strings; other programs may write there too, and newer
     /// versions of this one.
     pub(super) fn known<T: Ord>(

@@ -226,7 +226,7 @@ async fn an_anonymised_user_leaves_no_personal_data_and_no_key() {
             key: key("KEY#0000000000000007", "KEY"),
             add: None,
             set: vec![("revoked", text(NOW))],
-            remove: vec!["name", "secretHash"],
+            remove: vec!["name", "secretHash", "publicKey"],
             condition: Condition::Exists,
         }),
         put_audit(

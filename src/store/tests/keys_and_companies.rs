@@ -13,6 +13,7 @@ fn api_key(id: u64, expires: Option<Timestamp>) -> ApiKey {
     let token = Token::new(KeyId::new(id), &[7; 32]);
     let mut key = ApiKey::new(&token, "Entra", company(), super::id(), expires, at(NOW)).unwrap();
     key.secret_hash = [9; 32];
+    key.public_key = Some([8; 32]);
     key
 }
 
@@ -38,6 +39,7 @@ fn key_item(id: &str) -> Item {
         ("ByCompanyPK", text(&format!("COMPANY#{COMPANY}#KEYS"))),
         ("ByCompanySK", text(id)),
         ("secretHash", Value::Bytes(vec![9; 32])),
+        ("publicKey", Value::Bytes(vec![8; 32])),
         ("name", text("Entra")),
         ("company", text(COMPANY)),
         ("owner", text(USER)),
@@ -115,7 +117,7 @@ async fn a_rotation_writes_the_new_key_and_when_the_old_one_expires() {
 }
 
 #[tokio::test]
-async fn a_revocation_clears_name_and_hash() {
+async fn a_revocation_clears_name_hash_and_public_key() {
     let key = api_key(1, None);
     let (before, _) = owner().with_key(&key, at(NOW)).unwrap();
     let (after, changes) = before.without_key(key.id);
@@ -126,7 +128,7 @@ async fn a_revocation_clears_name_and_hash() {
         key: super::key("KEY#0000000000000001", "KEY"),
         add: None,
         set: vec![("revoked", text(NOW))],
-        remove: vec!["name", "secretHash"],
+        remove: vec!["name", "secretHash", "publicKey"],
         condition: Condition::Exists,
     };
     let expected = [

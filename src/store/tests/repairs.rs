@@ -216,7 +216,7 @@ async fn a_key_without_an_owner_is_revoked() {
         key: key("KEY#0000000000000007", "KEY"),
         add: None,
         set: vec![("revoked", text(NOW))],
-        remove: vec!["name", "secretHash"],
+        remove: vec!["name", "secretHash", "publicKey"],
         condition: Condition::Exists,
     };
     let check = Action::Check {

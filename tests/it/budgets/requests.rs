@@ -4,6 +4,7 @@ use crate::counting::Usage;
 use embedded::Embedded;
 use jiff::SignedDuration;
 use paradigm_scim::config::Clock as _;
+use paradigm_scim::directory::Token;
 use scim::cursor::{self, MARK_BYTES, Position};
 use serde_json::{Value, json};
 use test_support::world::{Call, Client, World, encode, fill};
@@ -53,6 +54,38 @@ async fn authentication(m: &mut Measured, client: &Client<'_>) {
     let first_of_a_day = [("BatchGetItem", 1), ("GetItem", 1), ("UpdateItem", 1)];
     let about = "authentication, first of a day";
     m.row(client, about, &first_of_a_day, nothing()).await;
+    let token = |secret: &str| {
+        let form = format!(
+            "grant_type=client_credentials&client_id={}&client_secret={secret}",
+            client.key
+        );
+        client
+            .world
+            .send(Call::new("POST", "/oauth2/token").body(form))
+    };
+    let issued = m.row_of("access token", &[ONE], token(&client.token)).await;
+    issued.assert_status(200);
+    let wrong = Token::new(client.key, &[1; 32]).reveal().to_string();
+    m.row_of("access token, wrong secret", &[ONE], token(&wrong))
+        .await
+        .assert_status(401);
+    let access_token = issued.json()["access_token"].as_str().unwrap();
+    let authorization = format!("Bearer {access_token}");
+    let by_token = || {
+        client
+            .world
+            .send(nothing().header("authorization", &authorization))
+    };
+    m.row_of(
+        "authentication by access token, once a minute",
+        &cold,
+        by_token(),
+    )
+    .await
+    .assert_status(404);
+    m.row_of("authentication by access token, cached", &[], by_token())
+        .await
+        .assert_status(404);
     let store = m.world.store.clone();
     m.row_of("start of an instance", &[("GetItem", 1)], store.connect())
         .await;

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
+use paradigm_scim::directory::api_key::{Validity, WARNING_DAYS};
 use paradigm_scim::directory::{
     ApiKey, CompanyId, KeyChange, KeyId, Operation, Token, User, UserId,
 };
@@ -12,7 +13,9 @@ use zeroize::Zeroizing;
 
 use super::directory::InCompany;
 use super::directory::{self, now, operator_change};
+use super::expiry::Expiry;
 use crate::Failure;
+use crate::output::line;
 
 #[derive(Subcommand)]
 pub(crate) enum Key {
@@ -34,9 +37,10 @@ pub(crate) struct Create {
     /// Name of the key, such as 'Entra'; at most 50 characters
     #[arg(long)]
     name: String,
-    /// When the key expires, such as 2027-12-31T00:00:00Z; by default never
-    #[arg(long, value_name = "TIME")]
-    expires: Option<Timestamp>,
+    /// When the key expires: a date, a duration such as '180d', or 'never'; by default as
+    /// SCIM_API_KEY_DAYS says
+    #[arg(long, value_name = "WHEN")]
+    expires: Option<Expiry>,
     #[command(flatten)]
     place: InCompany,
 }
@@ -48,9 +52,10 @@ pub(crate) struct Rotate {
     /// How long the old key stays valid beside the new one, such as '30m' or '72h'; '0s' ends it
     #[arg(long, value_name = "TIME", default_value = "24h")]
     overlap: SignedDuration,
-    /// When the new key expires, such as 2027-12-31T00:00:00Z; by default when the old one would have
-    #[arg(long, value_name = "TIME")]
-    expires: Option<Timestamp>,
+    /// When the new key expires: a date, a duration such as '180d', or 'never'; by default as
+    /// SCIM_API_KEY_DAYS says
+    #[arg(long, value_name = "WHEN")]
+    expires: Option<Expiry>,
     #[command(flatten)]
     place: InCompany,
 }
@@ -69,9 +74,11 @@ impl Key {
             Self::Create(arguments) => arguments.run().await,
             Self::List(place) => {
                 let (store, company) = place.open().await?;
-                let keys: Vec<Value> = store.api_keys(company).await?.iter().map(shown).collect();
+                let (keys, now) = (store.api_keys(company).await?, now());
+                let keys: Vec<Value> = keys.iter().map(|key| shown(key, now)).collect();
                 let columns = [
-                    "id", "name", "owner", "created", "expires", "revoked", "lastUsed",
+                    "id", "name", "owner", "created", "expires", "daysLeft", "state", "revoked",
+                    "lastUsed", "oauth2",
                 ];
                 place.format.records(&columns, &keys)
             }
@@ -83,16 +90,18 @@ impl Key {
 
 impl Create {
     async fn run(&self) -> Result<(), Failure> {
+        let expiry = Expiry::or_default(self.expires)?;
         let (store, company) = self.place.open().await?;
         let owner = directory::user_id(&store, company, &self.owner).await?;
         let token = random_token()?;
-        let key = create(&store, company, owner, &self.name, self.expires, &token).await?;
+        let key = create(&store, company, owner, &self.name, expiry, &token).await?;
         self.place.format.record(&shown_once(&key, &token))
     }
 }
 
 impl Rotate {
     async fn run(&self) -> Result<(), Failure> {
+        let expiry = Expiry::or_default(self.expires)?;
         let (store, company) = self.place.open().await?;
         let old = find(&store, company, &self.key).await?;
         let change = operator_change(company, Operation::RotateKey);
@@ -101,7 +110,7 @@ impl Rotate {
         if old.revoked.is_some() {
             return Err("the key is revoked; create another with 'key create'".into());
         }
-        let (owner, expires) = (old.owner, self.expires.or(old.expires));
+        let (owner, expires) = (old.owner, expiry.of_key_made(change.now)?);
         let key = ApiKey::new(&token, &old.name, company, owner, expires, change.now)?;
         store
             .change_user(&change, owner, |owner| {
@@ -110,7 +119,9 @@ impl Rotate {
             })
             .await?
             .ok_or("the key's owner is deleted, and the key revoked with them")?;
-        self.place.format.record(&shown_once(&key, &token))
+        self.place.format.record(&shown_once(&key, &token))?;
+        let until = old.expires.map_or(until, |expires| expires.min(until));
+        print_steps(&self.place, old.id, until)
     }
 }
 
@@ -136,8 +147,25 @@ impl Revoke {
         if key.revoked.is_none() {
             return Err("the key is not revoked; try again, or see 'check'".into());
         }
-        self.place.format.record(&shown(&key))
+        self.place.format.record(&shown(&key, now()))
     }
+}
+
+/// Prints what to do with a new key at the identity provider, for people.
+fn print_steps(place: &InCompany, old: KeyId, until: Timestamp) -> Result<(), Failure> {
+    if place.format.is_json() {
+        return Ok(());
+    }
+    let until = date_time(until);
+    line(&format!(
+        "
+What to do now, in Entra (another provider has the same settings under other names):
+1. Open Enterprise applications, the application, Provisioning, and its credentials.
+2. Paste the new token as Secret Token; with OAuth 2.0 client credentials, the new key's id as client identifier and the new token as client secret.
+3. Choose Test connection, and save.
+4. Do this before {until}: the old key {old} is accepted until then.
+5. See by 'key list' that the old key is not used any more (lastUsed), and revoke it: key revoke {old}"
+    ))
 }
 
 fn with_unnamed_key_revoked(owner: &User, key: KeyId) -> (User, Vec<KeyChange<'static>>) {
@@ -169,10 +197,12 @@ pub(crate) async fn create(
     company: CompanyId,
     owner: UserId,
     name: &str,
-    expires: Option<Timestamp>,
+    expiry: Expiry,
     token: &Token,
 ) -> Result<ApiKey, Failure> {
-    let key = ApiKey::new(token, name, company, owner, expires, now())?;
+    let now = now();
+    let expires = expiry.of_key_made(now)?;
+    let key = ApiKey::new(token, name, company, owner, expires, now)?;
     let change = operator_change(company, Operation::CreateKey);
     store
         .change_user(&change, owner, |owner| {
@@ -184,21 +214,49 @@ pub(crate) async fn create(
     Ok(key)
 }
 
-fn shown(key: &ApiKey) -> Value {
+fn shown(key: &ApiKey, now: Timestamp) -> Value {
     json!({
         "id": key.id.to_string(),
         "name": key.name,
         "owner": key.owner.to_string(),
         "created": date_time(key.created),
         "expires": key.expires.map(date_time),
+        "daysLeft": days_left(key, now),
+        "state": state(key, now),
         "revoked": key.revoked.map(date_time),
         "lastUsed": key.last_used.map(|day| day.to_string()),
+        "oauth2": oauth2(key),
     })
+}
+
+/// Returns how many days a key has left, if it is not revoked and expires.
+fn days_left(key: &ApiKey, now: Timestamp) -> Option<i64> {
+    key.days_left(now).filter(|_| key.revoked.is_none())
+}
+
+/// Returns whether a key may be used, and whether that ends soon.
+fn state(key: &ApiKey, now: Timestamp) -> &'static str {
+    let is_ending = key.days_left(now).is_some_and(|days| days <= WARNING_DAYS);
+    match key.validity(now) {
+        Validity::Revoked => "revoked",
+        Validity::Expired => "expired",
+        Validity::Valid if is_ending => "expires soon",
+        Validity::Valid => "valid",
+    }
+}
+
+/// Returns whether clients can get access tokens for a key; `None` if it is revoked.
+fn oauth2(key: &ApiKey) -> Option<&'static str> {
+    match (key.revoked, key.public_key) {
+        (Some(_), _) => None,
+        (None, Some(_)) => Some("ready"),
+        (None, None) => Some("rotate the key"),
+    }
 }
 
 /// Returns a new key with its token.
 fn shown_once(key: &ApiKey, token: &Token) -> Value {
-    let mut record = shown(key);
+    let mut record = shown(key, key.created);
     if let Some(members) = record.as_object_mut() {
         members.insert("token".into(), token.reveal().as_str().into());
     }

@@ -7,6 +7,7 @@ pub(crate) mod copy;
 pub(crate) mod database;
 mod directory;
 pub(crate) mod erase;
+mod expiry;
 mod import;
 pub(crate) mod key;
 pub(crate) mod user;

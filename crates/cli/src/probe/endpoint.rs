@@ -73,6 +73,8 @@ pub(crate) struct Response {
     pub(crate) location: Option<String>,
     /// What time it is there.
     pub(crate) date: Option<String>,
+    /// When the key of the request expires, if it was accepted and expires.
+    pub(crate) key_expires: Option<String>,
     pub(crate) milliseconds: u64,
 }
 
@@ -257,6 +259,7 @@ impl Endpoint {
             media_type: (!text.is_empty()).then_some(media_type),
             location: header("location"),
             date: header("date"),
+            key_expires: header("api-key-expires"),
             milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         })
     }

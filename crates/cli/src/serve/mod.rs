@@ -125,6 +125,9 @@ impl Serve {
             LogFormat::Text => logging::log_to_terminal(&config),
             LogFormat::Json => log_as_json_lines(&config),
         }
+        if let Err(reason) = &config.access_token_minutes {
+            return Err(reason.as_str().into());
+        }
         if self.public_url.is_some() {
             config.public_url.clone_from(&self.public_url);
         }
@@ -242,7 +245,7 @@ impl Serve {
         match token {
             Some(token) => line(&format!("Secret token: {}", *token.reveal()))?,
             None => line(
-                "The secret token was shown when the key was created. To create another one: paradigm-scim key create --company COMPANY --owner USER --name NAME",
+                "The secret token was shown when the key was created. To create another one: paradigm-scim key create --company COMPANY --owner USER --name NAME --expires 180d",
             )?,
         }
         if self.in_memory {

@@ -736,7 +736,16 @@ async fn a_key_that_its_owner_does_not_name_is_revoked_all_the_same() {
     run_json(folder, &["company", "create", "Acme"]);
     let owner = of(&["user", "create", "admin"]);
     of(&["user", "grant", "admin"]);
-    let key = of(&["key", "create", "--owner", "admin", "--name", "k"]);
+    let key = of(&[
+        "key",
+        "create",
+        "--owner",
+        "admin",
+        "--name",
+        "k",
+        "--expires",
+        "never",
+    ]);
     let key = key["id"].as_str().unwrap();
     let (_, table) = in_folder(folder);
     let user = table.user(owner["id"].as_str().unwrap()).await;

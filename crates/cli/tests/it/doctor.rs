@@ -82,6 +82,7 @@ fn a_healthy_instance_passes() {
             "media type",
             "public URL",
             "key",
+            "key expiry",
             "test connection",
             "groups read",
             "groups refused",
@@ -183,7 +184,14 @@ fn why_a_key_is_refused_is_said() {
         |arguments: &[&str]| run(folder.path(), &[arguments, &["--company", "Acme"]].concat());
     owned(&["user", "create", "owner@acme.example"]);
     owned(&["user", "grant", "owner@acme.example"]);
-    let key = ["key", "create", "--owner", "owner@acme.example"];
+    let key = [
+        "key",
+        "create",
+        "--owner",
+        "owner@acme.example",
+        "--expires",
+        "never",
+    ];
     let token_of = |key: &Value| key["token"].as_str().unwrap().to_owned();
     let first = token_of(&owned(&[&key[..], &["--name", "first"]].concat()));
     let second = token_of(&owned(&[&key[..], &["--name", "second"]].concat()));
@@ -220,6 +228,33 @@ fn run(folder: &Path, arguments: &[&str]) -> Value {
         .output()
         .unwrap();
     serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn a_key_that_expires_soon_gets_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().to_str().unwrap();
+    let serve = Serve::start(&["--data-dir", data_dir], Some("True"));
+    for (expires, outcome, saw) in [
+        ("180d", "passed", "179 days are left"),
+        ("31d", "warned", "30 days are left"),
+        ("12h", "failed", "0 days are left"),
+        ("never", "passed", "no time"),
+    ] {
+        let owner = ["--company", "Demo", "--owner", "scim-admin@demo.invalid"];
+        let key = ["key", "create", "--name", "k", "--expires", expires];
+        let key = run(folder.path(), &[&key[..], &owner].concat());
+        let (succeeded, reported) = report(serve.base_url(), key["token"].as_str(), &[]);
+        assert_eq!(succeeded, outcome != "failed");
+        let change = if outcome == "passed" {
+            ""
+        } else {
+            "key rotate"
+        };
+        assert_check(&reported, "key expiry", outcome, saw, change);
+        let id = key["id"].as_str().unwrap();
+        run(folder.path(), &["key", "revoke", id, "--company", "Demo"]);
+    }
 }
 
 #[test]

@@ -118,6 +118,7 @@ async fn a_restored_table_loses_again_what_was_erased_and_revoked_since() {
     }
     let key = |name: &str, owner: &str| {
         let command = ["key", "create", "--owner", owner, "--name", name];
+        let command = [&command[..], &["--expires", "never"]].concat();
         of(&command, main)["id"].as_str().unwrap().to_owned()
     };
     let (admin, second) = ("admin@example.com", "second@example.com");
@@ -128,7 +129,8 @@ async fn a_restored_table_loses_again_what_was_erased_and_revoked_since() {
     of(&["erase", "marker@example.com"], main);
     of(&["erase", "last@example.com"], main);
     of(&["key", "revoke", &revoked], main);
-    of(&["key", "rotate", &rotated, "--overlap", "1h"], main);
+    let rotate = ["key", "rotate", &rotated, "--overlap", "1h"];
+    of(&[&rotate[..], &["--expires", "never"]].concat(), main);
     of(&["user", "ungrant", second], main);
     deactivate(folder, company, "bob@example.com").await;
     run(folder, &["company", "suspend", company]).unwrap();
@@ -233,7 +235,10 @@ async fn a_company_that_has_left_does_not_come_back_with_a_restored_table() {
     let admin = of(&["user", "create", "admin@example.com"], main);
     of(&["user", "grant", "admin@example.com"], main);
     let key = ["key", "create", "--owner", "admin@example.com"];
-    of(&[&key[..], &["--name", "a"]].concat(), main);
+    of(
+        &[&key[..], &["--name", "a", "--expires", "never"]].concat(),
+        main,
+    );
     let dynamodb = restore_a_backup(folder).await;
     of(&["erase", "admin@example.com"], main);
     remove_company(&dynamodb, main, company).await;

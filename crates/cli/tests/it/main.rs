@@ -18,6 +18,7 @@ mod desynchronisation;
 mod doctor;
 mod embedded;
 mod erasure;
+mod keys;
 mod logs;
 mod outputs;
 mod program;

@@ -305,6 +305,8 @@ fn operators_manage_companies_users_and_keys_while_the_server_runs() {
         "admin@acme.example",
         "--name",
         "Entra",
+        "--expires",
+        "never",
     ];
     let refused = run(folder, &with(&key)).unwrap_err();
     assert!(refused.contains("users:manage"), "{refused}");
@@ -337,7 +339,15 @@ fn operators_manage_companies_users_and_keys_while_the_server_runs() {
     assert_eq!(keys[0]["name"], "Entra");
     assert!(keys[0].get("token").is_none());
     let key_id: &'static str = key["id"].as_str().unwrap().to_owned().leak();
-    let rotate = ["key", "rotate", key_id, "--overlap", "1h"];
+    let rotate = [
+        "key",
+        "rotate",
+        key_id,
+        "--overlap",
+        "1h",
+        "--expires",
+        "never",
+    ];
     let rotated = run_json(folder, &with(&rotate));
     assert_eq!(rotated["name"], "Entra");
     for token in [token, rotated["token"].as_str().unwrap()] {

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use indicatif::ProgressBar;
 use jiff::Timestamp;
 use paradigm_scim::config::ACTIVATION_VARIABLE;
+use paradigm_scim::directory::api_key::{WARNING_DAYS, days_until};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -36,6 +37,7 @@ const SEE_LOG: &str =
 const SEE_PROXY: &str = "Check whether the proxy (HTTPS_PROXY, NO_PROXY) lets this machine through to the instance, and read the instance's log.";
 const THROTTLED: &str = "Wait a while and try again; if that does not help, raise ThrottlingRateLimit in the template's parameters.";
 const SEE_FRONT: &str = "Check what is before the instance (firewall, authorizer): this response does not come from the instance. On AWS, with a DomainName the API's default address is closed: give the Tenant URL of that domain.";
+const ROTATE: &str = "Make another key by 'key rotate', with an overlap, and give its token to the provider: when the key ends, the provider deactivates nobody any more.";
 const DEPLOY: &str = "Deploy the current version of the service.";
 
 /// Checks an endpoint.
@@ -120,6 +122,7 @@ impl Examination {
             Step::MediaType => self.media_type(),
             Step::PublicUrl => self.public_url(),
             Step::Key => self.key(),
+            Step::KeyExpiry => self.key_expiry(),
             Step::TestConnection => self.test_connection(),
             Step::GroupsRead => self.groups_read(),
             Step::GroupsRefused => self.groups_refused(),
@@ -250,7 +253,7 @@ impl Examination {
         match response.status {
             401 => CheckResult::failed(
                 saw,
-                "Make another key, paradigm-scim key create --company COMPANY --owner USER --name NAME, of a user who is active (paradigm-scim user show), and give its token to the provider.",
+                "Make another key, paradigm-scim key create --company COMPANY --owner USER --name NAME --expires 180d, of a user who is active (paradigm-scim user show), and give its token to the provider.",
             ),
             403 if detail(&response).contains("users:manage") => CheckResult::failed(
                 saw,
@@ -269,6 +272,27 @@ impl Examination {
             }
             _ => CheckResult::failed(saw, SEE_LOG),
         }
+    }
+
+    /// Checks that the key does not expire soon: the provider would then stop deprovisioning.
+    fn key_expiry(&mut self) -> CheckResult {
+        let search = self.search.as_ref();
+        let Some(expires) = search.and_then(|response| response.key_expires.as_deref()) else {
+            return CheckResult::passed("the instance says no time at which the key expires");
+        };
+        let Ok(time) = expires.parse() else {
+            return CheckResult::needless("the instance's time cannot be read");
+        };
+        let days = days_until(time, Timestamp::now());
+        let saw = format!("{days} days are left, until {expires}");
+        let finding = if days <= 0 {
+            CheckResult::failed(saw, ROTATE)
+        } else if days <= WARNING_DAYS {
+            CheckResult::warned(saw, ROTATE)
+        } else {
+            CheckResult::passed(saw)
+        };
+        finding.measuring(json!({"daysLeft": days, "expires": expires}))
     }
 
     /// Checks that the search for a user that cannot exist finds none, as Entra does.

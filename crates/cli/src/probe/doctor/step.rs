@@ -13,6 +13,7 @@ pub(super) enum Step {
     MediaType,
     PublicUrl,
     Key,
+    KeyExpiry,
     TestConnection,
     GroupsRead,
     GroupsRefused,
@@ -23,7 +24,7 @@ pub(super) enum Step {
 
 impl Step {
     /// All checks, in their order.
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::Reachable,
         Self::TlsVersion,
         Self::Certificate,
@@ -34,6 +35,7 @@ impl Step {
         Self::MediaType,
         Self::PublicUrl,
         Self::Key,
+        Self::KeyExpiry,
         Self::TestConnection,
         Self::GroupsRead,
         Self::GroupsRefused,
@@ -54,6 +56,7 @@ impl Step {
             Self::MediaType => "media type",
             Self::PublicUrl => "public URL",
             Self::Key => "key",
+            Self::KeyExpiry => "key expiry",
             Self::TestConnection => "test connection",
             Self::GroupsRead => "groups read",
             Self::GroupsRefused => "groups refused",
@@ -73,7 +76,8 @@ impl Step {
             Self::Clock | Self::Activation => Some(Self::ScimResponses),
             Self::Discovery | Self::Key => Some(Self::Activation),
             Self::MediaType | Self::PublicUrl | Self::Latency => Some(Self::Discovery),
-            Self::TestConnection
+            Self::KeyExpiry
+            | Self::TestConnection
             | Self::GroupsRead
             | Self::GroupsRefused
             | Self::Owner

@@ -33,6 +33,9 @@ const BOUNDS: [f64; 14] = [
     0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0,
 ];
 
+/// Upper bounds of the days that are left until a key expires.
+const DAYS_LEFT: [f64; 7] = [0.0, 1.0, 7.0, 30.0, 90.0, 180.0, 365.0];
+
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 fn histograms<L: Clone + Eq + std::hash::Hash>() -> Histograms<L> {
@@ -75,6 +78,7 @@ pub(crate) struct Metrics {
     requests: Family<Handled, Counter>,
     refusals: Family<Refused, Counter>,
     durations: Histograms<Routed>,
+    key_days_left: Histogram,
     /// Requests that are being handled.
     pub(crate) in_flight: Gauge,
     /// Connections to the listener of SCIM, from before their handshake on.
@@ -112,6 +116,7 @@ impl Metrics {
             requests: Family::default(),
             refusals: Family::default(),
             durations: histograms(),
+            key_days_left: Histogram::new(DAYS_LEFT),
             in_flight: Gauge::default(),
             connections: Gauge::default(),
             handshakes: Family::default(),
@@ -143,6 +148,11 @@ impl Metrics {
             "request_duration_seconds",
             "Time from the head of a request to its response, without the time in which its body arrived",
             self.durations.clone(),
+        );
+        scim.register(
+            "api_key_days_left",
+            "Days until the API key of a request expires, of requests whose key is accepted and expires",
+            self.key_days_left.clone(),
         );
         scim.register(
             "requests_in_flight",
@@ -235,6 +245,10 @@ impl RequestObserver for Metrics {
         self.durations
             .get_or_create(&Routed { route, method })
             .observe(record.taken.as_secs_f64());
+        if let Some(days) = record.key_days_left {
+            // No key has an expiry that is too far away for a float.
+            self.key_days_left.observe(days as f64);
+        }
         if let Some(rule) = record.rule {
             self.refusals.get_or_create(&Refused { rule }).inc();
         }
