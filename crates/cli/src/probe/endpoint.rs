@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use http::{Method, Request, Uri};
 use serde_json::Value;
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, Proxy, Timeout};
+use ureq::{Agent, AsSendBody, Proxy, Timeout};
 
+use super::credentials::Credentials;
+use super::oauth_client::{Attempt, OAuthClient};
 use crate::Failure;
 
 /// Timeout of a request. Entra publishes no figure; API Gateway gives up after 30 s.
@@ -43,10 +45,22 @@ pub(crate) enum Authorization {
     Token,
     /// A token that is wrong.
     WrongToken,
+    /// The endpoint's token with a character changed.
+    AlteredToken,
     Nothing,
 }
 
-/// A base URL and, if there is one, the token for it.
+/// Who gets the token of an endpoint.
+enum Source {
+    /// Nobody: there is none.
+    Nothing,
+    /// The operator.
+    Operator(String),
+    /// A client, which requests access tokens.
+    Client(OAuthClient),
+}
+
+/// A base URL and what requests are authenticated by.
 pub(crate) struct Endpoint {
     /// Without query and trailing slash.
     base_url: String,
@@ -54,7 +68,7 @@ pub(crate) struct Endpoint {
     uri: Uri,
     /// The query of the tenant URL, which goes with every request.
     tenant_query: String,
-    token: Option<String>,
+    source: Source,
     user_agent: String,
     /// The media type that requests ask for.
     accept: String,
@@ -73,6 +87,10 @@ pub(crate) struct Response {
     pub(crate) location: Option<String>,
     /// What time it is there.
     pub(crate) date: Option<String>,
+    /// How the client has to authenticate.
+    pub(crate) challenge: Option<String>,
+    /// Whether caches may store it.
+    pub(crate) cache_control: Option<String>,
     /// When the key of the request expires, if it was accepted and expires.
     pub(crate) key_expires: Option<String>,
     pub(crate) milliseconds: u64,
@@ -83,10 +101,11 @@ impl Endpoint {
     /// who may vouch for its certificate.
     ///
     /// # Errors
-    /// The URL is not an `http` or `https` URL, or a header cannot hold the token.
+    /// A URL is not an `http` or `https` URL, a header cannot hold the token, or the client's secret would cross a network
+    /// in clear text.
     pub(crate) fn new(
         tenant_url: &str,
-        token: Option<&str>,
+        credentials: Option<Credentials>,
         flag: Option<bool>,
         user_agent: &str,
         roots: RootCerts,
@@ -96,7 +115,7 @@ impl Endpoint {
             .split_once('?')
             .unwrap_or((tenant_url, ""));
         let base_url = base_url.trim().trim_end_matches('/');
-        let uri = checked_url(base_url)?;
+        let uri = checked_url(base_url, "--url")?;
         let mut keys: Vec<&str> = query.split('&').filter(|key| !key.is_empty()).collect();
         match flag {
             Some(true) if !has_flag(query) => keys.push(FLAG),
@@ -120,7 +139,7 @@ impl Endpoint {
             base_url: base_url.to_owned(),
             uri,
             tenant_query: keys.join("&"),
-            token: token.map(checked_token).transpose()?,
+            source: Source::of(credentials, base_url)?,
             user_agent: user_agent.to_owned(),
             accept: MEDIA_TYPE.to_owned(),
             roots,
@@ -141,8 +160,16 @@ impl Endpoint {
         &self.roots
     }
 
-    pub(crate) fn has_token(&self) -> bool {
-        self.token.is_some()
+    pub(crate) fn has_credentials(&self) -> bool {
+        !matches!(self.source, Source::Nothing)
+    }
+
+    /// Returns the client that requests access tokens, if there is one.
+    pub(crate) fn client(&self) -> Option<&OAuthClient> {
+        match &self.source {
+            Source::Client(client) => Some(client),
+            _ => None,
+        }
     }
 
     /// Returns the name or address, without the brackets of IPv6.
@@ -198,7 +225,7 @@ impl Endpoint {
         }
     }
 
-    /// Sends a request.
+    /// Sends a request. If an access token is refused, sends it once more with a new one.
     ///
     /// # Errors
     /// The reason why there was no response, as text.
@@ -209,9 +236,25 @@ impl Endpoint {
         body: Option<&Value>,
         authorization: Authorization,
     ) -> Result<Response, String> {
+        let response = self.send_once(method, url, body, authorization)?;
+        let is_refused = response.status == 401 && authorization == Authorization::Token;
+        if is_refused && self.client().is_some_and(OAuthClient::forget) {
+            return self.send_once(method, url, body, authorization);
+        }
+        Ok(response)
+    }
+
+    fn send_once(
+        &self,
+        method: &str,
+        url: &str,
+        body: Option<&Value>,
+        authorization: Authorization,
+    ) -> Result<Response, String> {
         let token = match authorization {
-            Authorization::Token => self.token.as_deref(),
-            Authorization::WrongToken => Some("wrong"),
+            Authorization::Token => self.token()?,
+            Authorization::AlteredToken => self.token()?.map(|token| altered(&token)),
+            Authorization::WrongToken => Some("wrong".to_owned()),
             Authorization::Nothing => None,
         };
         let mut request = Request::builder()
@@ -222,20 +265,57 @@ impl Endpoint {
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        if body.is_some() {
-            request = request.header("content-type", "application/scim+json; charset=utf-8");
+        match body {
+            Some(body) => {
+                let media_type = "application/scim+json; charset=utf-8";
+                let request = request.header("content-type", media_type);
+                self.run(request.body(body.to_string()))
+            }
+            None => self.run(request.body(())),
         }
-        let content = body.map(Value::to_string).unwrap_or_default();
+    }
+
+    /// Returns the token to send, if there is one.
+    fn token(&self) -> Result<Option<String>, String> {
+        match &self.source {
+            Source::Nothing => Ok(None),
+            Source::Operator(token) => Ok(Some(token.clone())),
+            Source::Client(client) => client.token(|| self.fetch(client)).map(Some),
+        }
+    }
+
+    /// Requests an access token, and returns the response that has one.
+    fn fetch(&self, client: &OAuthClient) -> Result<Value, String> {
+        let response = self.request_token(client, Attempt::ByBasic)?;
+        match response.is_success() {
+            true => Ok(response.body),
+            false => Err(format!("no access token: {}", response.summary())),
+        }
+    }
+
+    /// Requests an access token.
+    ///
+    /// # Errors
+    /// The reason why there was no response, as text.
+    pub(crate) fn request_token(
+        &self,
+        client: &OAuthClient,
+        attempt: Attempt,
+    ) -> Result<Response, String> {
+        let builder = Request::builder()
+            .header("accept", "application/json")
+            .header("user-agent", &self.user_agent);
+        self.run(Ok(client.request(attempt, builder)?))
+    }
+
+    fn run<B: AsSendBody>(
+        &self,
+        request: Result<Request<B>, http::Error>,
+    ) -> Result<Response, String> {
+        let request = request.map_err(|error| error.to_string())?;
         let started = Instant::now();
-        let mut response = match body {
-            Some(_) => self
-                .agent
-                .run(request.body(content).map_err(|error| error.to_string())?),
-            None => self
-                .agent
-                .run(request.body(()).map_err(|error| error.to_string())?),
-        }
-        .map_err(|error| in_words(&error))?;
+        let mut response = self.agent.run(request);
+        let response = response.as_mut().map_err(|error| in_words(error))?;
         let text = response
             .body_mut()
             .with_config()
@@ -259,18 +339,24 @@ impl Endpoint {
             media_type: (!text.is_empty()).then_some(media_type),
             location: header("location"),
             date: header("date"),
+            challenge: header("www-authenticate"),
+            cache_control: header("cache-control"),
             key_expires: header("api-key-expires"),
             milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         })
     }
 
-    /// Returns a text of the server's, to be shown: on one line, not too long, without the token.
+    /// Returns a text of the server's, to be shown: on one line, not too long, without token and secret.
     pub(crate) fn shown(&self, text: &str) -> String {
-        let token = self.token.as_deref().unwrap_or_default();
         // A short one is no secret, and may be a word of the sentence.
-        let text = match token.len() >= MIN_MASKED_BYTES {
-            true => text.replace(token, "***"),
+        let mask = |text: &str, secret: &str| match secret.len() >= MIN_MASKED_BYTES {
+            true => text.replace(secret, "***"),
             false => text.to_owned(),
+        };
+        let text = match &self.source {
+            Source::Nothing => text.to_owned(),
+            Source::Operator(token) => mask(text, token),
+            Source::Client(client) => client.masked(text, mask),
         };
         let is_long = text.chars().count() > MAX_SHOWN_CHARS;
         let shown = text.chars().take(MAX_SHOWN_CHARS);
@@ -297,18 +383,52 @@ fn port(uri: &Uri) -> u16 {
     uri.port_u16().unwrap_or(if is_https { 443 } else { 80 })
 }
 
-fn checked_url(base_url: &str) -> Result<Uri, Failure> {
-    if base_url.contains(['{', '}']) {
-        return Err("--url has a placeholder in braces that must be replaced".into());
+impl Source {
+    fn of(credentials: Option<Credentials>, base_url: &str) -> Result<Self, Failure> {
+        Ok(match credentials {
+            None => Self::Nothing,
+            Some(Credentials::Token(token)) => Self::Operator(checked_token(&token)?),
+            Some(Credentials::Client(credentials)) => {
+                let client = OAuthClient::new(credentials, base_url);
+                let uri = checked_url(client.token_url(), "--token-url")?;
+                if uri.scheme_str() == Some("http") && !is_loopback(&uri) {
+                    return Err("--token-url must begin with https://: everyone on the way could read the client's secret".into());
+                }
+                Self::Client(client)
+            }
+        })
     }
-    let no_url = "--url must be an http or https URL, such as https://scim.example.com/scim/v2/?aadOptscim062020";
-    let uri: Uri = base_url.parse().map_err(|_| no_url)?;
+}
+
+/// Returns a token with the character in its middle changed.
+fn altered(token: &str) -> String {
+    let middle = token.chars().count() / 2;
+    let change = |(index, c)| match (index == middle, c) {
+        (true, 'A') => 'B',
+        (true, _) => 'A',
+        (false, c) => c,
+    };
+    token.chars().enumerate().map(change).collect()
+}
+
+/// Reads the URL that an option gives.
+fn checked_url(base_url: &str, option: &str) -> Result<Uri, Failure> {
+    if base_url.contains(['{', '}']) {
+        return Err(format!("{option} has a placeholder in braces that must be replaced").into());
+    }
+    let no_url = format!(
+        "{option} must be an http or https URL, such as https://scim.example.com/scim/v2/?aadOptscim062020"
+    );
+    let uri: Uri = base_url.parse().map_err(|_| no_url.clone())?;
     let authority = uri
         .authority()
         .map(http::uri::Authority::as_str)
         .unwrap_or_default();
     if authority.contains('@') {
-        return Err("--url must not hold a name or password; the token is all that is sent".into());
+        return Err(format!(
+            "{option} must not hold a name or password; the token is all that is sent"
+        )
+        .into());
     }
     let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
     let names_port = authority
@@ -352,9 +472,12 @@ fn in_words(error: &ureq::Error) -> String {
 impl Response {
     /// Status and, for an error, what the server says about it.
     pub(crate) fn summary(&self) -> String {
-        let kind = self.body.get("scimType").and_then(Value::as_str);
-        let detail = self.body.get("detail").and_then(Value::as_str);
-        let said: Vec<&str> = [kind, detail].into_iter().flatten().collect();
+        // RFC 7644 §3.12; RFC 6749 §5.2.
+        let members = ["scimType", "detail", "error", "error_description"];
+        let said: Vec<&str> = members
+            .iter()
+            .filter_map(|member| self.body.get(member)?.as_str())
+            .collect();
         let location = self
             .location
             .as_ref()

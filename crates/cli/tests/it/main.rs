@@ -11,6 +11,7 @@
 
 mod admin;
 mod check;
+mod client_credentials;
 mod command;
 mod concurrency;
 mod copy;

@@ -58,7 +58,10 @@ fn a_token_is_no_argument() {
         let output = send(&[command, &url].concat(), None, "");
         let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         assert!(!output.status.success());
-        assert!(printed.contains("--token-file"), "{printed}");
+        assert!(
+            printed.contains("unexpected argument '--token'"),
+            "{printed}"
+        );
         assert!(!printed.contains("marker"), "{printed}");
     }
 }

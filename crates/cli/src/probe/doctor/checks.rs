@@ -15,9 +15,9 @@ use super::load;
 use super::reading::{detail, has_schema, is_empty_list, is_of_scim, skew};
 use super::report::{Check, CheckResult};
 use super::step::Step;
+use crate::probe::credentials::SOURCES;
 use crate::probe::endpoint::{Authorization, Endpoint, MEDIA_TYPE, Response};
 use crate::probe::outcome::Outcome;
-use crate::probe::token::SOURCES;
 
 /// How far clocks may be apart, in seconds, before it is said, and before it is a failure.
 const SKEW: (i64, i64) = (30, 300);
@@ -32,13 +32,13 @@ const ERROR_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
 const CORRECT_URL: &str =
     "Give the Tenant URL: https://<domain>/scim/v2/, with or without ?aadOptscim062020.";
-const SEE_LOG: &str =
+pub(super) const SEE_LOG: &str =
     "See the instance's log (on AWS the functions' in CloudWatch) for the reason, then try again.";
 const SEE_PROXY: &str = "Check whether the proxy (HTTPS_PROXY, NO_PROXY) lets this machine through to the instance, and read the instance's log.";
 const THROTTLED: &str = "Wait a while and try again; if that does not help, raise ThrottlingRateLimit in the template's parameters.";
 const SEE_FRONT: &str = "Check what is before the instance (firewall, authorizer): this response does not come from the instance. On AWS, with a DomainName the API's default address is closed: give the Tenant URL of that domain.";
 const ROTATE: &str = "Make another key by 'key rotate', with an overlap, and give its token to the provider: when the key ends, the provider deactivates nobody any more.";
-const DEPLOY: &str = "Deploy the current version of the service.";
+pub(super) const DEPLOY: &str = "Deploy the current version of the service.";
 
 /// Checks an endpoint.
 pub(super) struct Examination {
@@ -80,7 +80,9 @@ impl Examination {
         // Checks that others cannot do without, and what to say of those.
         let mut blocking: Vec<(Step, String)> = Vec::new();
         for step in Step::ALL {
-            if step == Step::Load && !self.with_load {
+            let is_left_out = step == Step::Load && !self.with_load
+                || step.is_of_clients() && self.endpoint.client().is_none();
+            if is_left_out {
                 continue;
             }
             progress.set_message(step.name());
@@ -121,6 +123,10 @@ impl Examination {
             Step::Discovery => self.discovery(),
             Step::MediaType => self.media_type(),
             Step::PublicUrl => self.public_url(),
+            Step::AccessToken => self.access_token(),
+            Step::WrongSecret => self.wrong_secret(),
+            Step::WrongGrant => self.wrong_grant(),
+            Step::AlteredToken => self.altered_token(),
             Step::Key => self.key(),
             Step::KeyExpiry => self.key_expiry(),
             Step::TestConnection => self.test_connection(),
@@ -242,7 +248,7 @@ impl Examination {
     }
 
     fn key(&mut self) -> CheckResult {
-        if !self.endpoint.has_token() {
+        if !self.endpoint.has_credentials() {
             return CheckResult::skipped(format!("no token was given; give one by {SOURCES}"));
         }
         let response = match self.search_without_match() {
@@ -414,7 +420,11 @@ impl Examination {
         load::sustain(|| self.search_without_match())
     }
 
-    fn get(&self, target: &str, authorization: Authorization) -> Result<Response, String> {
+    pub(super) fn get(
+        &self,
+        target: &str,
+        authorization: Authorization,
+    ) -> Result<Response, String> {
         let url = self.endpoint.url(target);
         self.endpoint.send("GET", &url, None, authorization)
     }

@@ -4,6 +4,7 @@ mod certificate;
 mod checks;
 mod connection;
 mod load;
+mod oauth;
 mod reading;
 mod report;
 mod step;
@@ -15,8 +16,8 @@ use std::path::PathBuf;
 use clap::Args;
 use ureq::tls::{PemItem, RootCerts, parse_pem};
 
+use crate::probe::credentials::CredentialArguments;
 use crate::probe::endpoint::{Endpoint, USER_AGENT};
-use crate::probe::token::TokenArguments;
 use crate::{Failure, progress};
 use checks::Examination;
 use report::DoctorReport;
@@ -28,7 +29,7 @@ pub(crate) struct Doctor {
     #[arg(long, value_name = "URL")]
     url: String,
     #[command(flatten)]
-    token: TokenArguments,
+    credentials: CredentialArguments,
     /// Trust the authorities whose certificates are in this file (PEM), and no others
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
@@ -45,9 +46,8 @@ pub(crate) struct Doctor {
 
 impl Doctor {
     pub(crate) async fn run(&self) -> Result<(), Failure> {
-        let token = self.token.read()?;
-        let token = token.as_deref();
-        let endpoint = Endpoint::new(&self.url, token, None, USER_AGENT, self.roots()?)?;
+        let credentials = self.credentials.read()?;
+        let endpoint = Endpoint::new(&self.url, credentials, None, USER_AGENT, self.roots()?)?;
         if self.load && !self.yes && !endpoint.is_loopback() {
             return Err("--load keeps an instance as busy as it gets, which its users may notice and its owner pays for; this one is not on this machine. Add --yes if that is meant. Nothing was sent.".into());
         }

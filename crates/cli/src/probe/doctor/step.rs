@@ -12,6 +12,10 @@ pub(super) enum Step {
     Discovery,
     MediaType,
     PublicUrl,
+    AccessToken,
+    WrongSecret,
+    WrongGrant,
+    AlteredToken,
     Key,
     KeyExpiry,
     TestConnection,
@@ -24,7 +28,7 @@ pub(super) enum Step {
 
 impl Step {
     /// All checks, in their order.
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 21] = [
         Self::Reachable,
         Self::TlsVersion,
         Self::Certificate,
@@ -34,6 +38,10 @@ impl Step {
         Self::Discovery,
         Self::MediaType,
         Self::PublicUrl,
+        Self::AccessToken,
+        Self::WrongSecret,
+        Self::WrongGrant,
+        Self::AlteredToken,
         Self::Key,
         Self::KeyExpiry,
         Self::TestConnection,
@@ -55,6 +63,10 @@ impl Step {
             Self::Discovery => "discovery",
             Self::MediaType => "media type",
             Self::PublicUrl => "public URL",
+            Self::AccessToken => "access token",
+            Self::WrongSecret => "wrong secret",
+            Self::WrongGrant => "wrong grant type",
+            Self::AlteredToken => "altered token",
             Self::Key => "key",
             Self::KeyExpiry => "key expiry",
             Self::TestConnection => "test connection",
@@ -66,6 +78,14 @@ impl Step {
         }
     }
 
+    /// Returns whether the check is about clients that request access tokens.
+    pub(super) fn is_of_clients(self) -> bool {
+        matches!(
+            self,
+            Self::AccessToken | Self::WrongSecret | Self::WrongGrant | Self::AlteredToken
+        )
+    }
+
     /// Returns the check without which this one cannot be made.
     pub(super) fn needs(self) -> Option<Self> {
         match self {
@@ -74,7 +94,8 @@ impl Step {
             Self::Certificate => Some(Self::TlsVersion),
             Self::ScimResponses => Some(Self::Certificate),
             Self::Clock | Self::Activation => Some(Self::ScimResponses),
-            Self::Discovery | Self::Key => Some(Self::Activation),
+            Self::Discovery | Self::AccessToken | Self::Key => Some(Self::Activation),
+            Self::WrongSecret | Self::WrongGrant | Self::AlteredToken => Some(Self::AccessToken),
             Self::MediaType | Self::PublicUrl | Self::Latency => Some(Self::Discovery),
             Self::KeyExpiry
             | Self::TestConnection

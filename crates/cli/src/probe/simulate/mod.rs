@@ -12,8 +12,8 @@ use clap::{Args, ValueEnum};
 
 use crate::end_signal::end_signal;
 use crate::output::complain;
+use crate::probe::credentials::{CredentialArguments, SOURCES};
 use crate::probe::endpoint::{Endpoint, has_flag};
-use crate::probe::token::{SOURCES, TokenArguments};
 use crate::{Failure, progress};
 use player::Player;
 use report::Head;
@@ -29,7 +29,7 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "URL")]
     url: String,
     #[command(flatten)]
-    token: TokenArguments,
+    credentials: CredentialArguments,
     /// Send what Entra sends with aadOptscim062020 in its tenant URL (the default if it is in --url)
     #[arg(long, conflicts_with = "no_flag")]
     flag: bool,
@@ -72,11 +72,13 @@ impl Simulate {
     pub(crate) async fn run(&self) -> Result<(), Failure> {
         let flag = self.flag()?;
         let scenario = Scenario::of(self.provider, flag.unwrap_or(false))?;
-        let token = self.token.read()?;
-        let token = token.ok_or_else(|| format!("no token was given; give one by {SOURCES}"))?;
+        let credentials = self.credentials.read()?;
+        if credentials.is_none() {
+            return Err(format!("no token was given; give one by {SOURCES}").into());
+        }
         let endpoint = Endpoint::new(
             &self.url,
-            Some(&token),
+            credentials,
             flag,
             &scenario.user_agent,
             // What this machine trusts, so that a company's own authority counts.
