@@ -102,7 +102,8 @@ impl Admin {
 
     async fn metrics(&self) -> Response<Full<Bytes>> {
         let checks = self.readiness.checks(&self.shared.phase).await;
-        match self.shared.metrics.text(&checks) {
+        let checks = checks.iter().map(|it| (it.name, it.failure.is_none()));
+        match self.shared.metrics.text(&checks.collect::<Vec<_>>()) {
             Ok(text) => response(StatusCode::OK, metrics::CONTENT_TYPE, text),
             Err(_) => response(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "no metrics\n"),
         }

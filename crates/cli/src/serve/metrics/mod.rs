@@ -21,7 +21,6 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use crate::serve::readiness::Check;
 use crate::serve::tls::Tls;
 use pool::PoolMetrics;
 use table::{MeteredTable, TableMetrics};
@@ -208,16 +207,16 @@ impl Metrics {
         self.handshakes.get_or_create(&Outcome { outcome }).inc();
     }
 
-    /// Returns the metrics, with the checks of readiness, in Prometheus's text format.
+    /// Returns the metrics, with the checks of readiness and whether each has passed, in Prometheus's text format.
     ///
     /// # Errors
     /// A metric cannot be written as text, which is a defect.
-    pub(crate) fn text(&self, checks: &[Check]) -> Result<String, Error> {
+    pub(crate) fn text(&self, checks: &[(&'static str, bool)]) -> Result<String, Error> {
         // A check that is not made, because one before it has failed, has no series.
         self.ready.clear();
-        for Check { name, failure } in checks {
-            let ready = self.ready.get_or_create(&Checked { check: name });
-            ready.set(i64::from(failure.is_none()));
+        for (check, has_passed) in checks {
+            let ready = self.ready.get_or_create(&Checked { check });
+            ready.set(i64::from(*has_passed));
         }
         if let Some((tls, expiry)) = &self.certificate {
             expiry.set(tls.expires().map_or(0, Timestamp::as_second));
