@@ -63,6 +63,7 @@ pub fn log_as_json(config: &Config) {
         .with(lines)
         .with(log_filter(config))
         .init();
+    log_panics();
 }
 
 /// Logs as JSON lines to standard error, each with its time and level: for `serve`.
@@ -80,6 +81,15 @@ pub fn log_as_json_lines(config: &Config) {
         .with(lines)
         .with(log_filter(config))
         .init();
+    log_panics();
+}
+
+/// Logs where the program panics, and not the message, which may have what a client sent.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "the program has a defect here: it panicked");
+    }));
 }
 
 /// What a request was routed to.

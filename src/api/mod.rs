@@ -23,10 +23,12 @@ pub mod router;
 pub mod rule;
 mod users;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use scim::{Rule, ScimError, resource};
@@ -53,6 +55,8 @@ use message::{BodySource, Request, Response};
 use route::{Endpoint, Handler, Route, base_url};
 use router::Match;
 
+/// The cause of a request that panicked, in the log. The hook of panics has logged where.
+const PANIC: &str = "a panic; the line before has its place";
 /// Deadline of a request: its response comes before API Gateway's timeout of 30 s.
 const DEADLINE: Duration = Duration::from_secs(25);
 
@@ -169,7 +173,8 @@ impl Service {
         let observations = Observations::default();
         // On the heap: with every route in it, the future is too large to be passed around.
         let responding = Box::pin(self.respond(request, matched, &mut sender, &observations));
-        let (result, usage) = measured(responding).await;
+        let (result, usage) = measured(AssertUnwindSafe(responding).catch_unwind()).await;
+        let result = result.unwrap_or_else(|_| Err(ScimError::internal(PANIC).into()));
         let taken = started.elapsed().saturating_sub(sender.sending);
         let error = result.as_ref().err().map(|refused| refused.error.as_ref());
         let now = self.clock.now();

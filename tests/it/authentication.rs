@@ -1,7 +1,5 @@
 //! Keys, their owners, companies and activation: which requests are admitted, and the responses to the others.
 
-use std::sync::{Arc, Mutex};
-
 use embedded::Embedded;
 use jiff::{SignedDuration, Timestamp};
 use paradigm_scim::api::authentication::MAX_CACHED;
@@ -10,10 +8,10 @@ use paradigm_scim::directory::api_key::ApiKey;
 use paradigm_scim::directory::user::MAX_ACTIVE_KEYS;
 use paradigm_scim::directory::{CompanyStatus, KeyId, Operation, Permission, Token};
 use paradigm_scim::store::{Next, StoreError};
-use paradigm_scim::telemetry::{RequestObserver, RequestRecord};
 use serde_json::{Value, json};
 
 use crate::counting::{Calls, counted_store};
+use crate::support::records::Records;
 use test_support::world::{Call, Client, World, in_memory};
 
 const ONE_MINUTE: SignedDuration = SignedDuration::from_secs(60);
@@ -400,24 +398,9 @@ async fn a_rotated_key_is_honoured_as_long_as_it_overlaps() {
     );
 }
 
-/// Keeps the records of requests.
-#[derive(Default)]
-struct Records(Mutex<Vec<RequestRecord>>);
-
-impl RequestObserver for Records {
-    fn observe(&self, record: &RequestRecord) {
-        self.0.lock().unwrap().push(record.clone());
-    }
-}
-
 #[tokio::test]
 async fn the_log_and_the_client_see_how_long_a_key_lives_and_that_it_is_sent_after_its_end() {
-    let records = Arc::new(Records::default());
-    let world = World::new().await;
-    let world = World {
-        service: world.service.observed_by(Arc::clone(&records) as _),
-        ..world
-    };
+    let (world, records) = Records::of(World::new().await);
     let client = world.client().await;
     let expires: Timestamp = "2026-01-31T00:00:00Z".parse().unwrap();
     let (company, owner) = (client.company, client.administrator);
@@ -447,7 +430,7 @@ async fn the_log_and_the_client_see_how_long_a_key_lives_and_that_it_is_sent_aft
         let fetch = Call::new("POST", "/oauth2/token").body(form);
         for call in [by_key, fetch] {
             let response = world.send(call).await;
-            let record = records.0.lock().unwrap().pop().unwrap();
+            let record = records.pop();
             let at_token_endpoint = rule.map(|rule| match rule {
                 "unauthorized" => "token-client",
                 rule => rule,

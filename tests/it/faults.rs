@@ -13,8 +13,12 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::ErrorKind;
 use embedded::Embedded;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Method};
+use paradigm_scim::api::message::{Body, BodySource, Request};
 use serde_json::{Value, json};
 
+use crate::support::records::Records;
 use test_support::world::{Call, World, store_through};
 
 /// What happens to a request to DynamoDB.
@@ -374,4 +378,41 @@ async fn a_request_does_not_fail_because_the_use_of_its_key_cannot_be_recorded()
         switch.set(0, usize::MAX);
         client.get("/Users").await.assert_status(200);
     }
+}
+
+/// A body whose reading panics: a defect, with something personal in the message.
+struct Defect;
+
+impl BodySource for Defect {
+    async fn read(self, _: usize) -> Body {
+        panic!("ada@example.com")
+    }
+}
+
+#[tokio::test]
+async fn a_panic_becomes_a_scim_error_and_a_line_of_the_log_and_the_service_goes_on() {
+    let (world, records) = Records::of(World::new().await);
+    let client = world.client().await;
+    let mut headers = HeaderMap::new();
+    let token = format!("Bearer {}", client.token);
+    headers.insert(AUTHORIZATION, token.parse().unwrap());
+    let request = Request {
+        id: "request-1".to_owned(),
+        method: Method::POST,
+        path: "/scim/v2/Users".to_owned(),
+        query: String::new(),
+        headers,
+        body: Defect,
+        origin: "https://scim.example.com".to_owned(),
+    };
+    let response = world.service.handle(request).await;
+    assert_eq!(response.status.as_u16(), 500);
+    let body: Value = serde_json::from_slice(&response.body.unwrap()).unwrap();
+    assert_eq!(body["status"], "500");
+    assert!(!body.to_string().contains("ada"), "{body}");
+    let record = records.pop();
+    assert_eq!((record.status, record.rule), (500, Some("internal")));
+    assert_eq!(record.company, Some(client.company.to_string()));
+    assert!(!record.cause.unwrap().contains("ada"));
+    assert_eq!(client.get("/Users").await.status, 200);
 }

@@ -5,5 +5,6 @@
 
 pub mod bus;
 pub mod handlers;
+pub mod records;
 pub mod runtime_api;
 pub mod template;

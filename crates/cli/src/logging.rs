@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use clap::ValueEnum;
 use paradigm_scim::config::Config;
-use paradigm_scim::telemetry::log_filter;
+use paradigm_scim::telemetry::{log_filter, log_panics};
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -30,4 +30,5 @@ pub(crate) fn log_to_terminal(config: &Config) {
         .with(lines)
         .with(log_filter(config))
         .init();
+    log_panics();
 }
