@@ -144,6 +144,8 @@ pub struct RequestRecord {
     /// Attributes and sub-attributes in its body that were left out, because no schema declares
     /// them. Their names are the client's text, so they are not logged.
     pub undeclared: usize,
+    /// Ids of users who were anonymised.
+    pub anonymised: Vec<String>,
     /// The status of the response.
     pub status: u16,
     /// Its `scimType`.
@@ -189,6 +191,11 @@ impl RequestRecord {
     /// Returns the number of undeclared attributes, if there were any.
     fn some_undeclared(&self) -> Option<usize> {
         (self.undeclared > 0).then_some(self.undeclared)
+    }
+
+    /// Returns the ids of users who were anonymised, if there are any.
+    fn some_anonymised(&self) -> Option<String> {
+        (!self.anonymised.is_empty()).then(|| self.anonymised.join(" "))
     }
 
     /// Returns the record as CloudWatch's embedded metric format: a log line from which metrics are made,
@@ -242,6 +249,7 @@ impl RequestRecord {
         add("status", self.status.into());
         add("scimType", self.scim_type.into());
         add("undeclaredAttributes", self.some_undeclared().into());
+        add("anonymised", self.some_anonymised().into());
         add("rule", self.rule.into());
         add("attribute", self.attribute.clone().into());
         add("operation", self.operation.into());
@@ -324,6 +332,7 @@ impl RequestRecord {
         let company = self.company.as_deref();
         let (key, scim_type, cause) = (self.key.as_deref(), self.scim_type, self.cause.as_deref());
         let undeclared_attributes = self.some_undeclared();
+        let anonymised = self.some_anonymised();
         let (rule, attribute, operation) = (self.rule, self.attribute.as_deref(), self.operation);
         macro_rules! log {
             ($level:ident) => {
@@ -336,6 +345,7 @@ impl RequestRecord {
                     work,
                     scim_type,
                     undeclared_attributes,
+                    anonymised,
                     rule,
                     attribute,
                     operation,

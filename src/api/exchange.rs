@@ -1,7 +1,7 @@
 //! A request on its way through the service, with what its endpoint needs.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use scim::ScimError;
@@ -20,6 +20,8 @@ use crate::store::{Store, UserChange};
 pub(super) struct Observations {
     /// How many attributes were left out because no schema declares them.
     pub(super) undeclared: AtomicUsize,
+    /// Users who were anonymised: logs outlive a database, and say who must be anonymised again in a restored backup.
+    pub(super) anonymised: Mutex<Vec<UserId>>,
     /// The key that a client names at the token endpoint, also if it is refused.
     pub(super) client: OnceLock<KeyId>,
     /// When that key expires, if it is accepted.
@@ -53,6 +55,14 @@ impl<'r> Exchange<'r> {
     pub(super) fn count_undeclared(&self, attributes: usize) {
         let undeclared = &self.observations.undeclared;
         undeclared.fetch_add(attributes, Ordering::Relaxed);
+    }
+
+    /// Records that a user was anonymised.
+    pub(super) fn observe_anonymised(&self, user: UserId) {
+        let anonymised = self.observations.anonymised.lock();
+        anonymised
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(user);
     }
 
     /// Records the key that a client names at the token endpoint.

@@ -24,8 +24,8 @@ pub mod rule;
 mod users;
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -37,7 +37,7 @@ use tokio::time::Instant;
 use crate::config::{ACTIVATION_VARIABLE, Clock, Config};
 use crate::directory::access_token::DEFAULT_LIFETIME_MINUTES;
 use crate::directory::api_key::days_until;
-use crate::directory::{CompanyId, KeyId, USER};
+use crate::directory::{CompanyId, KeyId, USER, UserId};
 use crate::store::Store;
 use crate::store::usage::measured;
 use crate::telemetry::{RequestObserver, RequestRecord, Target};
@@ -189,6 +189,7 @@ impl Service {
                 .map(|key| key.to_string()),
             key_days_left: key_expires.map(|expires| days_until(expires, now)),
             undeclared: observations.undeclared.into_inner(),
+            anonymised: ids(observations.anonymised),
             status: 0,
             scim_type: error.and_then(|error| Some(error.scim_type?.as_str())),
             rule: error.and_then(|error| Some(error.rule?.as_str())),
@@ -474,6 +475,11 @@ impl From<ScimError> for Refused {
 }
 
 /// Returns why a request failed, for the log. The detail is left out: it may quote the request.
+fn ids(users: Mutex<Vec<UserId>>) -> Vec<String> {
+    let users = users.into_inner().unwrap_or_else(PoisonError::into_inner);
+    users.iter().map(ToString::to_string).collect()
+}
+
 fn cause(error: &ScimError) -> Option<String> {
     let mut next: Option<&dyn std::error::Error> = Some(error.source.as_deref()?);
     let mut causes = Vec::new();

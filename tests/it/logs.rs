@@ -10,11 +10,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::support::handlers::{binary, cases, readable};
+use crate::support::records::Records;
 use crate::support::runtime_api::{Lambda, Outcome, read_request};
 use crate::support::template::template;
 use test_support::data::data;
 use test_support::dynamodb::DynamoDb;
 use test_support::marked::{LEVELS, MARKER, Marked, assert_nothing_personal};
+use test_support::world::{Call, World};
 
 /// Returns a response of AWS that quotes what was sent.
 fn refusal() -> String {
@@ -288,6 +290,31 @@ fn the_access_log_leads_to_the_handlers_line_and_holds_nothing_personal() {
     }
 }
 
+#[tokio::test]
+async fn the_log_says_who_was_anonymised_and_of_nobody_else() {
+    let (world, records) = Records::of(World::new().await);
+    let client = world.client().await;
+    let mut ids = Vec::new();
+    for name in ["one", "two", "three"] {
+        let made = client.post(&json!({"userName": name})).await;
+        assert_eq!(records.pop().anonymised, [""; 0]);
+        ids.push(made.id());
+    }
+    client.get(&format!("/Users/{}", ids[0])).await;
+    assert_eq!(records.pop().anonymised, [""; 0]);
+    client.delete(&ids[0]).await;
+    assert_eq!(records.pop().anonymised, ids[..1]);
+    client.delete(&ids[0]).await;
+    assert_eq!(records.pop().anonymised, [""; 0]);
+    let delete = |id: &str| json!({"method": "DELETE", "path": format!("/Users/{id}")});
+    let bulk = json!({"Operations": [delete(&ids[1]), delete("nobody"), delete(&ids[2])]});
+    client.send(Call::new("POST", "/Bulk").json(&bulk)).await;
+    let record = records.pop();
+    assert_eq!(record.anonymised, ids[1..]);
+    let line = record.to_embedded_metrics("stack");
+    assert_eq!(line["anonymised"], ids[1..].join(" "));
+}
+
 #[test]
 fn alarms_watch_metrics_that_requests_write() {
     let record = RequestRecord {
@@ -300,6 +327,7 @@ fn alarms_watch_metrics_that_requests_write() {
         key: None,
         key_days_left: Some(20),
         undeclared: 0,
+        anonymised: Vec::new(),
         status: 200,
         scim_type: None,
         rule: None,

@@ -215,7 +215,10 @@ pub(super) async fn anonymise(
         .await
         .and_then(|user| user.ok_or_else(no_such_user));
     verdicts.settle(written.as_ref().map(|_| false));
-    written.map(|_| id)
+    written.map(|_| {
+        exchange.observe_anonymised(id);
+        id
+    })
 }
 
 /// Returns the body of a POST or PUT, validated.
