@@ -34,6 +34,7 @@ frontend clients
 backend scim
   option httpchk GET /readyz
   retry-on conn-failure empty-response
+  option redispatch 1
   default-server check inter 500ms fall 2 rise 1
 {servers}
 """
