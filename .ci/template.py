@@ -1,7 +1,8 @@
 """Checks the template as CloudFormation gets it, transformed by SAM's own translator.
 
 - Every route of the template has exactly one integration, with the function's alias `live` and the permission to invoke it.
-- Every function has an alarm, a log group whose logs expire, and a role of this template.
+- Every function is watched by an alarm: those behind the API by the metric of the access log, the others by one of their own.
+- Every function has a log group whose logs expire, and a role of this template.
 - No policy allows everything.
 
 `cargo test template` tests that the routes are those of the code, and `cargo test policies` tests what the roles may do to the table.
@@ -107,12 +108,22 @@ def check_routes(resources):
     return len(actual)
 
 
+def behind_the_gateway(resources):
+    """Returns the functions whose failures the gateway sees, if an alarm reports these."""
+    made = {transformation["MetricName"] for filter in of_type(resources, "AWS::Logs::MetricFilter").values() for transformation in filter["MetricTransformations"]}
+    alarmed = {alarm.get("MetricName") for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()}
+    if "FunctionFailures" not in made & alarmed:
+        return set()
+    permissions = of_type(resources, "AWS::Lambda::Permission").values()
+    return {next(references(permission["FunctionName"])).removesuffix("Aliaslive") for permission in permissions}
+
+
 def check_functions(resources):
-    """Each function has an alarm, a log group, a role, a version and an alias."""
+    """Each function is watched, and has a log group, a role, a version and an alias."""
     functions = of_type(resources, "AWS::Lambda::Function")
     logs = of_type(resources, "AWS::Logs::LogGroup")
     roles = of_type(resources, "AWS::IAM::Role")
-    watched = set()
+    watched = behind_the_gateway(resources)
     for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values():
         check(list(references(alarm["AlarmActions"])) == ["AlarmTopicArn"], f"{alarm['AlarmName']} has no action")
         metrics = [metric["MetricStat"]["Metric"] for metric in alarm.get("Metrics", ()) if "MetricStat" in metric]

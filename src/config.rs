@@ -11,6 +11,16 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::directory::access_token::{DEFAULT_LIFETIME_MINUTES, LIFETIME_MINUTES};
 use crate::directory::audit::{DEFAULT_RETENTION_DAYS, RETENTION_DAYS};
 
+/// Whether CloudWatch makes metrics for each route too, which cost as much as the others for each route in use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RouteMetrics {
+    /// For all routes together only.
+    #[default]
+    Off,
+    /// For each route too.
+    On,
+}
+
 /// Turns the feature on for the instance: `True` or `true`.
 pub const ACTIVATION_VARIABLE: &str = "SCIM_INSTANCE_ACTIVATION";
 /// Name of the DynamoDB table.
@@ -40,6 +50,8 @@ pub const DEAD_LETTER_QUEUE_VARIABLE: &str = "SCIM_DEAD_LETTER_QUEUE";
 pub const LOG_VARIABLE: &str = "SCIM_LOG";
 /// Name that distinguishes the metrics of several instances in one account.
 pub const STACK_VARIABLE: &str = "SCIM_STACK";
+/// `On` makes metrics for each route too.
+pub const ROUTE_METRICS_VARIABLE: &str = "SCIM_ROUTE_METRICS";
 /// The table's name where none is configured.
 pub const DEFAULT_TABLE: &str = "paradigm-scim";
 /// The configuration of an instance. The environment is read once, and this is passed down.
@@ -65,6 +77,8 @@ pub struct Config {
     pub events: Result<EventConfig, String>,
     /// The instance's name in metrics.
     pub stack: Option<String>,
+    /// Whether there are metrics for each route too.
+    pub route_metrics: RouteMetrics,
     /// Level of the log.
     pub log_level: Option<LevelFilter>,
 }
@@ -115,6 +129,10 @@ impl Config {
                 .transpose(),
             events: EventConfig::from_variables(read),
             stack: read(STACK_VARIABLE),
+            route_metrics: match read(ROUTE_METRICS_VARIABLE).as_deref() {
+                Some("On") => RouteMetrics::On,
+                _ => RouteMetrics::Off,
+            },
             log_level: read(LOG_VARIABLE).and_then(|level| level.parse().ok()),
         }
     }

@@ -13,7 +13,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::config::Config;
+use crate::config::{Config, RouteMetrics};
 
 /// The crates whose log has the configured level: the service and its programs, and the embedded store.
 const OWN_CRATES: [&str; 2] = ["paradigm_scim", "embedded"];
@@ -29,6 +29,7 @@ enum RequestLines {
     EmbeddedMetrics {
         /// The instance's name.
         stack: String,
+        route_metrics: RouteMetrics,
     },
     /// With time and level, to standard error.
     Plain {
@@ -36,6 +37,20 @@ enum RequestLines {
         stack: Option<String>,
     },
 }
+
+/// Metrics and their units. A line has those that are not zero, because each costs in the hours in which it has a value.
+/// Requests are the sample count of `Latency`.
+const METRICS: [(&str, &str); 7] = [
+    ("Latency", "Milliseconds"),
+    ("ReadUnits", "Count"),
+    ("WriteUnits", "Count"),
+    ("Errors", "Count"),
+    ("Refusals", "Count"),
+    ("Unauthorized", "Count"),
+    ("Unsupported", "Count"),
+];
+/// Not by route, because each route would cost as much as a metric of its own.
+const KEY_DAYS_LEFT: (&str, &str) = ("KeyDaysLeft", "Count");
 
 /// Returns what is logged: this program at the configured level or from `info`, everything else from `warn`.
 #[must_use]
@@ -53,6 +68,7 @@ pub fn log_as_json(config: &Config) {
     // CloudWatch ignores what has an empty dimension.
     REQUEST_LINES.get_or_init(|| RequestLines::EmbeddedMetrics {
         stack: config.stack.clone().unwrap_or_else(|| "unnamed".to_owned()),
+        route_metrics: config.route_metrics,
     });
     let lines = tracing_subscriber::fmt::layer()
         .json()
@@ -198,34 +214,25 @@ impl RequestRecord {
         (!self.anonymised.is_empty()).then(|| self.anonymised.join(" "))
     }
 
-    /// Returns the record as CloudWatch's embedded metric format: a log line from which metrics are made,
-    /// by route and for all routes together, of one instance; the days that its key has left only for all together.
+    /// Returns the record as CloudWatch's embedded metric format: a log line from which metrics of one instance are made.
     #[must_use]
-    pub fn to_embedded_metrics(&self, stack: &str) -> Value {
-        let metric = |name: &str, unit: &str| json!({"Name": name, "Unit": unit});
+    pub fn to_embedded_metrics(&self, stack: &str, route_metrics: RouteMetrics) -> Value {
         let mut line = self.to_members(Some(stack));
-        let mut directives = vec![json!({
-            "Namespace": NAMESPACE,
-            "Dimensions": [["stack", "route"], ["stack"]],
-            "Metrics": [
-                metric("Requests", "Count"),
-                metric("Errors", "Count"),
-                metric("Refusals", "Count"),
-                metric("Unauthorized", "Count"),
-                metric("Unsupported", "Count"),
-                metric("Latency", "Milliseconds"),
-                metric("ReadUnits", "Count"),
-                metric("WriteUnits", "Count"),
-            ],
-        })];
-        // Not by route, because each route would cost as much as a metric of its own.
-        directives.extend(self.key_days_left.map(|_| {
+        let directive = |dimensions: &[&str], metrics: &[(&str, &str)]| {
+            // A metric without a value would make CloudWatch ignore the line.
+            let metrics = metrics.iter().filter(|(name, _)| line.contains_key(*name));
+            let metrics = metrics.map(|(name, unit)| json!({"Name": name, "Unit": unit}));
             json!({
                 "Namespace": NAMESPACE,
-                "Dimensions": [["stack"]],
-                "Metrics": [metric("KeyDaysLeft", "Count")],
+                "Dimensions": [dimensions],
+                "Metrics": metrics.collect::<Vec<_>>(),
             })
-        }));
+        };
+        let of_stack = [&METRICS[..], &[KEY_DAYS_LEFT]].concat();
+        let mut directives = vec![directive(&["stack"], &of_stack)];
+        if route_metrics == RouteMetrics::On {
+            directives.push(directive(&["stack", "route"], &METRICS));
+        }
         let metrics = json!({"Timestamp": self.timestamp, "CloudWatchMetrics": directives});
         line.insert("_aws".to_owned(), metrics);
         Value::Object(line)
@@ -254,17 +261,24 @@ impl RequestRecord {
         add("attribute", self.attribute.clone().into());
         add("operation", self.operation.into());
         add("cause", self.cause.clone().into());
-        add("coldStart", self.is_cold.into());
+        add("coldStart", self.is_cold.then_some(true).into());
         add("dynamoDbCalls", self.calls.into());
         add("work", self.work.into());
-        add("Requests", 1.into());
-        add("Errors", u8::from(self.is_error()).into());
-        add("Refusals", u8::from(self.is_refusal()).into());
-        add("Unauthorized", u8::from(self.status == 401).into());
-        add("Unsupported", u8::from(self.status == 501).into());
         add("Latency", self.milliseconds().into());
-        add("ReadUnits", self.read_units.into());
-        add("WriteUnits", self.write_units.into());
+        for (name, is_so) in [
+            ("Errors", self.is_error()),
+            ("Refusals", self.is_refusal()),
+            ("Unauthorized", self.status == 401),
+            ("Unsupported", self.status == 501),
+        ] {
+            add(name, is_so.then_some(1).into());
+        }
+        for (name, units) in [
+            ("ReadUnits", self.read_units),
+            ("WriteUnits", self.write_units),
+        ] {
+            add(name, (units > 0.0).then_some(units).into());
+        }
         line
     }
 
@@ -300,8 +314,11 @@ impl RequestRecord {
     pub fn write(&self) {
         // If nobody reads the log any more, nobody can read an error either.
         match REQUEST_LINES.get() {
-            Some(RequestLines::EmbeddedMetrics { stack }) => {
-                let line = format!("{}\n", self.to_embedded_metrics(stack));
+            Some(RequestLines::EmbeddedMetrics {
+                stack,
+                route_metrics,
+            }) => {
+                let line = format!("{}\n", self.to_embedded_metrics(stack, *route_metrics));
                 let _ = std::io::stdout().write_all(line.as_bytes());
             }
             Some(RequestLines::Plain { stack }) => {

@@ -1,8 +1,7 @@
 //! What is logged, and that nothing of it is personal.
 
-use std::time::Duration;
-
-use paradigm_scim::telemetry::{RequestRecord, Target};
+use paradigm_scim::config::RouteMetrics;
+use paradigm_scim::telemetry::RequestRecord;
 use serde_json::{Value, json};
 
 use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
@@ -230,7 +229,7 @@ async fn a_handler_logs_one_line_with_metrics_for_a_request() {
     for (name, expected) in [
         (
             "list_users/work_email",
-            json!({"route": "GET /Users", "status": 200, "Errors": 0, "Refusals": 0}),
+            json!({"route": "GET /Users", "status": 200}),
         ),
         (
             "create_user/duplicate",
@@ -238,7 +237,7 @@ async fn a_handler_logs_one_line_with_metrics_for_a_request() {
         ),
         (
             "groups/create",
-            json!({"route": "POST /Groups", "status": 501, "Errors": 0, "Refusals": 1, "Unsupported": 1}),
+            json!({"route": "POST /Groups", "status": 501, "Refusals": 1, "Unsupported": 1}),
         ),
     ] {
         let case = cases.iter().find(|case| case.name == name).unwrap();
@@ -311,38 +310,69 @@ async fn the_log_says_who_was_anonymised_and_of_nobody_else() {
     client.send(Call::new("POST", "/Bulk").json(&bulk)).await;
     let record = records.pop();
     assert_eq!(record.anonymised, ids[1..]);
-    let line = record.to_embedded_metrics("stack");
+    let line = record.to_embedded_metrics("stack", RouteMetrics::Off);
     assert_eq!(line["anonymised"], ids[1..].join(" "));
+}
+
+/// A metric costs in each hour in which it has a value, and for each route.
+#[test]
+fn a_line_has_the_metrics_that_are_not_zero_and_those_of_the_route_only_if_wanted() {
+    let ordinary = RequestRecord {
+        status: 200,
+        read_units: 1.0,
+        ..RequestRecord::default()
+    };
+    let refused = RequestRecord {
+        status: 401,
+        ..RequestRecord::default()
+    };
+    let failed = RequestRecord {
+        status: 503,
+        key_days_left: Some(9),
+        write_units: 5.0,
+        ..RequestRecord::default()
+    };
+    let (stack, route) = (json!([["stack"]]), json!([["stack", "route"]]));
+    for (record, metrics, of_route) in [
+        (&ordinary, "Latency ReadUnits", "Latency ReadUnits"),
+        (
+            &refused,
+            "Latency Refusals Unauthorized",
+            "Latency Refusals Unauthorized",
+        ),
+        (
+            &failed,
+            "Latency WriteUnits Errors KeyDaysLeft",
+            "Latency WriteUnits Errors",
+        ),
+    ] {
+        let directives = |route_metrics| {
+            let line = record.to_embedded_metrics("one", route_metrics);
+            let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap().iter();
+            let named = directives.map(|directive| {
+                let metrics = directive["Metrics"].as_array().unwrap().iter();
+                let names = metrics.map(|metric| metric["Name"].as_str().unwrap());
+                assert!(names.clone().all(|name| line[name].is_number()), "{line}");
+                let names: Vec<&str> = names.collect();
+                (directive["Dimensions"].clone(), names.join(" "))
+            });
+            named.collect::<Vec<_>>()
+        };
+        let all = (stack.clone(), metrics.to_owned());
+        assert_eq!(directives(RouteMetrics::Off), [all.clone()]);
+        let by_route = (route.clone(), of_route.to_owned());
+        assert_eq!(directives(RouteMetrics::On), [all, by_route]);
+    }
 }
 
 #[test]
 fn alarms_watch_metrics_that_requests_write() {
     let record = RequestRecord {
-        request_id: "1".to_owned(),
-        route: Target::Route {
-            method: "GET",
-            path: "/Users",
-        },
-        company: None,
-        key: None,
+        status: 401,
         key_days_left: Some(20),
-        undeclared: 0,
-        anonymised: Vec::new(),
-        status: 200,
-        scim_type: None,
-        rule: None,
-        attribute: None,
-        operation: None,
-        cause: None,
-        timestamp: 0,
-        taken: Duration::from_millis(5),
-        calls: 0,
-        read_units: 0.0,
-        write_units: 0.0,
-        work: 0,
-        is_cold: false,
+        ..RequestRecord::default()
     };
-    let reported = record.to_embedded_metrics("stack");
+    let reported = record.to_embedded_metrics("stack", RouteMetrics::Off);
     let directives = reported["_aws"]["CloudWatchMetrics"].as_array().unwrap();
     let template = template();
     let stack = &template["Globals"]["Function"]["Environment"]["Variables"]["SCIM_STACK"];
