@@ -359,7 +359,7 @@ fn a_line_has_the_metrics_that_are_not_zero_and_those_of_the_route_only_if_wante
             named.collect::<Vec<_>>()
         };
         let all = (stack.clone(), metrics.to_owned());
-        assert_eq!(directives(RouteMetrics::Off), [all.clone()]);
+        assert_eq!(directives(RouteMetrics::Off), std::slice::from_ref(&all));
         let by_route = (route.clone(), of_route.to_owned());
         assert_eq!(directives(RouteMetrics::On), [all, by_route]);
     }
