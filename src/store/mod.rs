@@ -14,6 +14,7 @@ pub mod copy;
 pub mod dynamodb;
 pub mod error;
 pub mod layout;
+mod listing;
 pub mod memory;
 mod scan;
 mod scan_budget;
@@ -38,6 +39,7 @@ use table::{BATCH_SIZE, IndexRange, PartitionRange, ReadinessCheck, Table};
 pub use change::UserChange;
 pub use error::{MAX_LOOKUP_MATCHES, StoreError};
 pub use layout::{AuditEntry, Lookup};
+pub use listing::{BoundedCount, Listing};
 pub use scan_budget::{SCAN_UNITS_PER_MINUTE, Scan, read_units};
 pub use users::{MAX_SCANNED_USERS, Next, StoredUser};
 
@@ -117,10 +119,14 @@ impl Store {
     /// Returns what the first `limit` entries of one partition of the index stand for, in no particular
     /// order. Their sort keys are ids.
     async fn listed<T: Listed>(&self, partition: &str, limit: usize) -> Result<Vec<T>, StoreError> {
+        let ids = self.index_range(partition, None, 0, limit).await?;
+        self.listed_by_ids(&ids).await
+    }
+
+    /// Returns what entries of the index stand for, by their sort keys, in no particular order.
+    async fn listed_by_ids<T: Listed>(&self, ids: &[String]) -> Result<Vec<T>, StoreError> {
         let corrupt = || StoreError::Corrupt(INDEX_SK);
-        let ids = self
-            .index_range(partition, None, 0, limit)
-            .await?
+        let ids = ids
             .iter()
             .map(|id| T::parse(id).ok_or_else(corrupt))
             .collect::<Result<Vec<_>, _>>()?;

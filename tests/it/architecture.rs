@@ -464,6 +464,7 @@ fn the_threat_model_names_tests_that_exist() {
             "crates/scim/tests/it",
             "src/api",
             "src/directory",
+            "crates/cli/src/console",
             "crates/cli/src/serve",
             "crates/cli/tests/it",
         ];

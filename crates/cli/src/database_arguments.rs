@@ -55,6 +55,16 @@ impl DatabaseArguments {
         }
     }
 
+    /// Returns the file that has the URL: that of the options, or else of the environment; `None` if the URL is given
+    /// otherwise.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        match (&self.database_url, &self.database_url_file) {
+            (Some(_), _) => None,
+            (None, Some(file)) => Some(file.clone()),
+            (None, None) => variable(FILE_VARIABLE).map(|file| PathBuf::from(file.as_str())),
+        }
+    }
+
     /// Returns the URL, which must be given.
     pub(crate) fn required(&self) -> Result<DatabaseUrl, Failure> {
         self.url()?.ok_or_else(|| {

@@ -2,11 +2,13 @@
 //! endpoint or PostgreSQL, and the commands that manage companies, users and API keys in it.
 
 mod certificate_expiry;
+mod console;
 mod database_arguments;
 mod dynamodb;
 mod end_signal;
 mod logging;
 mod manage;
+mod operator_listener;
 mod output;
 mod place;
 mod probe;
@@ -45,6 +47,8 @@ struct Arguments {
 enum Command {
     /// Serve the SCIM routes over HTTP
     Serve(serve::Serve),
+    /// Show the directory, its changes and its health in a browser of this machine; changes nothing
+    Console(console::ConsoleCommand),
     /// Serve DynamoDB's API on the embedded store, for handlers that run as processes
     #[command(name = "dynamodb")]
     DynamoDb(dynamodb::DynamoDb),
@@ -78,6 +82,7 @@ enum Command {
 async fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve(serve) => serve.run().await,
+        Command::Console(console) => console.run().await,
         Command::DynamoDb(dynamodb) => dynamodb.run().await,
         Command::Database(database) => database.run().await,
         Command::Company(company) => company.run().await,

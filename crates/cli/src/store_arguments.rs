@@ -71,6 +71,11 @@ impl StoreArguments {
         })
     }
 
+    /// Returns the file that has the URL of the PostgreSQL database, if one has it.
+    pub(crate) fn database_url_file(&self) -> Option<PathBuf> {
+        self.database.file()
+    }
+
     /// Returns the arguments for another table at the same place.
     pub(crate) fn of_table(&self, table: &str) -> Self {
         Self {

@@ -2,6 +2,7 @@
 
 mod admin;
 mod connection;
+mod console_beside;
 mod drain;
 mod forwarded;
 pub(crate) mod listen;
@@ -34,12 +35,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::Failure;
+use crate::console;
 use crate::end_signal::EndSignals;
 use crate::logging::{self, LogFormat};
+use crate::operator_listener;
 use crate::output::line;
 use crate::place::{Place, keeping_audit};
 use crate::serve::admin::Admin;
 use crate::serve::connection::Shared;
+use crate::serve::console_beside::{ConsoleBeside, Observers};
 use crate::serve::drain::Phase;
 use crate::serve::forwarded::{ForwardedHeaders, TrustedProxies, network};
 use crate::serve::listen::{Scheme, is_loopback, listen, resolve};
@@ -92,6 +96,16 @@ pub(crate) struct Serve {
     /// everyone who reaches it; without a value 127.0.0.1:9090
     #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, default_missing_value = admin::DEFAULT_ADDRESS)]
     admin_listen: Option<String>,
+    /// Serve the console beside it, on this address of this machine; without a value 127.0.0.1:8081
+    #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, default_missing_value = console::DEFAULT_ADDRESS)]
+    console: Option<String>,
+    /// Write the link to the console into this file, which only its owner may read; by default the
+    /// link goes to the terminal
+    #[arg(long, value_name = "FILE", requires = "console")]
+    console_link_file: Option<PathBuf>,
+    /// Show on the console the findings in this file, which 'check --json' has printed
+    #[arg(long, value_name = "FILE", requires = "console")]
+    console_check_report: Option<PathBuf>,
     /// Seconds between SIGTERM and the moment from which on no new connections are taken: the time
     /// that proxies need to find out
     #[arg(long, value_name = "SECONDS", default_value_t = 0,
@@ -139,6 +153,7 @@ impl Serve {
         let store = metrics.metering(store);
         let listener = listen(&addresses).await?;
         let admin_listener = self.admin_listener().await?;
+        let console = ConsoleBeside::open(self).await?;
         let mut end = end_signals(tls.as_ref())?;
         let scheme = match &tls {
             Some(_) => Scheme::Https,
@@ -149,18 +164,27 @@ impl Serve {
             proxies: self.trusted_proxies(&config),
         };
         let address = format!("{}://{}", scheme.as_str(), listener.local_addr()?);
-        self.greet(&store, &config, &address).await?;
+        let base_url = base_url(config.public_url.as_deref().unwrap_or(&address));
+        self.greet(&store, &config, &base_url).await?;
+        let of_console = store.clone();
         let readiness = Arc::new(Readiness::new(store.clone(), config.is_activated));
         let service = Service::new(store, config, Arc::new(SystemClock))
             .limiting(KeyLimits::new(self.key_rate, self.key_concurrency))
             .computing_aside(computing_threads())
-            .observed_by(Arc::<Metrics>::clone(&metrics));
+            .observed_by(Arc::new(Observers::new(
+                Arc::clone(&metrics),
+                console.as_ref(),
+            )));
         let shared = Arc::new(Shared {
             service: Arc::new(service),
             origins,
             phase: watch::Sender::new(Phase::Serving),
             metrics,
         });
+        if let Some(console) = console {
+            let needs = console_beside::needs(Arc::clone(&readiness), Arc::clone(&shared));
+            console.start(self, of_console, base_url, needs)?;
+        }
         serve_operators(admin_listener, &shared, readiness)?;
         let drain = DrainTimes {
             delay: Duration::from_secs(self.drain_delay),
@@ -231,11 +255,7 @@ impl Serve {
     }
 
     /// Prints what to paste into the identity provider. Demo data goes into an empty embedded store, or into memory.
-    async fn greet(&self, store: &Store, config: &Config, address: &str) -> Result<(), Failure> {
-        let base_url = match &config.public_url {
-            Some(url) => base_url(url),
-            None => base_url(address),
-        };
+    async fn greet(&self, store: &Store, config: &Config, base_url: &str) -> Result<(), Failure> {
         let token = if self.in_memory || matches!(self.store.place()?, Place::Embedded(_)) {
             demo::create(store).await?
         } else {
@@ -271,7 +291,7 @@ fn serve_operators(
     if let Some(listener) = listener {
         line(&format!("Admin URL: http://{}", listener.local_addr()?))?;
         let shared = Arc::clone(shared);
-        tokio::spawn(admin::serve(
+        tokio::spawn(operator_listener::serve(
             listener,
             Arc::new(Admin { shared, readiness }),
         ));

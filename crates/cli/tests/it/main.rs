@@ -14,6 +14,7 @@ mod check;
 mod client_credentials;
 mod command;
 mod concurrency;
+mod console;
 mod copy;
 mod desynchronisation;
 mod doctor;
