@@ -36,6 +36,7 @@ pub(super) async fn measure(others: usize) -> Vec<(&'static str, Usage)> {
     searches(m, &client).await;
     me(m, &client).await;
     changes(m, &client, &path, &user).await;
+    entra_users(m, &client).await;
     descriptions(m, &client).await;
     measured.rows
 }
@@ -205,6 +206,58 @@ async fn changes(m: &mut Measured, client: &Client<'_>, path: &str, user: &Value
         .await;
     m.row(client, "DELETE, gone", &[ONE], Call::new("DELETE", path))
         .await;
+}
+
+/// The writes in the life of a user as Entra usually creates them: one work email, which is the `userName`, and an
+/// `externalId`. An item counts one unit more for each kB.
+async fn entra_users(m: &mut Measured, client: &Client<'_>) {
+    let [small, large] = [0, 900].map(|length| "x".repeat(length));
+    for (title, about) in [
+        (
+            small,
+            [
+                "POST of Entra's user",
+                "PATCH of Entra's user",
+                "PATCH, soft delete of Entra's user",
+                "DELETE of Entra's user",
+            ],
+        ),
+        (
+            large,
+            [
+                "POST of Entra's user above 1 kB",
+                "PATCH of Entra's user above 1 kB",
+                "PATCH, soft delete of Entra's user above 1 kB",
+                "DELETE of Entra's user above 1 kB",
+            ],
+        ),
+    ] {
+        let [create, change, soft_delete, delete] = about;
+        let name = "ada.lovelace@example.com";
+        let renamed = format!("0123456789abcdef0123456789abcdef{name}");
+        let user = json!({
+            "userName": name, "externalId": "7c0f3e4e-0a35-4a46-a3ad-9e2cb1a0d7a4", "active": true,
+            "displayName": "Ada Lovelace", "name": {"givenName": "Ada", "familyName": "Lovelace"},
+            "title": title, "emails": [{"type": "work", "value": name, "primary": true}],
+        });
+        let made = Call::new("POST", "/Users").json(&user);
+        let path = format!(
+            "/Users/{}",
+            m.row(client, create, &[WRITE], made).await.id()
+        );
+        let patch =
+            |operations: &Value| Call::new("PATCH", &path).json(&json!({"Operations": operations}));
+        let display_name = json!([{"op": "replace", "path": "displayName", "value": "Ada King"}]);
+        m.row(client, change, &CHANGE, patch(&display_name)).await;
+        let tombstone = json!([
+            {"op": "replace", "path": "active", "value": false},
+            {"op": "replace", "path": "userName", "value": renamed},
+            {"op": "replace", "path": "emails[type eq \"work\"].value", "value": renamed},
+        ]);
+        m.row(client, soft_delete, &CHANGE, patch(&tombstone)).await;
+        m.row(client, delete, &CHANGE, Call::new("DELETE", &path))
+            .await;
+    }
 }
 
 /// What describes the service.
