@@ -160,7 +160,7 @@ pub struct RequestRecord {
     /// Attributes and sub-attributes in its body that were left out, because no schema declares
     /// them. Their names are the client's text, so they are not logged.
     pub undeclared: usize,
-    /// Ids of users who were anonymised.
+    /// Ids of users who were anonymised, or may have been if the request failed.
     pub anonymised: Vec<String>,
     /// The status of the response.
     pub status: u16,
@@ -299,7 +299,8 @@ impl RequestRecord {
             Level::WARN => tracing::enabled!(Level::WARN),
             _ => tracing::enabled!(Level::INFO),
         };
-        if !is_logged {
+        // Who was anonymised must be known if a database is lost.
+        if !is_logged && self.anonymised.is_empty() {
             return None;
         }
         let time = Timestamp::from_millisecond(self.timestamp).unwrap_or_default();

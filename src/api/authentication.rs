@@ -26,6 +26,9 @@ const CACHED_FOR: Duration = Duration::from_secs(60);
 const RECORDING_TIMEOUT: Duration = Duration::from_secs(1);
 /// Most verdicts that are cached. If there are more, refusals are dropped.
 pub const MAX_CACHED: usize = 1024;
+/// Most verdicts of those that accept one key, by which a client can send as many access tokens as it likes. A newer one
+/// displaces the oldest.
+pub const MAX_ACCEPTED: usize = 8;
 
 /// The caller of a request, who may manage a company's users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,6 +193,20 @@ struct Verdicts {
     drops: u64,
 }
 
+/// Removes the oldest of the verdicts that accept a key, if there are as many as there may be.
+fn make_place(by_token: &mut HashMap<TokenId, Cached>, key: KeyId) {
+    let accepted = by_token
+        .iter()
+        .filter(|((of, _), cached)| *of == key && cached.verdict.is_ok());
+    if accepted.clone().count() < MAX_ACCEPTED {
+        return;
+    }
+    let oldest = accepted.min_by_key(|(_, cached)| cached.since.monotonic);
+    if let Some(oldest) = oldest.map(|(id, _)| *id) {
+        by_token.remove(&oldest);
+    }
+}
+
 /// Verdicts of the last minute, good and bad, of this process.
 #[derive(Default)]
 pub struct AuthenticationCache {
@@ -218,6 +235,9 @@ impl AuthenticationCache {
             return;
         }
         let by_token = &mut verdicts.by_token;
+        if cached.verdict.is_ok() {
+            make_place(by_token, id.0);
+        }
         if by_token.len() >= MAX_CACHED {
             by_token.retain(|_, other| other.is_usable(cached.since));
         }

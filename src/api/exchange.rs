@@ -1,7 +1,7 @@
 //! A request on its way through the service, with what its endpoint needs.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use scim::ScimError;
@@ -57,12 +57,19 @@ impl<'r> Exchange<'r> {
         undeclared.fetch_add(attributes, Ordering::Relaxed);
     }
 
-    /// Records that a user was anonymised.
+    /// Records that a user is being anonymised, before it is known whether that succeeds.
     pub(super) fn observe_anonymised(&self, user: UserId) {
+        self.anonymised().push(user);
+    }
+
+    /// Takes the record back, because the user was certainly not anonymised.
+    pub(super) fn forget_anonymised(&self, user: UserId) {
+        self.anonymised().retain(|other| *other != user);
+    }
+
+    fn anonymised(&self) -> MutexGuard<'_, Vec<UserId>> {
         let anonymised = self.observations.anonymised.lock();
-        anonymised
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(user);
+        anonymised.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records the key that a client names at the token endpoint.

@@ -102,10 +102,17 @@ impl AccessToken {
         &self.claims
     }
 
-    /// Returns whether the token has been issued and has not expired, by a clock that may be a minute off.
+    /// Returns whether the token has been issued and has not expired, by a clock that may be a minute off. Whoever has the
+    /// key's secret can sign a token of any lifetime, so one that is too long counts as not valid.
     #[must_use]
     pub fn is_current(&self, now: Timestamp) -> bool {
-        now.duration_since(self.claims.issued) >= -CLOCK_SKEW && now < self.ends()
+        let Claims {
+            issued, expires, ..
+        } = self.claims;
+        let longest = SignedDuration::from_mins(i64::from(*LIFETIME_MINUTES.end()));
+        expires.duration_since(issued) <= longest
+            && now.duration_since(issued) >= -CLOCK_SKEW
+            && now < self.ends()
     }
 
     /// Returns when the token is refused from: a minute after it expires.
@@ -216,6 +223,24 @@ mod tests {
         }
         for other in ["", PREFIX, &text[..text.len() - 1], &format!("{text}A")] {
             assert!(AccessToken::parse(other).is_none(), "{other}");
+        }
+    }
+
+    /// Whoever has the secret can sign what they like.
+    #[test]
+    fn a_token_that_lives_longer_than_any_that_is_issued_is_not_current() {
+        let key = SigningKey::derive(b"secret").unwrap();
+        let issued = claims().issued;
+        for (minutes, is_current) in [(360, true), (361, false), (5_000_000, false)] {
+            let expires = issued + SignedDuration::from_mins(minutes);
+            let token = key
+                .sign(Claims {
+                    expires,
+                    ..claims()
+                })
+                .unwrap();
+            let token = AccessToken::parse(&token).unwrap();
+            assert_eq!(token.is_current(issued), is_current, "{minutes}");
         }
     }
 

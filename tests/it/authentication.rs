@@ -2,7 +2,7 @@
 
 use embedded::Embedded;
 use jiff::{SignedDuration, Timestamp};
-use paradigm_scim::api::authentication::MAX_CACHED;
+use paradigm_scim::api::authentication::{MAX_ACCEPTED, MAX_CACHED};
 use paradigm_scim::config::Config;
 use paradigm_scim::directory::api_key::ApiKey;
 use paradigm_scim::directory::user::MAX_ACTIVE_KEYS;
@@ -11,6 +11,7 @@ use paradigm_scim::store::{Next, StoreError};
 use serde_json::{Value, json};
 
 use crate::counting::{Calls, counted_store};
+use crate::oauth::access_token;
 use crate::support::records::Records;
 use test_support::world::{Call, Client, World, in_memory};
 
@@ -316,6 +317,33 @@ async fn refusals_are_remembered_for_a_minute_and_bounded_in_number() {
     usage.lock().unwrap().calls.clear();
     client.get("/nothing").await.assert_error(404, None);
     assert_eq!(usage.lock().unwrap().calls, Calls::new());
+}
+
+/// Tokens of one key must not take the place of others' verdicts.
+#[tokio::test]
+async fn of_one_keys_access_tokens_the_newest_are_remembered() {
+    let (store, usage) = counted_store(&Embedded::in_memory().unwrap()).await;
+    let world = World::on(store);
+    let client = world.client().await;
+    let mut tokens = Vec::new();
+    for _ in 0..=MAX_ACCEPTED {
+        world.clock.advance(SignedDuration::from_secs(1));
+        tokens.push(access_token(&client).await);
+    }
+    let is_read = async |token: &str| {
+        usage.lock().unwrap().calls.clear();
+        let call = Call::new("GET", "/nothing").header("authorization", &format!("Bearer {token}"));
+        world.send(call).await.assert_error(404, None);
+        !usage.lock().unwrap().calls.is_empty()
+    };
+    for token in &tokens {
+        assert!(is_read(token).await);
+        world.clock.advance(SignedDuration::from_secs(1));
+    }
+    for token in &tokens[1..] {
+        assert!(!is_read(token).await);
+    }
+    assert!(is_read(&tokens[0]).await);
 }
 
 #[tokio::test]

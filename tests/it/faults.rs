@@ -380,6 +380,21 @@ async fn a_request_does_not_fail_because_the_use_of_its_key_cannot_be_recorded()
     }
 }
 
+/// The write may have been carried out, and the log is what is left if the database is lost.
+#[tokio::test(start_paused = true)]
+async fn the_log_names_a_user_whose_anonymising_has_no_known_outcome() {
+    for fault in [Fault::SilentAfter, Fault::Silent] {
+        let (world, switch) = world(fault).await;
+        let (world, records) = Records::of(world);
+        let client = world.client().await;
+        let id = client.create(&json!({"userName": "gone"})).await;
+        client.get("/Users").await.assert_status(200);
+        switch.set(1, usize::MAX);
+        assert_eq!(client.delete(&id).await.status, 503);
+        assert_eq!(records.pop().anonymised, [id]);
+    }
+}
+
 /// A body whose reading panics: a defect, with something personal in the message.
 struct Defect;
 

@@ -51,7 +51,7 @@ fn token_in(response: &Response) -> String {
 }
 
 /// Returns an access token for the key of a client.
-async fn access_token(client: &Client<'_>) -> String {
+pub(crate) async fn access_token(client: &Client<'_>) -> String {
     let response = requested(client.world, &client.key.to_string(), &client.token).await;
     token_in(&response)
 }

@@ -18,8 +18,7 @@ use tokio_io_timeout::TimeoutStream;
 
 /// Most connections at a time; others wait.
 const MAX_CONNECTIONS: usize = 64;
-/// How long a client may take to send a request's head or to take a response, and how long a connection may wait for its
-/// next request.
+/// How long a client may take to send a request's head, or to take a response. A connection has one request.
 pub(crate) const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most bytes of request line and headers together.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
@@ -60,6 +59,8 @@ async fn connection<R: Respond>(stream: TcpStream, responder: Arc<R>) {
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(CLIENT_TIMEOUT)
+        // So that nobody keeps a place of the few by asking again and again.
+        .keep_alive(false)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(
             TokioIo::new(Box::pin(stream)),

@@ -206,6 +206,8 @@ pub(super) async fn anonymise(
     let id = user_id(exchange)?;
     let change = exchange.change_by(caller, Operation::Anonymise);
     let verdicts = exchange.verdicts_about(caller, id);
+    // A write without a known outcome may have been carried out.
+    exchange.observe_anonymised(id);
     let written = exchange
         .store
         .change_user(&change, id, |user| {
@@ -215,10 +217,10 @@ pub(super) async fn anonymise(
         .await
         .and_then(|user| user.ok_or_else(no_such_user));
     verdicts.settle(written.as_ref().map(|_| false));
-    written.map(|_| {
-        exchange.observe_anonymised(id);
-        id
-    })
+    if written.as_ref().is_err_and(|error| error.status < 500) {
+        exchange.forget_anonymised(id);
+    }
+    written.map(|_| id)
 }
 
 /// Returns the body of a POST or PUT, validated.

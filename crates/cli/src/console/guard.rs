@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
@@ -72,10 +73,21 @@ impl Guard {
             // that, they say in a header that no page can set.
             Some("null") => only(headers, &SITE) == Some("same-origin"),
             Some(_) => false,
-            None => !has_origin && matches!(*method, Method::GET | Method::HEAD),
+            None => {
+                !has_origin
+                    && matches!(*method, Method::GET | Method::HEAD)
+                    && !is_embedded(headers)
+            }
         };
         is_ours.then_some(()).ok_or(Intrusion::Origin)
     }
+}
+
+/// Returns whether a page of another origin asks for something to show in itself, such as an image. Browsers say so,
+/// and send the cookie to every port of this machine.
+fn is_embedded(headers: &HeaderMap) -> bool {
+    let is_foreign = matches!(only(headers, &SITE), Some("same-site" | "cross-site"));
+    is_foreign && only(headers, &MODE) != Some("navigate")
 }
 
 /// Returns the value of a header that is there once.
@@ -155,6 +167,7 @@ mod tests {
         let null = ("origin", "null");
         let same = ("sec-fetch-site", "same-origin");
         let other_site = ("sec-fetch-site", "cross-site");
+        let same_site = ("sec-fetch-site", "same-site");
         for (method, headers, is_ours) in [
             (Method::GET, &[][..], true),
             (Method::POST, &[ours], true),
@@ -172,6 +185,22 @@ mod tests {
             (Method::POST, &[("origin", "https://127.0.0.1:8081")], false),
             (Method::POST, &[("origin", "http://localhost:8081")], false),
             (Method::GET, &[("origin", "https://evil.example")], false),
+            (Method::GET, &[same, ("sec-fetch-mode", "no-cors")], true),
+            (
+                Method::GET,
+                &[same_site, ("sec-fetch-mode", "navigate")],
+                true,
+            ),
+            (
+                Method::GET,
+                &[same_site, ("sec-fetch-mode", "no-cors")],
+                false,
+            ),
+            (
+                Method::GET,
+                &[other_site, ("sec-fetch-mode", "no-cors")],
+                false,
+            ),
         ] {
             let all = [&[("host", HERE)], headers].concat();
             let checked = check(HERE, method, "/", &all);

@@ -26,7 +26,10 @@ impl LinkPlace {
     pub(crate) fn new(file: Option<&Path>, option: &str) -> Result<Self, Failure> {
         match file {
             Some(file) => Ok(Self::File(file.to_owned())),
-            None if std::io::stdout().is_terminal() => Ok(Self::Terminal),
+            // The first process of a container may have a terminal whose output goes into a log.
+            None if std::io::stdout().is_terminal() && std::process::id() != 1 => {
+                Ok(Self::Terminal)
+            }
             None => Err(format!(
                 "standard output is not a terminal, so the link to the console would go into a log; name a file for it with {option} FILE"
             )

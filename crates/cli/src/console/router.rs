@@ -119,9 +119,11 @@ impl Console {
                 _ => method_not_allowed("GET"),
             });
         }
-        match self.session_of(request.headers()) {
-            Some(cookie) if self.access.admits(cookie, self.clock.moment()) => None,
-            _ => Some(self.without_session()),
+        let now = self.clock.moment();
+        let mut cookies = self.cookies(request.headers());
+        match cookies.any(|cookie| self.access.admits(cookie, now)) {
+            true => None,
+            false => Some(self.without_session()),
         }
     }
 
@@ -250,7 +252,7 @@ impl Console {
 
     /// Ends the session.
     fn leave(&self, headers: &HeaderMap) -> Reply {
-        if let Some(cookie) = self.session_of(headers) {
+        for cookie in self.cookies(headers) {
             self.access.end(cookie);
         }
         let content = html! { p { "The session has ended." } (self.how_to_get_in()) };
@@ -291,12 +293,12 @@ impl Console {
     }
 
     /// Returns the value of the session's cookie.
-    fn session_of<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+    fn cookies<'h>(&self, headers: &'h HeaderMap) -> impl Iterator<Item = &'h str> {
         let cookies = headers.get_all(COOKIE).iter();
         cookies
             .filter_map(|cookies| cookies.to_str().ok())
             .flat_map(|cookies| cookies.split(';'))
-            .find_map(|cookie| {
+            .filter_map(|cookie| {
                 let (name, value) = cookie.trim().split_once('=')?;
                 (name == self.cookie).then_some(value)
             })

@@ -15,7 +15,7 @@ use super::{Console, companies, overview};
 
 /// Most changes of a timeline.
 pub(super) const CHANGES: usize = 100;
-/// How long before the last change of an attribute changes are read, if one read does not give all of them.
+/// How far back the changes of an anonymised user are read again, if one read does not give all of them.
 const RECENT: SignedDuration = SignedDuration::from_hours(24);
 /// Most of a resource that is shown, in characters as they are escaped.
 pub(super) const MAX_RESOURCE: usize = 40_000;
@@ -39,8 +39,12 @@ pub(super) async fn page(
         .store
         .api_keys_after(company, None, overview::KEYS)
         .await?;
-    let last = user.as_ref().map(|user| user.last_modified);
-    let life = read(console, company, id, last.unwrap_or(console.now())).await?;
+    // The last change of an attribute, which has this time, and what follows; or the last day of an anonymised user.
+    let recent = match &user {
+        Some(user) => user.last_modified,
+        None => console.now().saturating_sub(RECENT).unwrap_or_default(),
+    };
+    let life = read(console, company, id, recent).await?;
     if user.is_none() && life.changes.is_empty() {
         return Err(PageError::NotFound);
     }
@@ -74,12 +78,12 @@ pub(super) async fn page(
     })
 }
 
-/// Reads the changes: all if one call gives them, else the first, and those around the last change of an attribute.
+/// Reads the changes: all if one call gives them, else the first, and those from the last change of an attribute on.
 async fn read(
     console: &Console,
     company: CompanyId,
     id: UserId,
-    last: Timestamp,
+    recent: Timestamp,
 ) -> Result<Life, StoreError> {
     let read = async |since| {
         console
@@ -90,8 +94,7 @@ async fn read(
     let mut all = read(Timestamp::UNIX_EPOCH).await?;
     let mut is_cut = !all.is_last;
     if is_cut {
-        let since = last.saturating_sub(RECENT).unwrap_or_default();
-        let recent = read(since).await?;
+        let recent = read(recent).await?;
         let after = all.entries.last().map(|entry| entry.at);
         let later = recent.entries.into_iter();
         all.entries

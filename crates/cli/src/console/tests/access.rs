@@ -86,6 +86,19 @@ async fn links_and_sessions_end_with_time() {
     assert_eq!(desk.get(&cookie, "/").await.status, 401);
 }
 
+/// A program at another port of this machine can set a cookie of the same name.
+#[tokio::test]
+async fn another_cookie_of_the_name_does_not_lock_out() {
+    let desk = Desk::new().await;
+    let cookie = desk.open().await;
+    let (name, _) = cookie.split_once('=').unwrap();
+    for cookies in [format!("{name}=x; {cookie}"), format!("{cookie}; {name}=x")] {
+        assert_eq!(desk.get(&cookies, "/").await.status, 200, "{cookies}");
+    }
+    let wrong = format!("{name}=x");
+    assert_eq!(desk.get(&wrong, "/").await.status, 401);
+}
+
 #[tokio::test]
 async fn a_session_can_be_ended() {
     let desk = Desk::new().await;

@@ -99,8 +99,8 @@ async fn of_very_many_changes_the_latest_are_shown() {
     let id = client
         .create(&json!({"userName": "busy@example.com"}))
         .await;
-    for number in 0..1100 {
-        desk.world.clock.advance(SignedDuration::from_mins(2));
+    for number in 0..2100 {
+        desk.world.clock.advance(SignedDuration::from_millis(5));
         let title = json!([{"op": "replace", "path": "title", "value": format!("T{number}")}]);
         client.patch(&id, &title).await.assert_status(200);
     }
