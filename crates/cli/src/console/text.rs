@@ -121,4 +121,14 @@ mod tests {
         assert_eq!(time(at).0, expected);
         assert_eq!(days_between(day(at), "2027-11-26".parse().unwrap()), 365);
     }
+
+    #[test]
+    fn what_nobody_sees_is_shown_and_what_scripts_need_stays() {
+        for hidden in "\0\u{ad}\u{61c}\u{115f}\u{180e}\u{200b}\u{202e}\u{3164}\u{feff}\u{ffa0}\u{fffa}\u{e0041}".chars() {
+            assert_eq!(visible(hidden), '\u{fffd}', "{hidden:?}");
+        }
+        for seen in "aéß中ع\u{200d}\u{200c}😀".chars() {
+            assert_eq!(visible(seen), seen);
+        }
+    }
 }
