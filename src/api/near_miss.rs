@@ -49,13 +49,20 @@ pub(super) fn meant(segment: &str) -> Option<&'static str> {
     ROUTES
         .iter()
         .filter_map(|route| route.path.split('/').nth(1))
-        .filter(|name| !name.is_empty())
-        .find(|name| stem(name) == segment)
+        .find(|name| !name.is_empty() && stem(name).eq_ignore_ascii_case(segment))
 }
 
-fn stem(word: &str) -> String {
-    let word = word.to_ascii_lowercase();
-    let word = word.strip_prefix('.').unwrap_or(&word);
-    let word = word.strip_suffix(".json").unwrap_or(word);
-    word.strip_suffix('s').unwrap_or(word).to_owned()
+fn stem(word: &str) -> &str {
+    let word = word.strip_prefix('.').unwrap_or(word);
+    let word = without_ending(word, ".json");
+    without_ending(word, "s")
+}
+
+/// Returns a word without an ending, in any case.
+fn without_ending<'a>(word: &'a str, ending: &str) -> &'a str {
+    let length = word.len().saturating_sub(ending.len());
+    match word.split_at_checked(length) {
+        Some((word, end)) if end.eq_ignore_ascii_case(ending) => word,
+        _ => word,
+    }
 }

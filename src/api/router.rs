@@ -55,7 +55,15 @@ pub fn find(method: &Method, path: &str) -> Match {
         .filter_map(|route| id_in(&segments, route).map(|id| (route, id)))
         .collect();
     // The name of another path is no id, such as in `/Users/Bulk`.
-    candidates.retain(|(route, id)| !(has_resource_id(route) && near_miss::meant(id).is_some()));
+    let mut ids = candidates
+        .iter()
+        .filter(|(route, _)| has_resource_id(route));
+    if ids
+        .next()
+        .is_some_and(|(_, id)| near_miss::meant(id).is_some())
+    {
+        candidates.retain(|(route, _)| !has_resource_id(route));
+    }
     // A path that is written out is no id: `/Users/.search`.
     if candidates.iter().any(|(_, id)| id.is_empty()) {
         candidates.retain(|(_, id)| id.is_empty());
@@ -111,18 +119,14 @@ fn has_resource_id(route: &Route) -> bool {
 }
 
 fn id_in(segments: &[String], route: &Route) -> Option<String> {
-    let template = route.path.split('/').filter(|segment| !segment.is_empty());
-    let template: Vec<&str> = template.collect();
-    if template.len() != segments.len() {
-        return None;
-    }
-    let mut id = String::new();
-    for (expected, segment) in template.into_iter().zip(segments) {
-        if expected == "{id}" {
-            id.clone_from(segment);
-        } else if expected != segment {
-            return None;
+    let mut template = route.path.split('/').filter(|segment| !segment.is_empty());
+    let mut id = "";
+    for segment in segments {
+        match template.next()? {
+            "{id}" => id = segment,
+            expected if expected == segment => {}
+            _ => return None,
         }
     }
-    Some(id)
+    template.next().is_none().then(|| id.to_owned())
 }

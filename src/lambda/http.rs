@@ -13,6 +13,7 @@ use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV
 use lambda_http::lambda_runtime;
 use lambda_http::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::api::Service;
 use crate::api::message::{Body, Request, Response};
@@ -37,7 +38,7 @@ pub async fn run(handler: Handler) -> Result<(), Error> {
         store.connect().await;
     }
     let service = Service::new(store, config, Arc::new(SystemClock)).only(handler);
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
         Ok::<_, Error>(respond(&service, event).await)
     }))
     .await
@@ -45,18 +46,26 @@ pub async fn run(handler: Handler) -> Result<(), Error> {
 
 /// Handles one event. The event is parsed here and not by the runtime, which would log what it cannot read, such
 /// as a token with a line feed behind it.
-pub async fn respond(service: &Service, event: LambdaEvent<Value>) -> ApiGatewayV2httpResponse {
+pub async fn respond(
+    service: &Service,
+    event: LambdaEvent<Box<RawValue>>,
+) -> ApiGatewayV2httpResponse {
     let LambdaEvent { payload, context } = event;
-    let accept = payload.pointer("/headers/accept").and_then(Value::as_str);
-    let accept = accept.unwrap_or_default().to_owned();
-    sent(match serde_json::from_value(payload) {
+    sent(match serde_json::from_str(payload.get()) {
         Ok(payload) => {
             service
                 .handle(received(LambdaEvent { payload, context }))
                 .await
         }
-        Err(_) => service.refuse_unreadable(&context.request_id, &accept),
+        Err(_) => service.refuse_unreadable(&context.request_id, &accept_of(&payload)),
     })
+}
+
+/// Returns the `Accept` of an event that is not as API Gateway sends it; empty if there is none.
+fn accept_of(event: &RawValue) -> String {
+    let event: Value = serde_json::from_str(event.get()).unwrap_or_default();
+    let accept = event.pointer("/headers/accept").and_then(Value::as_str);
+    accept.unwrap_or_default().to_owned()
 }
 
 fn received(event: LambdaEvent<ApiGatewayV2httpRequest>) -> Request {

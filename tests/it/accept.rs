@@ -3,6 +3,7 @@
 
 use lambda_http::{Context, LambdaEvent};
 use paradigm_scim::lambda;
+use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
 use test_support::data::{assert_none, data};
@@ -49,7 +50,7 @@ async fn a_request_that_cannot_be_read_gets_the_media_type_it_prefers() {
         // HTTP has no such header value.
         let headers = json!({"accept": accept, "authorization": "Bearer x\n"});
         let event = json!({"version": "2.0", "headers": headers});
-        let event = LambdaEvent::new(event, Context::default());
+        let event = LambdaEvent::new(to_raw_value(&event).unwrap(), Context::default());
         let response = lambda::respond(&world.service, event).await;
         assert_eq!(response.status_code, 400);
         assert_eq!(response.headers["content-type"], expected);

@@ -310,8 +310,13 @@ async fn the_log_says_who_was_anonymised_and_of_nobody_else() {
     client.send(Call::new("POST", "/Bulk").json(&bulk)).await;
     let record = records.pop();
     assert_eq!(record.anonymised, ids[1..]);
-    let line = record.to_embedded_metrics("stack", RouteMetrics::Off);
+    let line = embedded_metrics(&record, "stack", RouteMetrics::Off);
     assert_eq!(line["anonymised"], ids[1..].join(" "));
+}
+
+/// Returns the line that CloudWatch gets.
+fn embedded_metrics(record: &RequestRecord, stack: &str, route_metrics: RouteMetrics) -> Value {
+    serde_json::from_str(&record.to_embedded_metrics(stack, route_metrics)).unwrap()
 }
 
 /// A metric costs in each hour in which it has a value, and for each route.
@@ -347,7 +352,7 @@ fn a_line_has_the_metrics_that_are_not_zero_and_those_of_the_route_only_if_wante
         ),
     ] {
         let directives = |route_metrics| {
-            let line = record.to_embedded_metrics("one", route_metrics);
+            let line = embedded_metrics(record, "one", route_metrics);
             let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap().iter();
             let named = directives.map(|directive| {
                 let metrics = directive["Metrics"].as_array().unwrap().iter();
@@ -372,7 +377,7 @@ fn alarms_watch_metrics_that_requests_write() {
         key_days_left: Some(20),
         ..RequestRecord::default()
     };
-    let reported = record.to_embedded_metrics("stack", RouteMetrics::Off);
+    let reported = embedded_metrics(&record, "stack", RouteMetrics::Off);
     let directives = reported["_aws"]["CloudWatchMetrics"].as_array().unwrap();
     let template = template();
     let stack = &template["Globals"]["Function"]["Environment"]["Variables"]["SCIM_STACK"];

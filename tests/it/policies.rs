@@ -18,6 +18,7 @@ use paradigm_scim::config::{Config, SystemClock};
 use paradigm_scim::directory::{Permission as DirectoryPermission, User, UserId};
 use paradigm_scim::lambda;
 use paradigm_scim::store::{Next, Store};
+use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use yaml_rust2::Yaml;
 
@@ -418,7 +419,7 @@ async fn run(
     let service = Service::new(store, config, Arc::new(SystemClock)).only(handler);
     let mut wrong = Vec::new();
     for case in events {
-        let event = LambdaEvent::new(case.event.clone(), Context::default());
+        let event = LambdaEvent::new(to_raw_value(&case.event).unwrap(), Context::default());
         let response = lambda::respond(&service, event).await;
         let response = readable(&serde_json::to_value(&response).unwrap());
         let found = differences(&case.expected, &response).into_iter();

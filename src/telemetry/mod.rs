@@ -1,13 +1,13 @@
 //! Logs and metrics. Nothing personal is ever logged: no userName, email, name, token, body or filter
 //! value.
 
+mod json_line;
+
 use std::fmt;
 use std::io::Write as _;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use serde_json::{Map, Value, json};
 use tracing::Level;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -17,9 +17,6 @@ use crate::config::{Config, RouteMetrics};
 
 /// The crates whose log has the configured level: the service and its programs, and the embedded store.
 const OWN_CRATES: [&str; 2] = ["paradigm_scim", "embedded"];
-/// Namespace of the metrics in CloudWatch.
-const NAMESPACE: &str = "ParadigmScim";
-
 /// Requests as JSON, if not as lines for people.
 static REQUEST_LINES: OnceLock<RequestLines> = OnceLock::new();
 
@@ -37,20 +34,6 @@ enum RequestLines {
         stack: Option<String>,
     },
 }
-
-/// Metrics and their units. A line has those that are not zero, because each costs in the hours in which it has a value.
-/// Requests are the sample count of `Latency`.
-const METRICS: [(&str, &str); 7] = [
-    ("Latency", "Milliseconds"),
-    ("ReadUnits", "Count"),
-    ("WriteUnits", "Count"),
-    ("Errors", "Count"),
-    ("Refusals", "Count"),
-    ("Unauthorized", "Count"),
-    ("Unsupported", "Count"),
-];
-/// Not by route, because each route would cost as much as a metric of its own.
-const KEY_DAYS_LEFT: (&str, &str) = ("KeyDaysLeft", "Count");
 
 /// Returns what is logged: this program at the configured level or from `info`, everything else from `warn`.
 #[must_use]
@@ -214,74 +197,6 @@ impl RequestRecord {
         (!self.anonymised.is_empty()).then(|| self.anonymised.join(" "))
     }
 
-    /// Returns the record as CloudWatch's embedded metric format: a log line from which metrics of one instance are made.
-    #[must_use]
-    pub fn to_embedded_metrics(&self, stack: &str, route_metrics: RouteMetrics) -> Value {
-        let mut line = self.to_members(Some(stack));
-        let directive = |dimensions: &[&str], metrics: &[(&str, &str)]| {
-            // A metric without a value would make CloudWatch ignore the line.
-            let metrics = metrics.iter().filter(|(name, _)| line.contains_key(*name));
-            let metrics = metrics.map(|(name, unit)| json!({"Name": name, "Unit": unit}));
-            json!({
-                "Namespace": NAMESPACE,
-                "Dimensions": [dimensions],
-                "Metrics": metrics.collect::<Vec<_>>(),
-            })
-        };
-        let of_stack = [&METRICS[..], &[KEY_DAYS_LEFT]].concat();
-        let mut directives = vec![directive(&["stack"], &of_stack)];
-        if route_metrics == RouteMetrics::On {
-            directives.push(directive(&["stack", "route"], &METRICS));
-        }
-        let metrics = json!({"Timestamp": self.timestamp, "CloudWatchMetrics": directives});
-        line.insert("_aws".to_owned(), metrics);
-        Value::Object(line)
-    }
-
-    /// Returns the record as the members of a JSON object.
-    fn to_members(&self, stack: Option<&str>) -> Map<String, Value> {
-        let mut line = Map::new();
-        let mut add = |name: &str, value: Value| {
-            if !value.is_null() {
-                line.insert(name.to_owned(), value);
-            }
-        };
-        add("message", "request".into());
-        add("requestId", self.request_id.clone().into());
-        add("stack", stack.into());
-        add("route", self.route.to_string().into());
-        add("company", self.company.clone().into());
-        add("key", self.key.clone().into());
-        add("KeyDaysLeft", self.key_days_left.into());
-        add("status", self.status.into());
-        add("scimType", self.scim_type.into());
-        add("undeclaredAttributes", self.some_undeclared().into());
-        add("anonymised", self.some_anonymised().into());
-        add("rule", self.rule.into());
-        add("attribute", self.attribute.clone().into());
-        add("operation", self.operation.into());
-        add("cause", self.cause.clone().into());
-        add("coldStart", self.is_cold.then_some(true).into());
-        add("dynamoDbCalls", self.calls.into());
-        add("work", self.work.into());
-        add("Latency", self.milliseconds().into());
-        for (name, is_so) in [
-            ("Errors", self.is_error()),
-            ("Refusals", self.is_refusal()),
-            ("Unauthorized", self.status == 401),
-            ("Unsupported", self.status == 501),
-        ] {
-            add(name, is_so.then_some(1).into());
-        }
-        for (name, units) in [
-            ("ReadUnits", self.read_units),
-            ("WriteUnits", self.write_units),
-        ] {
-            add(name, (units > 0.0).then_some(units).into());
-        }
-        line
-    }
-
     /// Returns the level of its line.
     fn level(&self) -> Level {
         match self.status {
@@ -291,24 +206,14 @@ impl RequestRecord {
         }
     }
 
-    /// Returns the record as a JSON line with time and level; `None` if the level is not logged.
-    fn to_plain_line(&self, stack: Option<&str>) -> Option<Value> {
-        let level = self.level();
-        let is_logged = match level {
+    /// Returns whether the line is written where the level decides. Who was anonymised must be known if a database is lost.
+    fn is_logged(&self) -> bool {
+        let level_is_logged = match self.level() {
             Level::ERROR => tracing::enabled!(Level::ERROR),
             Level::WARN => tracing::enabled!(Level::WARN),
             _ => tracing::enabled!(Level::INFO),
         };
-        // Who was anonymised must be known if a database is lost.
-        if !is_logged && self.anonymised.is_empty() {
-            return None;
-        }
-        let time = Timestamp::from_millisecond(self.timestamp).unwrap_or_default();
-        let mut line = Map::new();
-        line.insert("timestamp".to_owned(), format!("{time:.3}").into());
-        line.insert("level".to_owned(), level.as_str().into());
-        line.extend(self.to_members(stack));
-        Some(Value::Object(line))
+        level_is_logged || !self.anonymised.is_empty()
     }
 
     /// Writes the line: on Lambda always, because metrics are made from it; elsewhere if the level allows it.
@@ -319,12 +224,12 @@ impl RequestRecord {
                 stack,
                 route_metrics,
             }) => {
-                let line = format!("{}\n", self.to_embedded_metrics(stack, *route_metrics));
+                let line = self.to_embedded_metrics(stack, *route_metrics) + "\n";
                 let _ = std::io::stdout().write_all(line.as_bytes());
             }
             Some(RequestLines::Plain { stack }) => {
-                if let Some(line) = self.to_plain_line(stack.as_deref()) {
-                    let line = format!("{line}\n");
+                if self.is_logged() {
+                    let line = self.to_plain_line(stack.as_deref()) + "\n";
                     let _ = std::io::stderr().write_all(line.as_bytes());
                 }
             }
