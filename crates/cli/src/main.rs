@@ -3,6 +3,7 @@
 
 mod certificate_expiry;
 mod console;
+mod consumption;
 mod database_arguments;
 mod dynamodb;
 mod end_signal;

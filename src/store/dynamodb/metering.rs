@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::operation::batch_get_item::{BatchGetItemInput, BatchGetIte
 use aws_sdk_dynamodb::operation::get_item::{GetItemInput, GetItemOutput};
 use aws_sdk_dynamodb::operation::put_item::{PutItemInput, PutItemOutput};
 use aws_sdk_dynamodb::operation::query::{QueryInput, QueryOutput};
+use aws_sdk_dynamodb::operation::scan::{ScanInput, ScanOutput};
 use aws_sdk_dynamodb::operation::transact_write_items::{
     TransactWriteItemsInput, TransactWriteItemsOutput,
 };
@@ -80,6 +81,7 @@ fn capacity_wanted(input: &mut Input) -> Option<&mut Option<ReturnConsumedCapaci
         GetItemInput,
         PutItemInput,
         QueryInput,
+        ScanInput,
         TransactWriteItemsInput,
         UpdateItemInput
     );
@@ -95,6 +97,8 @@ fn consumed(output: &Output) -> (f64, f64) {
     if let Some(output) = output.downcast_ref::<GetItemOutput>() {
         (units(output.consumed_capacity.as_slice()), 0.0)
     } else if let Some(output) = output.downcast_ref::<QueryOutput>() {
+        (units(output.consumed_capacity.as_slice()), 0.0)
+    } else if let Some(output) = output.downcast_ref::<ScanOutput>() {
         (units(output.consumed_capacity.as_slice()), 0.0)
     } else if let Some(output) = output.downcast_ref::<BatchGetItemOutput>() {
         (units(output.consumed_capacity()), 0.0)

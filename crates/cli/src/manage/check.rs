@@ -3,12 +3,14 @@
 
 use clap::Args;
 use futures_util::stream::{self, StreamExt as _};
-use paradigm_scim::directory::Operation;
+use paradigm_scim::directory::{CompanyId, Operation};
 use paradigm_scim::store::Store;
 use paradigm_scim::store::check::{Finding, Remedy, Repaired, Survey, Suspect, Verdict};
+use paradigm_scim::store::usage::{Usage, measured};
 use serde_json::{Value, json};
 
 use super::directory::{self, operator_change};
+use crate::consumption::{consumed, print_consumed};
 use crate::output::{Format, line};
 use crate::store_arguments::StoreArguments;
 use crate::{Failure, progress};
@@ -59,6 +61,17 @@ impl Check {
             Some(company) => Some(directory::company(&store, company).await?.id),
             None => None,
         };
+        let (examined, usage) = measured(self.examine(&store, company)).await;
+        let (read, report) = examined?;
+        self.conclude(&read, report, &usage)
+    }
+
+    /// Reads the table and returns what was read, and what is wrong.
+    async fn examine(
+        &self,
+        store: &Store,
+        company: Option<CompanyId>,
+    ) -> Result<(Value, CheckReport), Failure> {
         let progress = match store.approximate_items().await {
             Some(items) => progress::bar("reading", usize::try_from(items).unwrap_or(usize::MAX)),
             None => progress::spinner("reading"),
@@ -76,8 +89,8 @@ impl Check {
             progress.finish_and_clear();
         }
         let read = read(&survey);
-        let report = self.verify(&store, survey.into_suspects()).await?;
-        self.conclude(&read, report)
+        let report = self.verify(store, survey.into_suspects()).await?;
+        Ok((read, report))
     }
 
     async fn verify(&self, store: &Store, suspects: Vec<Suspect>) -> Result<CheckReport, Failure> {
@@ -129,7 +142,7 @@ impl Check {
         })
     }
 
-    fn conclude(&self, read: &Value, report: CheckReport) -> Result<(), Failure> {
+    fn conclude(&self, read: &Value, report: CheckReport, usage: &Usage) -> Result<(), Failure> {
         let CheckReport {
             findings,
             found,
@@ -140,6 +153,7 @@ impl Check {
             if let Some(members) = record.as_object_mut() {
                 members.insert("findings".to_owned(), findings.into());
                 members.insert("repaired".to_owned(), repaired.into());
+                members.insert("consumed".to_owned(), consumed(usage));
             }
             self.format.record(&record)?;
         } else {
@@ -150,6 +164,7 @@ impl Check {
                 number("companies"),
                 number("users"),
             ))?;
+            print_consumed(usage)?;
         }
         match (found - repaired, self.repair) {
             (0, _) => Ok(()),

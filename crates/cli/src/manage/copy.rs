@@ -5,9 +5,11 @@ use jiff::Timestamp;
 use paradigm_scim::config::DEFAULT_TABLE;
 use paradigm_scim::store::Store;
 use paradigm_scim::store::copy::{Comparison, Copied, Difference};
+use paradigm_scim::store::usage::{Usage, measured};
 use postgres::DEFAULT_CONNECTIONS;
 use serde_json::json;
 
+use crate::consumption::{consumed, print_consumed};
 use crate::output::{Format, line};
 use crate::place::Place;
 use crate::{Failure, progress};
@@ -45,13 +47,23 @@ impl Copy {
         let target = to.open_or_make(&self.to_table, DEFAULT_CONNECTIONS).await?;
         // What expires during the copy is compared as it was at the beginning.
         let now = Timestamp::now();
-        require_nothing_else(&source, &target, now).await?;
-        let copied = copy(&source, &target, now).await?;
-        let comparison = compare(&source, &target, copied.items, now).await?;
-        self.report(&copied, &comparison)
+        let copying = async {
+            require_nothing_else(&source, &target, now).await?;
+            let copied = copy(&source, &target, now).await?;
+            let comparison = compare(&source, &target, copied.items, now).await?;
+            Ok::<_, Failure>((copied, comparison))
+        };
+        let (done, usage) = measured(copying).await;
+        let (copied, comparison) = done?;
+        self.report(&copied, &comparison, &usage)
     }
 
-    fn report(&self, copied: &Copied, comparison: &Comparison) -> Result<(), Failure> {
+    fn report(
+        &self,
+        copied: &Copied,
+        comparison: &Comparison,
+        usage: &Usage,
+    ) -> Result<(), Failure> {
         let count = |difference| {
             comparison
                 .counts
@@ -72,6 +84,7 @@ impl Copy {
                 "changed": changed,
                 "additional": additional,
                 "differences": named.collect::<Vec<_>>(),
+                "consumed": consumed(usage),
             }))?)?;
         } else {
             let there = copied.items - copied.written;
@@ -79,6 +92,7 @@ impl Copy {
                 "{} items: {} copied, {there} were there",
                 copied.items, copied.written
             ))?;
+            print_consumed(usage)?;
             for (difference, key) in &comparison.named {
                 line(&format!("{}: {} / {}", name(*difference), key.pk, key.sk))?;
             }

@@ -10,6 +10,7 @@ use clap::Args;
 use futures_util::stream::{self, StreamExt as _};
 use indicatif::ProgressBar;
 use paradigm_scim::directory::{CompanyId, Operation, USER, User, UserId};
+use paradigm_scim::store::usage::{Usage, measured};
 use paradigm_scim::store::{Store, StoreError};
 use scim::resource::Document;
 use scim::{ScimError, dialect};
@@ -19,6 +20,7 @@ use uuid::Uuid;
 use super::directory::InCompany;
 use super::directory::{now, operator_change};
 use crate::Failure;
+use crate::consumption::{consumed, print_consumed};
 use crate::end_signal::end_signal;
 use crate::output::{Format, line};
 
@@ -106,15 +108,18 @@ impl Import {
             })
             .buffer_unordered(AT_ONCE);
         let mut report = ImportReport::default();
-        while let Some((number, outcome)) = outcomes.next().await {
-            report.note(number, outcome);
-            if report.failures_in_a_row >= TOO_MANY_FAILURES {
-                is_over.store(true, Ordering::Relaxed);
+        let noting = async {
+            while let Some((number, outcome)) = outcomes.next().await {
+                report.note(number, outcome);
+                if report.failures_in_a_row >= TOO_MANY_FAILURES {
+                    is_over.store(true, Ordering::Relaxed);
+                }
             }
-        }
+        };
+        let ((), usage) = measured(noting).await;
         progress.finish_and_clear();
         report.is_cut_short = is_over.load(Ordering::Relaxed) || report.unread.is_some();
-        report.print(&self.place.format)?;
+        report.print(&self.place.format, &usage)?;
         if let Some(error) = report.unread {
             Err(cannot_be_read(error).into())
         } else if report.is_cut_short {
@@ -256,7 +261,7 @@ impl ImportReport {
         });
     }
 
-    fn print(&mut self, format: &Format) -> Result<(), Failure> {
+    fn print(&mut self, format: &Format, usage: &Usage) -> Result<(), Failure> {
         self.problems.sort();
         let (created, present, problems) = (self.created, self.present, self.problems.len());
         if format.is_json() {
@@ -266,6 +271,7 @@ impl ImportReport {
                 "present": present,
                 "problems": self.problems.iter().map(to_json).collect::<Vec<_>>(),
                 "isCutShort": self.is_cut_short,
+                "consumed": consumed(usage),
             }))?);
         }
         for problem in self.problems.iter().take(REPORTED) {
@@ -276,7 +282,8 @@ impl ImportReport {
         }
         line(&format!(
             "{created} created, {present} existed before, {problems} not imported"
-        ))
+        ))?;
+        print_consumed(usage)
     }
 }
 

@@ -42,6 +42,8 @@ fn a_directory_moves_to_another_folder() {
     let report: Value = serde_json::from_str(&text).unwrap();
     // The user, its userName and audit record, and a counter.
     assert_eq!(report["written"], 4, "{report:#}");
+    // Two units for each in a transaction, and one for each of two index entries.
+    assert_eq!(report["consumed"]["writeUnits"], 10.0, "{report:#}");
     assert_eq!(run_json(&to, &list), run_json(from.path(), &list));
 }
 

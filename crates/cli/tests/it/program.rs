@@ -507,6 +507,18 @@ fn an_import_can_be_repeated_and_leaves_users_who_are_there_alone() {
         (&report["created"], &report["present"]),
         (&json!(30), &json!(0))
     );
+    // Of each user: the item and its index entry, the userName, the counter, the audit record and its index entry.
+    assert_eq!(
+        report["consumed"],
+        json!({"calls": 30, "readUnits": 0.0, "writeUnits": 300.0})
+    );
+    // How many items there are, the items, and the counters, whose number depends on the ids of the users.
+    let consumed = &run_json(&store, &["check"])["consumed"];
+    assert_eq!(
+        (&consumed["calls"], &consumed["writeUnits"]),
+        (&json!(3), &json!(0.0))
+    );
+    assert!(consumed["readUnits"].as_f64() > Some(9.0), "{consumed}");
     let report = run_json(&store, &import);
     assert_eq!(
         (&report["created"], &report["present"]),
