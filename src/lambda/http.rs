@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use lambda_http::lambda_runtime;
 use lambda_http::{Error, LambdaEvent, service_fn};
@@ -108,8 +109,14 @@ fn sent(response: Response) -> ApiGatewayV2httpResponse {
     sent.headers = response.headers;
     sent.body = response
         .body
-        .map(|body| lambda_http::Body::Text(String::from_utf8_lossy(&body).into_owned()));
+        .map(|body| lambda_http::Body::Text(text(body)));
     sent
+}
+
+/// Returns a body as text, which JSON always is.
+fn text(body: Bytes) -> String {
+    String::from_utf8(body.into())
+        .unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into_owned())
 }
 
 /// Makes the store on the table of DynamoDB that the environment names.
