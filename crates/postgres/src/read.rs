@@ -31,9 +31,12 @@ const PARTITION: &str = "SELECT pk, sk, body::text, document, index_pk, index_sk
 const PARTITION_BETWEEN: &str = "SELECT pk, sk, body::text, document, index_pk, index_sk
     FROM paradigm_scim.every_item WHERE pk = $1 AND sk > $2 AND sk BETWEEN $4 AND $5
     ORDER BY sk LIMIT $3";
-const INDEX: &str = "SELECT index_sk, pk, sk FROM paradigm_scim.every_item
-    WHERE index_pk = $1 AND index_sk > $2 AND (index_sk, pk, sk) > ($3, $4, $5)
-    ORDER BY index_sk, pk, sk LIMIT $6";
+// One comparison each. With two, the server begins to read at one of them and passes over all entries up to the other.
+const INDEX_ABOVE: &str = "SELECT index_sk, pk, sk FROM paradigm_scim.every_item
+    WHERE index_pk = $1 AND index_sk > $2 ORDER BY index_sk, pk, sk LIMIT $3";
+const INDEX_AFTER: &str = "SELECT index_sk, pk, sk FROM paradigm_scim.every_item
+    WHERE index_pk = $1 AND (index_sk, pk, sk) > ($2, $3, $4)
+    ORDER BY index_sk, pk, sk LIMIT $5";
 const SCAN: &str = "SELECT pk, sk, body::text, document, index_pk, index_sk
     FROM paradigm_scim.every_item WHERE (pk, sk) > ($1, $2) ORDER BY pk, sk LIMIT $3";
 const SCAN_SOME: &str = "SELECT pk, sk,
@@ -127,19 +130,22 @@ impl PostgreSql {
         after: Option<IndexEntry>,
     ) -> Result<IndexPage, StoreError> {
         let limit = range.limit.unwrap_or(INDEX_PAGE).min(INDEX_PAGE);
-        let (sort, pk, sk) = match after {
-            Some(IndexEntry { sort, key }) => (sort, key.pk, key.sk),
-            None => Default::default(),
+        let mut parameters: Parameters = vec![boxed(range.partition)];
+        // What comes after an entry of the range is above its bound too. No sort key is empty.
+        let sql = match after {
+            None => {
+                parameters.push(boxed(range.above.unwrap_or_default()));
+                INDEX_ABOVE
+            }
+            Some(IndexEntry { sort, key }) => {
+                parameters.push(boxed(&sort));
+                parameters.push(boxed(&key.pk));
+                parameters.push(boxed(&key.sk));
+                INDEX_AFTER
+            }
         };
-        let parameters: Parameters = vec![
-            boxed(range.partition),
-            boxed(range.above.unwrap_or_default()),
-            boxed(&sort),
-            boxed(&pk),
-            boxed(&sk),
-            Box::new(i64::try_from(limit).unwrap_or(i64::MAX)),
-        ];
-        let rows = self.run(INDEX, parameters, Effect::None).await?;
+        parameters.push(Box::new(i64::try_from(limit).unwrap_or(i64::MAX)));
+        let rows = self.run(sql, parameters, Effect::None).await?;
         let entries: Vec<IndexEntry> = rows
             .iter()
             .map(|row| {

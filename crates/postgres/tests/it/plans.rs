@@ -1,7 +1,7 @@
 //! Each call is one statement, and none reads a whole table.
 
 use paradigm_scim::store::layout::{INDEX_PK, INDEX_SK, Value};
-use paradigm_scim::store::table::{Attributes, IndexRange, PartitionRange, Table as _};
+use paradigm_scim::store::table::{Attributes, IndexEntry, IndexRange, PartitionRange, Table as _};
 use paradigm_scim::store::transaction::{Action, Condition, Update};
 
 use test_support::postgres::Database;
@@ -134,4 +134,81 @@ async fn every_call_is_one_statement_and_none_reads_a_whole_table() {
     drop(table);
     database.until_alone().await;
     assert_eq!(database.number(scans).await, scans_before);
+}
+
+/// Returns how many blocks the role of the service has read so far, from memory or disk.
+async fn blocks(database: &Database) -> i64 {
+    database
+        .number(
+            "SELECT coalesce(sum(shared_blks_hit + shared_blks_read), 0)::bigint FROM pg_stat_statements s
+             JOIN pg_database d ON d.oid = s.dbid JOIN pg_roles r ON r.oid = s.userid
+             WHERE d.datname = current_database() AND r.rolname = 'paradigm_scim_service'",
+        )
+        .await
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL; see .ci/run postgres"]
+async fn a_page_reads_as_few_blocks_at_the_end_as_at_the_beginning() {
+    let database = filled().await;
+    database
+        .execute(&format!(
+            "INSERT INTO paradigm_scim.item (kind, pk, sk, body)
+             SELECT 'unknown', 'many', 's' || n, '{{}}' FROM generate_series(1, {ROWS}) AS n"
+        ))
+        .await;
+    database
+        .execute("VACUUM (ANALYZE) paradigm_scim.item, paradigm_scim.audit")
+        .await;
+    database
+        .execute("CREATE EXTENSION pg_stat_statements")
+        .await;
+    let table = database.engine(1);
+    let mut costs: Vec<Vec<i64>> = Vec::new();
+    // The first round prepares the statements and reads the catalogue.
+    for place in ["first", "first", "last"] {
+        let is_last = place == "last";
+        let mut cost = Vec::new();
+        let mut before = blocks(&database).await;
+        let bound = if is_last { "s9" } else { "s1" };
+        let entry = || IndexEntry {
+            sort: bound.to_owned(),
+            key: key("p1", "USER"),
+        };
+        for (above, after) in [
+            (Some(bound), None),
+            (None, Some(entry())),
+            (Some("s"), Some(entry())),
+        ] {
+            let range = IndexRange {
+                partition: "i1",
+                above,
+                limit: Some(10),
+            };
+            let page = table.read_index(range, after).await.unwrap();
+            assert_eq!(page.entries.len(), 10);
+            let now = blocks(&database).await;
+            cost.push(now - std::mem::replace(&mut before, now));
+        }
+        for between in [None, Some(("s", "t"))] {
+            let range = PartitionRange {
+                pk: "many",
+                between,
+            };
+            let after = key("many", if is_last { "s97" } else { "s1" });
+            let page = table.read_partition(range, Some(after)).await.unwrap();
+            assert_eq!(page.items.len(), 200);
+            let now = blocks(&database).await;
+            cost.push(now - std::mem::replace(&mut before, now));
+        }
+        let after = key(if is_last { "p97" } else { "p1" }, "USER");
+        let page = table.scan(Attributes::All, Some(after), 10).await.unwrap();
+        assert_eq!(page.items.len(), 10);
+        cost.push(blocks(&database).await - before);
+        costs.push(cost);
+    }
+    for (first, last) in costs[1].iter().zip(&costs[2]) {
+        assert!(*first > 0 && *last <= first + 10, "{costs:?}");
+    }
+    assert!(costs[2].iter().all(|blocks| *blocks <= 60), "{costs:?}");
 }
