@@ -2,7 +2,8 @@
 //!
 //! A user and what leads to them are items far apart. Each is a half of a [`Link`]; halves that meet are
 //! forgotten, so what is kept is those that have not met yet, in the worst moment about half of them,
-//! and 16 bytes a user for the counters: 250 bytes a user with three lookups, as measured.
+//! and 16 bytes a user for the counters: 250 bytes a user with three lookups, as measured. An engine that returns items
+//! in the order of their keys returns all users before their lookups: then it is 530 bytes.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};

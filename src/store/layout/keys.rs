@@ -7,8 +7,8 @@ use jiff::tz::TimeZone;
 
 use crate::directory::{CompanyId, KeyId, UserId};
 
-/// Number of counters a company's users are spread over, against contention.
-pub(crate) const COUNTER_SHARDS: u8 = 16;
+/// Number of counters a company's users are spread over, against contention. [`UserId::shard`] is a user's counter.
+pub const COUNTER_SHARDS: u8 = 16;
 
 pub(super) const API_KEY_SK: &str = "KEY";
 const COMPANY_SK: &str = "COMPANY";

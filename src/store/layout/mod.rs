@@ -14,7 +14,7 @@ mod user;
 pub use attributes::{DOCUMENT, INDEX_PK, INDEX_SK, LOOKUP_USER, PK, SK, TTL, VERSION};
 pub use audit::AuditEntry;
 pub use item::{Item, Value};
-pub use keys::Key;
+pub use keys::{COUNTER_SHARDS, Key};
 pub use lookup::Lookup;
 pub use user::{from_user, to_user};
 

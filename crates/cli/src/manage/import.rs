@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use futures_util::stream::{self, StreamExt as _};
 use indicatif::ProgressBar;
 use paradigm_scim::directory::{CompanyId, Operation, USER, User, UserId};
+use paradigm_scim::store::layout::COUNTER_SHARDS;
 use paradigm_scim::store::usage::{Usage, measured};
 use paradigm_scim::store::{Store, StoreError};
 use scim::resource::Document;
@@ -24,8 +25,8 @@ use crate::consumption::{consumed, print_consumed};
 use crate::end_signal::end_signal;
 use crate::output::{Format, line};
 
-/// Users that are written at the same time.
-const AT_ONCE: usize = 16;
+/// Users that are written at the same time: one of each counter, so that none waits for another's counter.
+const AT_ONCE: usize = COUNTER_SHARDS as usize;
 /// Longest line, in bytes: several times the largest user.
 const MAX_LINE_BYTES: usize = 1024 * 1024;
 /// Failures of the store in a row after which the import ends.
@@ -100,9 +101,16 @@ impl Import {
             true => None,
             false => lines.next(),
         });
+        let free_counters = Mutex::new((0..COUNTER_SHARDS).collect::<Vec<_>>());
+        let free_counters = || free_counters.lock().unwrap_or_else(PoisonError::into_inner);
         let mut outcomes = stream::iter(numbered.zip(1..))
             .map(async |(text, number)| match text {
-                Ok(Ok(text)) => (number, import(&store, company, &text).await),
+                Ok(Ok(text)) => {
+                    let counter = free_counters().pop().unwrap_or_default();
+                    let outcome = import(&store, company, &text, counter).await;
+                    free_counters().push(counter);
+                    (number, outcome)
+                }
                 Ok(Err(reason)) => (number, LineOutcome::Invalid(reason)),
                 Err(error) => (number, LineOutcome::Unread(error)),
             })
@@ -195,11 +203,12 @@ impl<R: Read> Iterator for Lines<R> {
     }
 }
 
-async fn import(store: &Store, company: CompanyId, text: &str) -> LineOutcome {
+/// Imports the user of a line, counted by this counter.
+async fn import(store: &Store, company: CompanyId, text: &str, counter: u8) -> LineOutcome {
     if text.trim().is_empty() {
         return LineOutcome::Blank;
     }
-    let user = match parse(text) {
+    let user = match parse(text, counted_by(counter)) {
         Ok(user) => user,
         Err(reason) => return LineOutcome::Invalid(reason),
     };
@@ -218,13 +227,23 @@ async fn import(store: &Store, company: CompanyId, text: &str) -> LineOutcome {
     }
 }
 
+/// Returns a new id that this counter counts.
+fn counted_by(counter: u8) -> UserId {
+    loop {
+        let id = UserId::new(Uuid::now_v7());
+        if id.shard(COUNTER_SHARDS) == counter {
+            return id;
+        }
+    }
+}
+
 /// Returns the user of a line, or why the line has none.
-fn parse(text: &str) -> Result<User, String> {
+fn parse(text: &str, id: UserId) -> Result<User, String> {
     let mut input: Map<String, Value> = serde_json::from_str(text)
         .map_err(|error| format!("it is not a JSON object (column {})", error.column()))?;
     dialect::resource(&mut input, &USER);
     let document = Document::from_input(input, &USER).map_err(|ScimError { detail, .. }| detail)?;
-    User::new(UserId::new(Uuid::now_v7()), document, now()).map_err(|error| error.to_string())
+    User::new(id, document, now()).map_err(|error| error.to_string())
 }
 
 impl ImportReport {
@@ -290,6 +309,13 @@ impl ImportReport {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_new_user_is_counted_by_the_counter_that_is_free() {
+        for counter in 0..COUNTER_SHARDS {
+            assert_eq!(counted_by(counter).shard(COUNTER_SHARDS), counter);
+        }
+    }
 
     #[test]
     fn a_line_may_have_a_mebibyte_and_what_follows_is_read_all_the_same() {
