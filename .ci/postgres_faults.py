@@ -890,10 +890,10 @@ def disk_full(options):
             load = Load(site).start()
             time.sleep(1)
             ballast = disk / "ballast"
-            with ballast.open("wb") as file, contextlib.suppress(OSError):
+            # Without a buffer, because closing it would fail too.
+            with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
                 while True:
                     file.write(bytes(1 << 16))
-                    file.flush()
             time.sleep(3)
             # Fills the log of the database, until the server ends.
             if site.hold("SELECT count(pg_logical_emit_message(false, 'faults', repeat('x', 1000000))) FROM generate_series(1, 100)").wait() == 0:
