@@ -1,10 +1,11 @@
 //! `user import`: imports an existing directory, before an identity provider takes over.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use futures_util::stream::{self, StreamExt as _};
@@ -101,14 +102,13 @@ impl Import {
             true => None,
             false => lines.next(),
         });
-        let free_counters = Mutex::new((0..COUNTER_SHARDS).collect::<Vec<_>>());
-        let free_counters = || free_counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let free_counters = RefCell::new((0..COUNTER_SHARDS).collect::<Vec<_>>());
         let mut outcomes = stream::iter(numbered.zip(1..))
             .map(async |(text, number)| match text {
                 Ok(Ok(text)) => {
-                    let counter = free_counters().pop().unwrap_or_default();
+                    let counter = free_counters.borrow_mut().pop().unwrap_or_default();
                     let outcome = import(&store, company, &text, counter).await;
-                    free_counters().push(counter);
+                    free_counters.borrow_mut().push(counter);
                     (number, outcome)
                 }
                 Ok(Err(reason)) => (number, LineOutcome::Invalid(reason)),
